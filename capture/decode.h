@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Frame to packet, or a named reason why not. Reads bytes only through wire.h. */
+#pragma once
+
+#include "packet.h"
+
+/* Why a frame yields no packet. The order is that of the refused_ rows in health.h. */
+enum decode_reason {
+    DECODE_OK,
+    DECODE_LINK_TYPE,
+    DECODE_CUT_LINK,
+    DECODE_NOT_IP,
+    DECODE_TOO_MANY_TAGS,
+    DECODE_CUT_IP,
+    DECODE_BAD_IP_VERSION,
+    DECODE_BAD_IP_HEADER,
+    DECODE_TOO_MANY_HEADERS,
+    DECODE__COUNT
+};
+
+/* Decodes Ethernet with up to three VLAN tags, Linux cooked v1 and v2, raw IP, null and loopback; IPv4 and IPv6 with
+ * extension headers; TCP, UDP, ICMP and ICMPv6 with the packet that an error quotes. Fills `packet` wholly, whatever
+ * it returns: on refusal is_ip is false and what was read of the link stands. A packet whose transport header was cut
+ * is DECODE_OK with has_transport false. `packet` borrows the frame's bytes. */
+enum decode_reason decode_frame(const struct frame *frame, struct packet *packet);
+
+/* Whether decode_frame reads frames of this link type at all, so that a capture can be refused by name at once. */
+bool decode_knows(int link_type);

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One decoded packet: what counting needs of a frame, with the payload borrowed from it. Private to capture. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow_record.h"
+
+/* A frame as a source delivers it; the bytes are valid until the source's next call. */
+struct frame {
+    const uint8_t *bytes;
+    uint32_t captured_bytes; /* how many are there */
+    uint32_t wire_bytes;     /* how many there were */
+    int64_t time_ns;         /* TIME_NONE when the file gives none */
+    int link_type;           /* DLT_… as libpcap numbers them */
+    uint16_t interface;      /* number of the interface or, in a replay, 0 */
+};
+
+/* TCP flag bits as on the wire. */
+enum { TCP_FIN = 0x01, TCP_SYN = 0x02, TCP_RST = 0x04, TCP_PSH = 0x08, TCP_ACK = 0x10 };
+
+enum { PACKET_LABELS_MAX = 4 };
+
+/* The addresses and ports of one layer of IP, in the order of the wire. */
+struct packet_tuple {
+    uint8_t source[16], destination[16]; /* IPv4 mapped */
+    uint16_t source_port, destination_port;
+    uint8_t protocol;
+};
+
+struct packet {
+    int64_t time_ns;
+    uint16_t interface;
+
+    /* the link */
+    uint8_t vlan_count, mpls_count;
+    uint16_t vlans[FLOW_VLANS_MAX];       /* 12-bit ids, outermost first */
+    uint32_t mpls[PACKET_LABELS_MAX];     /* 20-bit labels, outermost first */
+    bool has_mac;
+    uint8_t source_mac[6], destination_mac[6];
+
+    /* the network */
+    bool is_ip;           /* false: a frame that carries no IP, which the tap counts all the same */
+    uint8_t ip_version;
+    uint8_t ttl;
+    uint32_t ip_bytes;    /* length of the IP packet on the wire, from its own header */
+    struct packet_tuple tuple;
+    bool fragment, later_fragment;
+
+    /* the transport: valid when has_transport */
+    bool has_transport;
+    uint8_t tcp_flags;
+    uint8_t icmp_type, icmp_code;
+    uint16_t icmp_id;     /* of the types that have one, else 0 */
+    bool icmp_error;      /* an error message, of either version */
+    bool has_quoted;      /* … and the packet that it quotes could be read */
+    struct packet_tuple quoted;
+    uint32_t payload_bytes; /* transport payload by the headers, not by what was captured */
+
+    /* for classification: the IP packet as captured, or fewer bytes than ip_bytes when it was cut */
+    const uint8_t *ip;
+    uint32_t ip_captured_bytes;
+};

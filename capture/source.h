@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Where frames come from: savefiles or interfaces, behind one table of functions. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fault.h"
+#include "health.h"
+#include "packet.h"
+
+enum source_news {
+    SOURCE_FRAME,  /* a frame was filled in */
+    SOURCE_TICK,   /* no frame, but data time has reached frame.time_ns all the same (live only) */
+    SOURCE_IDLE,   /* neither, yet: look for signals and ask again (live only) */
+    SOURCE_END,    /* there is no more */
+    SOURCE_FAILED  /* the fault says what is damaged or gone; what was delivered before stands. Ask again: other
+                      files may follow, and SOURCE_END comes at last */
+};
+
+struct source;
+
+struct source_kind {
+    enum source_news (*next)(struct source *source, struct frame *frame, struct fault *fault);
+    /* Drops so far, in 64 bits, into health; false when the source cannot know (a savefile). */
+    bool (*drops)(struct source *source, struct health *health);
+    void (*close)(struct source *source);
+};
+
+/* The head of every source; the kinds put their own fields behind it. */
+struct source {
+    const struct source_kind *kind;
+};
+
+/* Savefiles and directories, merged into one capture in time order. A path is a file, a directory (its regular files,
+ * not descending, hidden ones left out) or "-" for standard input; pcap or pcapng, plain, gzip or zstd, told by their
+ * first bytes. `filter` is a pcap filter expression or NULL. Only as many files are open at a time as overlap in time.
+ * A file without a packet is no fault. Returns NULL with the fault naming the path. */
+struct source *source_file_open(const char *const *paths, size_t path_count, const char *filter, struct health *health,
+                                struct fault *fault);
+
+struct source_live_options {
+    uint32_t ring_bytes;    /* kernel ring an interface */
+    uint32_t snaplen;       /* bytes a packet */
+    bool promiscuous;
+    double tick_s;          /* how long a silent wire goes without a tick */
+    double lateness_s;      /* how far a tick stays behind the wall clock, for what is still in the ring */
+};
+
+/* Interfaces, read without blocking; frame.interface is the place in `names`. */
+struct source *source_live_open(const char *const *names, size_t name_count, const char *filter,
+                                const struct source_live_options *options, struct fault *fault);

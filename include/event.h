@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the world is told: events, and closed bins with what the analysis made of them. Values without pointers, so
+ * that they can wait in a queue. The published names of these things are known to event_text.c alone. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "scope.h"
+#include "tally.h"
+
+/* What the analysis holds of a scope at the end of an interval. */
+enum scope_state {
+    STATE_LEARNING,   /* too little history to judge: not the same as up */
+    STATE_UP,         /* */
+    STATE_SUSPECT,    /* quieter than it should be, not yet certain */
+    STATE_DOWN,       /* an episode is open */
+    STATE_RECOVERING, /* an episode is open and something comes back */
+    STATE_BLIND,      /* the sensor does not see: nothing is said of the scope */
+    STATE__COUNT
+};
+
+/* The measure in which a scope is judged. */
+enum signal { SIGNAL_ANSWERED_FLOWS, SIGNAL_LIVE_FLOWS, SIGNAL_PACKETS_IN, SIGNAL_NONE, SIGNAL__COUNT };
+
+/* A closed bin of one scope. */
+struct bin {
+    uint32_t scope;
+    int64_t start_ns;      /* aligned to the epoch; tally.start_ns and .end_ns tell what was really watched */
+    struct tally tally;    /* the sum of the bin's steps */
+    enum signal signal;
+    enum scope_state state;
+    double expected;       /* of the signal in this bin; negative: not known yet */
+    double low;            /* what 999 of 1000 such bins reach; negative: not known yet */
+    double detectable_s;   /* the shortest total outage that would be noticed now, seconds; negative: none would */
+};
+
+enum event_action {
+    EVENT_OUTAGE_STARTED,
+    EVENT_OUTAGE_UPDATED,
+    EVENT_OUTAGE_RECOVERING,
+    EVENT_OUTAGE_ENDED,
+    EVENT_SENSOR_IMPAIRED,
+    EVENT_SENSOR_RESTORED,
+    EVENT__COUNT
+};
+
+enum verdict {
+    VERDICT_INTERNAL,
+    VERDICT_UPSTREAM,
+    VERDICT_WITHDRAWAL,
+    VERDICT_ATTACK,
+    VERDICT_SERVICE,
+    VERDICT_UNKNOWN,
+    VERDICT__COUNT
+};
+
+/* What speaks for or against a verdict. `value` is what was seen since the onset, `usual` what this hour expects. */
+enum evidence_kind {
+    EVIDENCE_INBOUND_PERSISTS, /* ratio: flow starts towards the scope go on though nobody answers */
+    EVIDENCE_INBOUND_CEASED,   /* ratio: nobody knocks any more either */
+    EVIDENCE_INBOUND_SURGE,    /* ratio: bare SYNs or packets towards the scope in the hour before the onset */
+    EVIDENCE_ALL_PATHS,        /* count of configured paths down together */
+    EVIDENCE_ONE_PATH,         /* count of paths still up */
+    EVIDENCE_OTHERS_UP,        /* count of prefixes or services that carry on */
+    EVIDENCE_ICMP_ERRORS,      /* ICMP errors about the scope a minute */
+    EVIDENCE_NO_CONTROL,       /* the capture holds watched traffic only: nothing to compare with */
+    EVIDENCE__COUNT
+};
+
+struct event_evidence {
+    enum evidence_kind kind;
+    double value, usual;
+};
+
+/* A prefix, path or service as an event shows it. */
+struct event_part {
+    char name[SCOPE_TEXT_MAX]; /* without the kind: "175.45.176.0/24" */
+    enum scope_state state;
+    int64_t onset_ns;          /* TIME_NONE unless down or recovering */
+    int64_t last_seen_ns;      /* last sign of life; TIME_NONE when there never was one */
+    double depth;              /* 0 to 1 */
+};
+
+/* A scope that came back during a recovery. */
+struct event_return {
+    char name[SCOPE_TEXT_MAX]; /* with the kind: "prefix:175.45.176.0/24" */
+    int64_t at_ns;
+};
+
+enum { EVENT_PREFIXES_MAX = 16, EVENT_PATHS_MAX = 16, EVENT_SERVICES_MAX = 32, EVENT_RETURNS_MAX = 32, EVENT_EVIDENCE_MAX = 8 };
+
+struct event {
+    int64_t time_ns; /* data time of the decision */
+    enum event_action action;
+    uint64_t episode;  /* names the episode: a hash of its first scope and onset, the same in all its events */
+    uint32_t sequence; /* 0, 1, 2 … within the episode */
+    char scope[SCOPE_TEXT_MAX];
+    bool control;      /* the tap carries traffic to compare with */
+    enum signal signal;
+
+    int64_t onset_ns, onset_earliest_ns, onset_latest_ns;
+    int64_t end_ns, end_earliest_ns, end_latest_ns; /* TIME_NONE until the outage has ended */
+    double depth;                                   /* 0 to 1 */
+    double expected_rate, observed_rate;            /* of the signal, a minute */
+    double log_odds;                                /* natural logarithm, of the silence against chance */
+    double delay_s;                                 /* from the onset to this decision */
+    double recovered;                               /* 0 to 1: how far back; negative: does not apply */
+    uint32_t flaps;                                 /* times it came back and fell again */
+    uint32_t hosts_expected, hosts_seen;            /* watched addresses: usual in such a bin, and in the last one */
+
+    double probability[VERDICT__COUNT]; /* sums to 1; the verdict is the largest */
+    uint32_t evidence_count, prefix_count, path_count, service_count, return_count;
+    struct event_evidence evidence[EVENT_EVIDENCE_MAX];
+    struct event_part prefixes[EVENT_PREFIXES_MAX];
+    struct event_part paths[EVENT_PATHS_MAX];
+    struct event_part services[EVENT_SERVICES_MAX];
+    struct event_return returns[EVENT_RETURNS_MAX];
+};

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The program's own counters: one list, from which the struct, the names and the help texts are made. */
+#pragma once
+
+#include <stdint.h>
+
+/* X(name, help). Each only grows. The `refused_` rows are the reasons of decode.h, in the same order. */
+#define HEALTH_COUNTERS(X)                                                                                   \
+    X(packets_read, "packets delivered by the sources")                                                      \
+    X(packets_watched, "packets with a watched address")                                                     \
+    X(packets_late, "packets older than the data time reached, counted at it")                               \
+    X(packets_untimed, "packets without a time, given that of the one before")                               \
+    X(packets_cut, "packets of which the snapshot length took a part")                                       \
+    X(kernel_drops, "packets dropped by the kernel for want of room")                                        \
+    X(interface_drops, "packets dropped by the interface")                                                   \
+    X(refused_link_type, "frames of a link type that is not read")                                           \
+    X(refused_cut_link, "frames cut within the link header")                                                 \
+    X(refused_not_ip, "frames that carry no IP (ARP, LLDP, spanning tree …)")                                \
+    X(refused_too_many_tags, "frames with more than three VLAN tags")                                        \
+    X(refused_cut_ip, "packets cut within the IP header")                                                    \
+    X(refused_bad_ip_version, "packets whose version is neither 4 nor 6")                                    \
+    X(refused_bad_ip_header, "packets whose IP header contradicts itself")                                   \
+    X(refused_too_many_headers, "packets with more than sixteen IPv6 extension headers")                     \
+    X(cut_transport, "watched packets cut within the transport header: counted, no flow")                    \
+    X(fragments_later, "watched fragments that are not the first: counted, no flow")                         \
+    X(icmp_errors_unread, "ICMP errors whose quoted packet cannot be read")                                  \
+    X(flows_started, "watched flows started")                                                                \
+    X(flows_evicted, "watched flows pushed out of a full table")                                             \
+    X(flows_refused, "packets that found no room for their flow")                                            \
+    X(classified, "flows that nDPI gave a name to")                                                          \
+    X(unclassified, "flows that nDPI gave up on")                                                            \
+    X(classify_refused, "flows that found no room for classification")                                       \
+    X(addresses_uncounted, "addresses beyond the cap on exact counting of hosts and peers")                  \
+    X(holes, "stretches longer than gap_max without any packet")                                             \
+    X(files_read, "savefiles read to their end or to the damage")                                            \
+    X(files_damaged, "savefiles that were cut off or damaged")                                               \
+    X(events_published, "events decided")                                                                    \
+    X(queue_dropped, "items that found the publishing queue full")                                           \
+    X(redis_sent, "events that Redis acknowledged")                                                          \
+    X(redis_dropped, "events given up for want of room while Redis was away")                                \
+    X(redis_errors, "replies and connections that failed")
+
+/* Plain numbers: whoever counts owns a struct of its own, and whoever shows them adds the structs up. */
+struct health {
+#define HEALTH_FIELD(name, help) uint64_t name;
+    HEALTH_COUNTERS(HEALTH_FIELD)
+#undef HEALTH_FIELD
+};
+
+enum { HEALTH__COUNT = sizeof(struct health) / sizeof(uint64_t) };
+
+/* Adds every counter of `more` to `sum`. */
+static inline void health_add(struct health *sum, const struct health *more)
+{
+    uint64_t *into = (uint64_t *)sum;
+    const uint64_t *from = (const uint64_t *)more;
+    for (int i = 0; i < HEALTH__COUNT; i++)
+        into[i] += from[i];
+}

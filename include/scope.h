@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a series speaks of: everything that counts, one prefix, one path, one service, or the rest of the tap. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+enum scope_kind { SCOPE_ALL, SCOPE_PREFIX, SCOPE_PATH, SCOPE_SERVICE, SCOPE_TAP };
+
+#define SCOPE_TEXT_MAX 80
+
+/* One scope. Its number is its place in the list that the settings make once: `all` first (0), then prefixes, paths
+ * and services in the order of the configuration, `tap` last. The list outlives everybody who borrows it. */
+struct scope {
+    enum scope_kind kind;
+    bool counted;              /* its flows are part of `all`; false for a leased range, say, and for the tap */
+    char text[SCOPE_TEXT_MAX]; /* as published: "all", "prefix:175.45.176.0/24", "service:kcna.kp", "tap" */
+};
+
+#define SCOPE_NUMBER_ALL 0U
+#define SCOPE_NONE       UINT32_MAX
+
+struct scope_list {
+    const struct scope *items;
+    uint32_t count;
+};
+
+/* The number of the tap's scope: the last one. */
+static inline uint32_t scope_number_tap(const struct scope_list *list)
+{
+    return list->count - 1;
+}
+
+/* The part after the colon ("kcna.kp"), or the whole text where there is none ("all"). */
+static inline const char *scope_name(const struct scope *scope)
+{
+    const char *colon = strchr(scope->text, ':');
+    return colon != NULL ? colon + 1 : scope->text;
+}
