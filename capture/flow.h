@@ -12,35 +12,36 @@
 
 struct classify_flow;
 
-/* One watched flow. Side 0 is the source: the end that sent the first packet, or the SYN. The key orders its two ends
- * by address and port, so that both directions find the same flow. Times are data time, which never runs back. */
+/* One watched flow. Side 0 is the source: the end that sent the first packet, or the SYN. The key orders its
+ * two ends by address and port, so that both directions find the same flow. Times are data time, which never
+ * runs back. */
 struct flow {
     uint8_t address[2][16];
-    uint16_t port[2];       /* ICMP: the id in both, 0 where the type has none */
+    uint16_t port[2]; /* ICMP: the id in both, 0 where the type has none */
     uint8_t protocol;
-    uint8_t family;         /* ICMP: the type family, else 0 */
+    uint8_t family; /* ICMP: the type family, else 0 */
 
-    bool watched[2];        /* set by the caller at the start */
-    bool spoke[2];          /* the side has sent a packet */
-    bool closed;            /* a FIN or RST was seen: the next bare SYN is another flow */
-    bool live, answered;    /* counted already */
-    uint32_t watch[2];      /* what the watch list says of each side */
+    bool watched[2];     /* set by the caller at the start */
+    bool spoke[2];       /* the side has sent a packet */
+    bool closed;         /* a FIN or RST was seen: the next bare SYN is another flow */
+    bool live, answered; /* counted already */
+    uint32_t watch[2];   /* what the watch list says of each side */
     int64_t start_ns, last_ns;
     uint64_t packets[2], bytes[2];
 
     uint8_t vlan_count, tunnel_count;
     uint16_t vlans[FLOW_VLANS_MAX];
     uint8_t tunnels[FLOW_TUNNELS_MAX];
-    uint32_t path;                /* scope of the first packet's path */
+    uint32_t path; /* scope of the first packet's path */
     uint32_t service_by_address, service_by_name;
-    int64_t bin_seen_ns[2];       /* the bin in which side 0 and 1 were last counted among hosts and peers */
+    int64_t bin_seen_ns[2]; /* the bin in which side 0 and 1 were last counted among hosts and peers */
 
     struct classify_flow *classification; /* while undecided */
     bool classified;                      /* nothing more will be asked */
     uint16_t application[2];              /* nDPI's master and application ids */
     char *domain;                         /* owned; NULL: none */
 
-    struct flow *hash_next;               /* private to flow.c */
+    struct flow *hash_next; /* private to flow.c */
     struct flow *older, *newer;
 };
 
@@ -51,25 +52,38 @@ struct flow_options {
 
 struct flow_output {
     void *context;
-    void (*ended)(void *context, struct flow *flow, enum flow_end reason); /* about to be freed */
+    /* The flow is out of the table, still whole, and freed after the call, with its domain. Its
+     * classification must have been ended by then. The table must not be touched from within. */
+    void (*ended)(void *context, struct flow *flow, enum flow_end reason);
 };
 
 struct flow_table;
 
-/* NULL when there is no memory. `health` is borrowed. */
-struct flow_table *flow_table_new(const struct flow_options *options, const struct flow_output *output, struct health *health);
-void flow_table_free(struct flow_table *table); /* without telling anybody; see flow_table_finish */
+/* Copies the options and the output; `health` is borrowed. NULL: no memory. */
+struct flow_table *flow_table_new(const struct flow_options *options, const struct flow_output *output,
+                                  struct health *health);
 
-/* Finds or starts the flow of a packet (is_ip and has_transport, not a later fragment, not an ICMP error), counts the
- * packet in it and says which side sent it. A flow starts with the first packet of a 5-tuple that is not in the table,
- * or has been idle for longer than the timeout, or with a bare SYN after a FIN or RST. Returns NULL when the table is
- * full and nothing can be evicted, or memory is short. */
-struct flow *flow_table_packet(struct flow_table *table, const struct packet *packet, unsigned *side, bool *started);
+/* Frees the table and what is in it without telling anybody (see flow_table_finish), so whoever owns the
+ * flows' classification must have ended it. NULL is fine. */
+void flow_table_free(struct flow_table *table);
 
-/* Ends the flows that have been idle for longer than the timeout at `now_ns`. */
+/* Finds or starts the flow of a packet (is_ip and has_transport, not a later fragment, not an ICMP error),
+ * counts the packet in it and says which side sent it. A flow starts with the first packet of a 5-tuple that
+ * is not in the table, or has been idle for longer than the timeout, or with a bare SYN after a FIN or RST;
+ * what stood there before ends. Its source is the end that sent this packet, or is sent this SYN-ACK;
+ * `watched`, `watch`, `path` and the services are left for the caller to set. A full table first ends what is
+ * idle, then evicts the flow heard longest ago among those in which only one side spoke, so that a scan
+ * cannot push out conversations, and only then among the others. Returns NULL, and counts the packet in
+ * health.flows_refused, when memory is short or the table has no room at all. */
+struct flow *flow_table_packet(struct flow_table *table, const struct packet *packet, unsigned *side,
+                               bool *started);
+
+/* Ends the flows that have been idle for longer than the timeout at `now_ns`, the one heard longest ago
+ * first; of those heard at the same instant, the ones in which only one side spoke, then in the order of
+ * their packets. */
 void flow_table_expire(struct flow_table *table, int64_t now_ns);
 
-/* Ends every flow: the input is over. */
+/* Ends every flow, in the same order: the input is over. */
 void flow_table_finish(struct flow_table *table);
 
 size_t flow_table_count(const struct flow_table *table);

@@ -2,7 +2,6 @@
 /* The door of the study: closed tallies in, bins and events out. No clock, file, socket or log behind it. */
 #pragma once
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "event.h"
@@ -39,9 +38,3 @@ void analysis_step(struct analysis *analysis, const struct tally *tallies);
 
 /* Says that the input ended: the bin under way is given out as far as it was watched; open episodes stay open. */
 void analysis_finish(struct analysis *analysis);
-
-/* The checkpoint: the whole study as versioned, checksummed bytes. `analysis_save` returns the size needed and writes
- * only when `room` is enough. `analysis_load` returns 0, or -1 with a reason in `why` when the bytes are damaged, of
- * another version, or of another list of scopes or other options. */
-size_t analysis_save(const struct analysis *analysis, uint8_t *bytes, size_t room);
-int analysis_load(struct analysis *analysis, const uint8_t *bytes, size_t length, const char **why);

@@ -21,7 +21,14 @@ enum scope_state {
 };
 
 /* The measure in which a scope is judged. */
-enum signal { SIGNAL_ANSWERED_FLOWS, SIGNAL_LIVE_FLOWS, SIGNAL_PACKETS_IN, SIGNAL_NONE, SIGNAL__COUNT };
+enum signal {
+    SIGNAL_ANSWERED_FLOWS, /* cannot be forged from one side: preferred wherever both directions are seen */
+    SIGNAL_LIVE_FLOWS,     /* where only what the watched side says is seen */
+    SIGNAL_PACKETS_OUT,    /* where a table of bins has nothing better */
+    SIGNAL_PACKETS_IN,     /* of the tap: what is not watched */
+    SIGNAL_NONE,
+    SIGNAL__COUNT
+};
 
 /* A closed bin of one scope. */
 struct bin {
@@ -107,6 +114,7 @@ struct event {
     double delay_s;                                 /* from the onset to this decision */
     double recovered;                               /* 0 to 1: how far back; negative: does not apply */
     uint32_t flaps;                                 /* times it came back and fell again */
+    uint64_t merged_into;                           /* of an ended one: the episode that took it over, or 0 */
     uint32_t hosts_expected, hosts_seen;            /* watched addresses: usual in such a bin, and in the last one */
 
     double probability[VERDICT__COUNT]; /* sums to 1; the verdict is the largest */

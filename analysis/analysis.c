@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * An interval goes through three hands: the tap says whether the sensor sees at all; every scope's
+ * populations take what came; then the scopes are judged, the widest first, so that a narrow one can see that
+ * a wider one explains its silence.
+ */
+#include "analysis.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "series.h"
+
+static const double brief_blindness = 4; /* a gap of the tap as improbable as e^-4 was not watched */
+static const double wider_doubt =
+    3;                              /* score of a wider scope's silence that makes a narrow one wait for it */
+static const double thin_s = 86400; /* what takes longer to notice than this is not judged */
+static const double fast_s = 900, slow_s = 86400; /* memories of packets towards a scope */
+static const int64_t detectable_keep_ns = 600 * NS_PER_S;
+static const double low_tail = 0.001;
+static const double hosts_weight = 0.02; /* of a new bin in the usual number of hosts */
+
+struct analysis *analysis_new(const struct analysis_options *options, const struct scope_list *scopes,
+                              const struct analysis_output *output)
+{
+    struct analysis *analysis = calloc(1, sizeof *analysis + scopes->count * sizeof analysis->series[0]);
+    if (analysis == NULL)
+        return NULL;
+    analysis->options = *options;
+    analysis->scopes = scopes;
+    analysis->output = *output;
+    analysis->bin_start_ns = analysis->end_ns = TIME_NONE;
+    analysis->alarms_per_year = options->false_alarms_per_year / scopes->count;
+    tap_init(&analysis->tap, options->half_life_s);
+    for (uint32_t i = 0; i < scopes->count; i++) {
+        struct series *series = &analysis->series[i];
+        detect_init(&series->answered, options->half_life_s);
+        detect_init(&series->live, options->half_life_s);
+        detect_init(&series->knock, options->half_life_s);
+        series->state = STATE_LEARNING;
+        series->hosts_usual = -1;
+        series->returned_ns = TIME_NONE;
+        series->detectable_s = -1;
+        series->detectable_until_ns = TIME_NONE;
+    }
+    return analysis;
+}
+
+void analysis_free(struct analysis *analysis)
+{
+    free(analysis);
+}
+
+/* The shortest outage to be noticed now, looked up anew every ten minutes: it takes a walk through the week
+ * ahead. */
+static double shortest(const struct analysis *analysis, struct series *series, struct population *life)
+{
+    if (analysis->end_ns >= series->detectable_until_ns) {
+        double threshold = detect_threshold(life, analysis->alarms_per_year);
+        series->detectable_s = detect_shortest(life, analysis->end_ns, threshold);
+        series->detectable_until_ns = clock_floor(analysis->end_ns, detectable_keep_ns) + detectable_keep_ns;
+    }
+    return series->detectable_s;
+}
+
+/* ---- bins ---- */
+
+/* The answered flows are the better witness; where the tap sees one direction only there are none. */
+static void choose_signal(const struct analysis *analysis, struct series *series)
+{
+    if (series->episode.open)
+        return;
+    double answered = baseline_learned(&series->answered.baseline, analysis->end_ns).events;
+    double live = baseline_learned(&series->live.baseline, analysis->end_ns).events;
+    bool one_way = live >= analysis->options.learn_flows && answered < 0.1 * live && !series->live_is_packets;
+    bool only_packets = series->live_is_packets && !(answered > 0);
+    enum signal other = series->live_is_packets ? SIGNAL_PACKETS_OUT : SIGNAL_LIVE_FLOWS;
+    enum signal chosen = one_way || only_packets ? other : SIGNAL_ANSWERED_FLOWS;
+    if (chosen == series->signal)
+        return;
+    series->signal = chosen; /* and its totals take the place of the other's */
+    series->so_far.life = series_life(series)->total;
+    series->so_far.life_expected = series_life(series)->total_expected;
+    series->at_last_life = series->so_far;
+}
+
+static struct bin judge_bin(struct analysis *analysis, uint32_t number)
+{
+    struct series *series = &analysis->series[number];
+    bool is_tap = number == scope_number_tap(analysis->scopes);
+    struct population *life = is_tap ? &analysis->tap.control : series_life(series);
+    bool known = series->bin_expected > 0 && series->state != STATE_BLIND;
+    return (struct bin){
+        .scope = number,
+        .start_ns = analysis->bin_start_ns,
+        .tally = series->bin,
+        .signal = is_tap ? SIGNAL_PACKETS_IN : series->signal,
+        .state = series->state,
+        .expected = known ? series->bin_expected : -1,
+        .low = known ? baseline_low(series->bin_expected, life->rate.shape, low_tail) : -1,
+        .detectable_s = series->state == STATE_BLIND ? -1 : shortest(analysis, series, life),
+    };
+}
+
+static void close_bin(struct analysis *analysis)
+{
+    if (analysis->bin_start_ns == TIME_NONE)
+        return;
+    for (uint32_t i = 0; i < analysis->scopes->count; i++) {
+        struct series *series = &analysis->series[i];
+        struct bin bin = judge_bin(analysis, i);
+        if (bin.tally.end_ns > bin.tally.start_ns)
+            analysis->output.bin(analysis->output.context, &bin);
+        choose_signal(analysis, series);
+        double hosts = (double)series->bin.value[TALLY_hosts];
+        if (series->state == STATE_UP || series->state == STATE_LEARNING)
+            series->hosts_usual = series->hosts_usual < 0
+                                      ? hosts
+                                      : series->hosts_usual + hosts_weight * (hosts - series->hosts_usual);
+    }
+    analysis->bin_start_ns = TIME_NONE;
+}
+
+static void open_bin(struct analysis *analysis, int64_t start_ns)
+{
+    analysis->bin_start_ns = clock_floor(start_ns, analysis->options.bin_ns);
+    for (uint32_t i = 0; i < analysis->scopes->count; i++) {
+        analysis->series[i].bin = tally_empty(start_ns, start_ns, TALLY_ALL_KNOWN);
+        analysis->series[i].bin_expected = 0;
+    }
+}
+
+/* ---- taking an interval ---- */
+
+static bool knows(const struct tally *tally, enum tally_measure measure)
+{
+    return (tally->known & TALLY_BIT(measure)) != 0;
+}
+
+static void follow_towards(struct series *series, const struct tally *tally, double seconds)
+{
+    double rate = (double)tally->value[TALLY_packets_in] / seconds;
+    series->towards_fast += (rate - series->towards_fast) * -expm1(-seconds / fast_s);
+    series->towards_slow += (rate - series->towards_slow) * -expm1(-seconds / slow_s);
+    series->so_far.icmp_errors += (double)tally->value[TALLY_icmp_errors];
+    series->so_far.seconds += seconds;
+    series->so_far.knock = series->knock.total;
+    series->so_far.knock_expected = series->knock.total_expected;
+    series->so_far.surge =
+        series->so_far.seconds > 6 * 3600 && series->towards_slow > 0
+            ? series->towards_fast / (series->towards_slow / -expm1(-series->so_far.seconds / slow_s))
+            : -1;
+}
+
+static void take_population(struct population *population, const struct tally *tally,
+                            enum tally_measure measure, struct tally_span span,
+                            const struct detect_input *how)
+{
+    if (!knows(tally, measure))
+        return;
+    struct detect_input input = *how;
+    input.events = (double)tally->value[measure];
+    input.span = span;
+    detect_step(population, &input);
+}
+
+static void take_scope(struct analysis *analysis, uint32_t number, const struct tally *tally, bool proven)
+{
+    struct series *series = &analysis->series[number];
+    const struct tally_span none = {TIME_NONE, TIME_NONE};
+    bool explained =
+        analysis->series[SCOPE_NUMBER_ALL].episode.open && analysis->scopes->items[number].counted;
+    bool calm = series->state == STATE_LEARNING || series->state == STATE_UP;
+    struct detect_input how = {.start_ns = tally->start_ns,
+                               .end_ns = tally->end_ns,
+                               .proven = proven,
+                               .teach = calm && !explained,
+                               .ordinary = !series->episode.open && !explained};
+    take_population(&series->answered, tally, TALLY_answered_flows, tally->answered, &how);
+    series->live_is_packets = !knows(tally, TALLY_live_flows);
+    if (series->live_is_packets)
+        take_population(&series->live, tally, TALLY_packets_out, tally->out, &how);
+    else
+        take_population(&series->live, tally, TALLY_live_flows, tally->live, &how);
+    take_population(&series->knock, tally, TALLY_flows, none, &how);
+
+    const struct population *life = series_life(series);
+    series->step_seen = life->total - series->so_far.life;
+    series->step_expected = life->total_expected - series->so_far.life_expected;
+    series->bin_expected += series->step_expected;
+    series->so_far.life = life->total;
+    series->so_far.life_expected = life->total_expected;
+    follow_towards(series, tally, clock_seconds(tally->start_ns, tally->end_ns));
+    if (series->step_seen > 0)
+        series->at_last_life = series->so_far;
+}
+
+static void each_population(struct series *series, void (*act)(struct population *, int64_t), int64_t at_ns)
+{
+    act(&series->answered, at_ns);
+    act(&series->live, at_ns);
+    act(&series->knock, at_ns);
+}
+
+/* ---- judging ---- */
+
+static int width(enum scope_kind kind)
+{
+    static const int widths[] = {
+        [SCOPE_ALL] = 3, [SCOPE_PATH] = 2, [SCOPE_PREFIX] = 1, [SCOPE_SERVICE] = 0, [SCOPE_TAP] = 4};
+    return widths[kind];
+}
+
+/* Whether the silences of two scopes began together, as far as can be told. */
+static bool fell_together(const struct episode *wide, const struct population *narrow)
+{
+    double slack_s = detect_onset_after_s(narrow, 0.975);
+    return clock_seconds(narrow->last_ns, wide->onset_latest_ns) > -slack_s &&
+           clock_seconds(narrow->last_ns, wide->onset_earliest_ns) < slack_s;
+}
+
+enum wider { WIDER_UP, WIDER_IN_DOUBT, WIDER_DOWN };
+
+/* What the wider scopes say of a narrow one's silence: nothing, wait, or that it is part of theirs. */
+static enum wider ask_wider(struct analysis *analysis, uint32_t number)
+{
+    const struct scope *scope = &analysis->scopes->items[number];
+    struct population *life = series_life(&analysis->series[number]);
+    if (!scope->counted)
+        return WIDER_UP;
+    enum wider answer = WIDER_UP;
+    for (uint32_t i = 0; i < analysis->scopes->count; i++) {
+        struct series *wide = &analysis->series[i];
+        if (width(analysis->scopes->items[i].kind) <= width(scope->kind) ||
+            analysis->scopes->items[i].kind == SCOPE_TAP)
+            continue;
+        if (wide->episode.open && (i == SCOPE_NUMBER_ALL || fell_together(&wide->episode, life)))
+            return WIDER_DOWN;
+        if (!wide->episode.open && wide->state != STATE_LEARNING &&
+            detect_score(series_life(wide)) >= wider_doubt)
+            answer = WIDER_IN_DOUBT;
+    }
+    return answer;
+}
+
+static bool falls_under(struct analysis *analysis, uint32_t number, uint32_t wide_number)
+{
+    struct series *narrow = &analysis->series[number];
+    const struct scope *scope = &analysis->scopes->items[number],
+                       *wide = &analysis->scopes->items[wide_number];
+    if (!narrow->episode.open || narrow->episode.covered || !scope->counted ||
+        width(scope->kind) >= width(wide->kind))
+        return false;
+    return wide_number == SCOPE_NUMBER_ALL ||
+           fell_together(&analysis->series[wide_number].episode, series_life(narrow));
+}
+
+/* A wider outage takes over the narrower ones that it explains: the oldest becomes it and keeps its name, the
+ * others end as merged. */
+static void take_over(struct analysis *analysis, uint32_t number)
+{
+    struct episode *wide = &analysis->series[number].episode;
+    struct episode *oldest = NULL;
+    for (uint32_t i = 0; i < analysis->scopes->count; i++)
+        if (falls_under(analysis, i, number) &&
+            (oldest == NULL || analysis->series[i].episode.onset_ns < oldest->onset_ns))
+            oldest = &analysis->series[i].episode;
+    if (oldest == NULL)
+        return;
+    wide->key = oldest->key;
+    wide->sequence = oldest->sequence;
+    oldest->covered = true;
+    for (uint32_t i = 0; i < analysis->scopes->count; i++)
+        if (falls_under(analysis, i, number)) {
+            analysis->series[i].episode.merged_into = wide->key;
+            tell_outage(analysis, i, EVENT_OUTAGE_ENDED);
+            analysis->series[i].episode.covered = true;
+        }
+}
+
+static void open_episode(struct analysis *analysis, uint32_t number, bool covered)
+{
+    struct series *series = &analysis->series[number];
+    const char *scope = analysis->scopes->items[number].text;
+    episode_open(&series->episode, scope, series_life(series), &series->at_last_life, analysis->end_ns);
+    series->episode.covered = covered;
+    series->state = STATE_DOWN;
+    series->returned_ns = TIME_NONE;
+    if (covered)
+        return;
+    take_over(analysis, number);
+    tell_outage(analysis, number, series->episode.sequence > 0 ? EVENT_OUTAGE_UPDATED : EVENT_OUTAGE_STARTED);
+}
+
+/* After a wide outage the narrow scopes that it covered are on their own again: those still silent get a
+ * fresh chance before they are called down by themselves, with the onset that they had. */
+static void release_covered(struct analysis *analysis)
+{
+    for (uint32_t i = 0; i < analysis->scopes->count; i++) {
+        struct series *series = &analysis->series[i];
+        if (i != SCOPE_NUMBER_ALL && !analysis->scopes->items[i].counted)
+            continue;
+        series->returned_ns = TIME_NONE;
+        if (series->episode.open && !series->episode.covered)
+            continue;
+        if (series->episode.open || series->state == STATE_LEARNING)
+            each_population(series, detect_restart, analysis->end_ns);
+        if (series->episode.open)
+            series->state = STATE_UP;
+        series->episode.open = false;
+    }
+}
+
+static void close_episode(struct analysis *analysis, uint32_t number)
+{
+    struct series *series = &analysis->series[number];
+    if (!series->episode.covered)
+        tell_outage(analysis, number, EVENT_OUTAGE_ENDED);
+    bool wide = !series->episode.covered && analysis->scopes->items[number].kind != SCOPE_SERVICE;
+    series->episode.open = false;
+    series->state = STATE_UP;
+    if (wide)
+        release_covered(analysis);
+}
+
+/* Some time into an outage there is more to go by: the cause is weighed again and told if it is another. */
+static void review(struct analysis *analysis, uint32_t number)
+{
+    struct series *series = &analysis->series[number];
+    struct episode *episode = &series->episode;
+    if (episode->covered || episode->review_ns == TIME_NONE || analysis->end_ns < episode->review_ns)
+        return;
+    episode->review_ns = TIME_NONE;
+    tell_outage(analysis, number, EVENT_OUTAGE_UPDATED);
+}
+
+static void follow_episode(struct analysis *analysis, uint32_t number, int64_t first_ns)
+{
+    struct series *series = &analysis->series[number];
+    struct episode *episode = &series->episode;
+    double silence = detect_score(series_life(series));
+    enum episode_news news = episode_follow(episode, series->step_seen, series->step_expected, first_ns,
+                                            analysis->end_ns, silence, analysis->options.recovery_hold_s);
+    if (episode->return_odds > 0 && series->returned_ns == TIME_NONE)
+        series->returned_ns = episode->return_ns;
+    else if (!(episode->return_odds > 0))
+        series->returned_ns = TIME_NONE;
+    switch (news) {
+    case EPISODE_RETURNING:
+    case EPISODE_MORE_BACK:
+        series->state = STATE_RECOVERING;
+        if (!episode->covered)
+            tell_outage(analysis, number, EVENT_OUTAGE_RECOVERING);
+        break;
+    case EPISODE_FELL_AGAIN:
+        series->state = STATE_DOWN;
+        if (!episode->covered)
+            tell_outage(analysis, number, EVENT_OUTAGE_UPDATED);
+        break;
+    case EPISODE_OVER:
+        close_episode(analysis, number);
+        break;
+    case EPISODE_NOTHING:
+        if (series->state == STATE_DOWN)
+            review(analysis, number);
+        break;
+    }
+}
+
+static bool learned(const struct analysis *analysis, struct series *series)
+{
+    struct baseline_cell so_far = baseline_learned(&series_life(series)->baseline, analysis->end_ns);
+    return so_far.events >= analysis->options.learn_flows && so_far.seconds >= analysis->options.learn_s;
+}
+
+static void go_blind(struct analysis *analysis)
+{
+    tell_sensor(analysis, EVENT_SENSOR_IMPAIRED);
+    for (uint32_t i = 0; i < analysis->scopes->count; i++)
+        analysis->series[i].state = STATE_BLIND;
+}
+
+static void see_again(struct analysis *analysis)
+{
+    tell_sensor(analysis, EVENT_SENSOR_RESTORED);
+    for (uint32_t i = 0; i < analysis->scopes->count; i++) {
+        struct series *series = &analysis->series[i];
+        each_population(series, detect_restart, analysis->end_ns);
+        series->state = series->episode.open ? STATE_DOWN : STATE_LEARNING;
+    }
+}
+
+static void judge(struct analysis *analysis, uint32_t number)
+{
+    struct series *series = &analysis->series[number];
+    struct population *life = series_life(series);
+    if (!learned(analysis, series)) {
+        series->state = STATE_LEARNING;
+        return;
+    }
+    double threshold = detect_threshold(life, analysis->alarms_per_year), score = detect_score(life);
+    if (score < threshold / 2) {
+        /* A scope too thin to be judged within a day is not called up. */
+        double detectable_s = shortest(analysis, series, life);
+        series->state = detectable_s < 0 || detectable_s > thin_s ? STATE_LEARNING : STATE_UP;
+        return;
+    }
+    series->state = STATE_SUSPECT;
+    if (score < threshold || life->last_ns == TIME_NONE)
+        return;
+    if (tap_has_control(&analysis->tap, analysis->end_ns) && tap_collapsed(&analysis->tap)) {
+        tap_blame(&analysis->tap);
+        go_blind(analysis);
+        return;
+    }
+    enum wider wider = ask_wider(analysis, number);
+    if (wider != WIDER_IN_DOUBT)
+        open_episode(analysis, number, wider == WIDER_DOWN);
+}
+
+/* The widest first. Each judgement may find the sensor blind, and then the rest is not judged. */
+static void judge_all(struct analysis *analysis, const struct tally *tallies)
+{
+    for (int at_width = 3; at_width >= 0; at_width--)
+        for (uint32_t i = 0; i < analysis->scopes->count && !analysis->tap.blind; i++) {
+            struct series *series = &analysis->series[i];
+            if (width(analysis->scopes->items[i].kind) != at_width ||
+                tallies[i].end_ns <= tallies[i].start_ns)
+                continue;
+            if (!series->episode.open) {
+                judge(analysis, i);
+                continue;
+            }
+            bool answered = series->signal == SIGNAL_ANSWERED_FLOWS;
+            struct tally_span span = answered                  ? tallies[i].answered
+                                     : series->live_is_packets ? tallies[i].out
+                                                               : tallies[i].live;
+            follow_episode(analysis, i, span.first_ns != TIME_NONE ? span.first_ns : tallies[i].start_ns);
+        }
+}
+
+/* ---- the door ---- */
+
+/* A stretch without tallies was not watched. */
+static void bridge_gap(struct analysis *analysis, int64_t start_ns)
+{
+    if (analysis->end_ns == TIME_NONE || start_ns <= analysis->end_ns)
+        return;
+    detect_restart(&analysis->tap.control, start_ns);
+    for (uint32_t i = 0; i < analysis->scopes->count; i++)
+        each_population(&analysis->series[i], detect_restart, start_ns);
+}
+
+/* What was silent while the tap was silent too counts once the tap is heard again, unless the tap's own gap
+ * was so improbable that the sensor must have been away for a moment. */
+static void confirm_all(struct analysis *analysis, bool watched)
+{
+    for (uint32_t i = 0; i < analysis->scopes->count; i++) {
+        struct series *series = &analysis->series[i];
+        detect_confirm(&series->answered, watched);
+        detect_confirm(&series->live, watched);
+        detect_confirm(&series->knock, watched);
+    }
+}
+
+static void take_interval(struct analysis *analysis, const struct tally *tallies)
+{
+    uint32_t tap_number = scope_number_tap(analysis->scopes);
+    struct tap *tap = &analysis->tap;
+    double gap_score = detect_score(&tap->control), expected = tap->control.total_expected;
+    enum tap_news news = tap_step(tap, &tallies[tap_number], analysis->alarms_per_year);
+    analysis->series[tap_number].bin_expected += tap->control.total_expected - expected;
+    if (news == TAP_IMPAIRED)
+        go_blind(analysis);
+    else if (news == TAP_RESTORED)
+        see_again(analysis);
+
+    bool proven = tap_proves(tap, &tallies[tap_number]);
+    if (proven)
+        confirm_all(analysis, gap_score < brief_blindness);
+    for (uint32_t i = 0; i < tap_number; i++)
+        if (tallies[i].end_ns > tallies[i].start_ns) {
+            if (tap->blind)
+                each_population(&analysis->series[i], detect_restart, tallies[i].end_ns);
+            else
+                take_scope(analysis, i, &tallies[i], proven);
+        }
+    judge_all(analysis, tallies);
+}
+
+void analysis_step(struct analysis *analysis, const struct tally *tallies)
+{
+    int64_t start_ns = tallies[0].start_ns, end_ns = tallies[0].end_ns;
+    for (uint32_t i = 1; i < analysis->scopes->count;
+         i++) { /* some scopes may be missing from this interval */
+        if (tallies[i].end_ns <= tallies[i].start_ns)
+            continue;
+        if (end_ns <= start_ns) {
+            start_ns = tallies[i].start_ns;
+            end_ns = tallies[i].end_ns;
+        }
+    }
+    if (end_ns <= start_ns)
+        return;
+    if (analysis->bin_start_ns != TIME_NONE && start_ns >= analysis->bin_start_ns + analysis->options.bin_ns)
+        close_bin(analysis);
+    bridge_gap(analysis, start_ns);
+    if (analysis->bin_start_ns == TIME_NONE)
+        open_bin(analysis, start_ns);
+    analysis->end_ns = end_ns;
+    for (uint32_t i = 0; i < analysis->scopes->count; i++)
+        if (tallies[i].end_ns > tallies[i].start_ns)
+            tally_add(&analysis->series[i].bin, &tallies[i]);
+    take_interval(analysis, tallies);
+    if (end_ns >= analysis->bin_start_ns + analysis->options.bin_ns)
+        close_bin(analysis);
+}
+
+void analysis_finish(struct analysis *analysis)
+{
+    close_bin(analysis);
+}

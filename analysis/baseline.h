@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What is normal: the rate of a stream of events for each hour of the week, learned, shrunk and slowly
+ * forgotten. */
+#pragma once
+
+#include <stdint.h>
+
+enum { BASELINE_WEEK = 168, BASELINE_DAY = 24 };
+
+/* Evidence for a rate: events seen in so many seconds of watching. */
+struct baseline_cell {
+    double events, seconds;
+};
+
+/* All sums are kept in units that grow by two every half-life, so that what is old weighs less without ever
+ * being touched again. Plain data: a copy is a copy. */
+struct baseline {
+    double half_life_s;
+    int64_t origin_ns; /* when the unit was one; TIME_NONE before anything was learned */
+    struct baseline_cell week[BASELINE_WEEK], day[BASELINE_DAY], overall;
+    struct baseline_cell recent; /* of the last half hour or so, in plain units */
+};
+
+/* A rate and how well it is known: the mean and the shape of its Gamma distribution. The shape reads as
+ * "known as well as from that many events". */
+struct baseline_rate {
+    double per_s;
+    double shape;
+};
+
+void baseline_init(struct baseline *baseline, double half_life_s);
+
+/* Learns that the half-open stretch [from, to) was watched and held `events`, of which the last was at its
+ * end. */
+void baseline_learn(struct baseline *baseline, int64_t from_ns, int64_t to_ns, double events);
+
+/* The rate to expect at an instant: hour of the week, shrunk towards hour of the day, towards the recent and
+ * the overall rate. per_s is 0 before anything was learned. */
+struct baseline_rate baseline_at(const struct baseline *baseline, int64_t at_ns);
+
+/* Events and seconds learned from, as they weigh at `at_ns`. */
+struct baseline_cell baseline_learned(const struct baseline *baseline, int64_t at_ns);
+
+/* The count that a Gamma-Poisson variable of this mean and shape falls short of with probability at most
+ * `tail`. */
+double baseline_low(double mean, double shape, double tail);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Were the model right, the score of a silence would be exponential with mean one, whatever the rate: a
+ * silence of score s has probability exp(-s). Real events come in clusters, and then the silences between
+ * clusters are longer than that. Their tail is exponential again, only flatter (the extremal index), so a
+ * line is fitted above the highest fiftieth and carried on: P(score > h) = p exp(-(h - q) / slope), p the
+ * share above q.
+ */
+#include "calibrate.h"
+
+#include <math.h>
+#include <string.h>
+
+static const double bucket_width = 0.25;
+static const double tail_share = 0.02;  /* of the silences, but … */
+static const double tail_least = 20.0;  /* … not fewer than this */
+static const double prior_slope = 1.25; /* before anything was seen: some clustering */
+static const double prior_weight = 10.0;
+
+void calibrate_init(struct calibrate *calibrate)
+{
+    memset(calibrate, 0, sizeof *calibrate);
+    calibrate->slope = prior_slope;
+}
+
+void calibrate_note(struct calibrate *calibrate, double score, double count)
+{
+    int bucket = (int)fmin(fmax(score, 0) / bucket_width, CALIBRATE_BUCKETS - 1);
+    calibrate->bucket[bucket] += (float)count;
+    calibrate->count += count;
+}
+
+static void fit(struct calibrate *calibrate, double log_ratio)
+{
+    double wanted = fmax(tail_least, tail_share * calibrate->count), above = 0;
+    int from = CALIBRATE_BUCKETS;
+    while (from > 0 && above < wanted)
+        above += calibrate->bucket[--from];
+    double q = from * bucket_width, excess = 0;
+    for (int i = from; i < CALIBRATE_BUCKETS; i++)
+        excess += calibrate->bucket[i] * ((i - from + 0.5) * bucket_width);
+    double share = calibrate->count > 0 ? above / calibrate->count : 1.0;
+    calibrate->slope = fmax(1.0, (excess + prior_weight * prior_slope) / (above + prior_weight));
+    calibrate->threshold = fmax(q + calibrate->slope * (log_ratio + log(fmin(share, 1.0))), log_ratio);
+    calibrate->fitted_at = calibrate->count;
+    calibrate->fitted_for = log_ratio;
+}
+
+double calibrate_threshold(struct calibrate *calibrate, double silences_per_year, double alarms_per_year)
+{
+    double log_ratio = log(fmax(silences_per_year, 1.0) / alarms_per_year);
+    if (calibrate->threshold <= 0 || calibrate->count > 1.02 * calibrate->fitted_at + 20 ||
+        fabs(log_ratio - calibrate->fitted_for) > 0.1)
+        fit(calibrate, log_ratio);
+    return calibrate->threshold;
+}

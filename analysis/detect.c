@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * For a Poisson stream that falls silent the optimal test is a timer (Moustakides 1986; El Karoui, Loisel and
+ * Salhi 2017 for rates that vary): alarm after ln(1 + n) expected events have failed to come, n being the
+ * events expected between two false alarms. With a varying rate the same holds in operational time, the
+ * integral of the rate.
+ */
+#include "detect.h"
+
+#include <math.h>
+
+static const int64_t rate_keep_ns = 60 * NS_PER_S; /* how long a computed rate serves */
+static const double shape_most = 400;              /* no rate is known better than to a twentieth */
+static const double year_s = 365.25 * 86400;
+
+void detect_init(struct population *population, double half_life_s)
+{
+    *population = (struct population){.rate_until_ns = INT64_MIN,
+                                      .silent_from_ns = TIME_NONE,
+                                      .last_ns = TIME_NONE,
+                                      .last_not_before_ns = TIME_NONE};
+    baseline_init(&population->baseline, half_life_s);
+    calibrate_init(&population->calibrate);
+}
+
+static double score_of(double expected, double spread)
+{
+    if (!(expected > 0) || !(spread > 0))
+        return 0;
+    double root = expected / spread, shape = fmin(root * root, shape_most);
+    return shape * log1p(expected / shape);
+}
+
+double detect_score(const struct population *population)
+{
+    return score_of(population->expected, population->spread);
+}
+
+static void refresh_rate(struct population *population, int64_t at_ns)
+{
+    if (at_ns < population->rate_until_ns)
+        return;
+    population->rate = baseline_at(&population->baseline, at_ns);
+    population->rate_until_ns = clock_floor(at_ns, rate_keep_ns) + rate_keep_ns;
+}
+
+/* Lets the clock of the silence run for so many seconds. */
+static void run_clock(struct population *population, double seconds, bool proven)
+{
+    double missed = population->rate.per_s * seconds;
+    if (!(missed > 0))
+        return;
+    double spread = missed / sqrt(population->rate.shape);
+    population->total_expected += missed;
+    if (proven) {
+        population->expected += missed;
+        population->spread += spread;
+    } else {
+        population->held_expected += missed;
+        population->held_spread += spread;
+    }
+}
+
+static void begin_silence(struct population *population, int64_t at_ns)
+{
+    population->silent_from_ns = at_ns;
+    population->expected = population->spread = 0;
+    population->held_expected = population->held_spread = 0;
+    population->unproven = false;
+}
+
+/* An event ends the silence under way. */
+static void end_silence(struct population *population, int64_t at_ns, double events, bool teach)
+{
+    if (teach && !population->unproven && at_ns > population->silent_from_ns)
+        baseline_learn(&population->baseline, population->silent_from_ns, at_ns, events);
+    begin_silence(population, at_ns);
+    population->last_ns = population->last_not_before_ns = at_ns;
+}
+
+/* Where the source only says that events fell into an interval, they are taken to be spread over it evenly.
+ */
+static struct tally_span span_or_even(const struct detect_input *input)
+{
+    if (input->span.first_ns != TIME_NONE)
+        return input->span;
+    int64_t gap_ns = (int64_t)((double)(input->end_ns - input->start_ns) / (input->events + 1));
+    return (struct tally_span){input->start_ns + gap_ns, input->end_ns - gap_ns};
+}
+
+void detect_step(struct population *population, const struct detect_input *input)
+{
+    if (population->silent_from_ns == TIME_NONE)
+        begin_silence(population, input->start_ns);
+    refresh_rate(population, input->start_ns);
+    if (!(input->events > 0)) {
+        run_clock(population, clock_seconds(input->start_ns, input->end_ns), input->proven);
+        return;
+    }
+    struct tally_span span = span_or_even(input);
+    run_clock(population, clock_seconds(input->start_ns, span.first_ns), true);
+    detect_confirm(population, true);
+    double within = population->rate.per_s * clock_seconds(span.first_ns, span.last_ns);
+    if (population->rate.per_s > 0 && input->ordinary) {
+        calibrate_note(&population->calibrate, detect_score(population), 1);
+        if (input->events > 1)
+            calibrate_note(&population->calibrate, within / (input->events - 1), input->events - 1);
+    }
+    end_silence(population, span.first_ns, 1, input->teach);
+    if (input->events > 1)
+        end_silence(population, span.last_ns, input->events - 1, input->teach);
+    if (input->span.first_ns == TIME_NONE)
+        population->last_not_before_ns = input->start_ns;
+    population->total += input->events;
+    population->total_expected += within;
+    run_clock(population, clock_seconds(span.last_ns, input->end_ns), input->proven);
+}
+
+void detect_restart(struct population *population, int64_t at_ns)
+{
+    begin_silence(population, at_ns);
+    population->unproven = true; /* the first event after it has a silence of unknown begin behind it */
+}
+
+void detect_pause(struct population *population)
+{
+    population->silent_from_ns = TIME_NONE;
+    population->expected = population->spread = 0;
+    population->held_expected = population->held_spread = 0;
+}
+
+void detect_confirm(struct population *population, bool watched)
+{
+    if (watched) {
+        population->expected += population->held_expected;
+        population->spread += population->held_spread;
+    } else if (population->held_expected > 0) {
+        population->unproven = true;
+    }
+    population->held_expected = population->held_spread = 0;
+}
+
+double detect_threshold(struct population *population, double alarms_per_year)
+{
+    struct baseline_cell overall = population->baseline.overall;
+    double per_year = overall.seconds > 0 ? overall.events / overall.seconds * year_s : 0;
+    return calibrate_threshold(&population->calibrate, per_year, alarms_per_year);
+}
+
+double detect_shortest(const struct population *population, int64_t at_ns, double threshold)
+{
+    static const int64_t hour_ns = 3600 * NS_PER_S;
+    double expected = 0, spread = 0;
+    int64_t now_ns = at_ns;
+    for (int i = 0; i < BASELINE_WEEK + 1; i++) {
+        struct baseline_rate rate = baseline_at(&population->baseline, now_ns);
+        if (!(rate.per_s > 0))
+            return -1;
+        int64_t next_ns = clock_floor(now_ns, hour_ns) + hour_ns;
+        double seconds = clock_seconds(now_ns, next_ns), all = rate.per_s * seconds,
+               rough = all / sqrt(rate.shape);
+        if (score_of(expected + all, spread + rough) >= threshold) {
+            double low = 0,
+                   high = 1; /* the score only grows: halve the hour until a second is told from the next */
+            while ((high - low) * seconds > 0.5) {
+                double middle = (low + high) / 2;
+                if (score_of(expected + middle * all, spread + middle * rough) >= threshold)
+                    high = middle;
+                else
+                    low = middle;
+            }
+            return clock_seconds(at_ns, now_ns) + high * seconds;
+        }
+        expected += all;
+        spread += rough;
+        now_ns = next_ns;
+    }
+    return -1;
+}
+
+double detect_onset_after_s(const struct population *population, double share)
+{
+    double per_s = population->rate.per_s / population->calibrate.slope;
+    if (!(per_s > 0))
+        return 0;
+    double shape = fmin(population->rate.shape, shape_most);
+    return shape * expm1(-log1p(-share) / shape) / per_s;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The test that every population is put to: how improbable is its present silence, for this hour of the week?
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "baseline.h"
+#include "calibrate.h"
+#include "tally.h"
+
+/* A stream of events and the silence under way in it. The clock of a silence runs at the expected rate:
+ * `expected` is the number of events that should have come since the last one. Plain data. */
+struct population {
+    struct baseline baseline;
+    struct calibrate calibrate;
+    struct baseline_rate rate; /* in force … */
+    int64_t rate_until_ns;     /* … until here */
+
+    int64_t silent_from_ns; /* start of the silence: the last event, or the begin of watching; TIME_NONE: not
+                               watching */
+    int64_t last_ns;        /* the last event; TIME_NONE: never one */
+    int64_t last_not_before_ns; /* the earliest that the last event can have been, where the source gives bins
+                                   only */
+    bool unproven;              /* a part of the silence was not watched: it teaches nothing */
+    double expected, spread;    /* events missed, and sum of their share over the root of the rate's shape */
+    double held_expected,
+        held_spread; /* the same since the tap was last heard: counts once it is heard again */
+
+    double total, total_expected; /* since the start, to compare any two instants */
+};
+
+/* What one interval brought to a population. */
+struct detect_input {
+    int64_t start_ns, end_ns;
+    double events;
+    struct tally_span span; /* of the events, where known */
+    bool proven;            /* the sensor has shown that it sees: the interval may speak for a silence */
+    bool teach;             /* the baseline may learn from it */
+    bool ordinary;          /* no outage is open: a silence that ends now is one that normal traffic has */
+};
+
+void detect_init(struct population *population, double half_life_s);
+
+/* Takes an interval. Every event ends a silence, is learned from together with it, and starts the next. */
+void detect_step(struct population *population, const struct detect_input *input);
+
+/* The natural logarithm of one over the probability of the silence under way, given how well the rate is
+ * known: (1 + u/a)^-a for a rate of shape a, the Gamma-Poisson predictive. */
+double detect_score(const struct population *population);
+
+/* Forgets the silence under way and waits at `at_ns` for what comes: what lay before was not watched. */
+void detect_restart(struct population *population, int64_t at_ns);
+
+/* Stops the clock: nothing is watched until detect_restart. */
+void detect_pause(struct population *population);
+
+/* What was held back since the tap was last heard is confirmed, or thrown away as not watched. */
+void detect_confirm(struct population *population, bool watched);
+
+/* The score at which this population may raise an alarm. */
+double detect_threshold(struct population *population, double alarms_per_year);
+
+/* Seconds of total silence, starting at `at_ns`, until the score reaches `threshold`; negative when a week is
+ * not enough. */
+double detect_shortest(const struct population *population, int64_t at_ns, double threshold);
+
+/* After the last event of a rate that fell silent, the change itself follows within this many seconds with
+ * probability `share`; clustering and the uncertainty of the rate are allowed for. */
+double detect_onset_after_s(const struct population *population, double share);

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "episode.h"
+
+#include <math.h>
+#include <string.h>
+
+/* A return is told from a remnant by a likelihood ratio (a CUSUM, reflected at zero): Poisson at `back` of
+ * the expected rate against Poisson at `remnant` of it. */
+static const double back = 0.6, remnant = 0.05;
+static const double return_certain = 5; /* two or three events close together */
+static const double return_most = 12;   /* so that a flicker is soon seen to be over */
+static const double recent_events = 30;
+static const double enough_back = 0.5; /* of the expected rate: from here the end is counted */
+static const double silent_again = 6;  /* score of a silence that ends a return */
+static const int64_t first_review_ns = 600 * NS_PER_S;
+
+uint64_t episode_key(const char *scope, int64_t onset_ns)
+{
+    uint64_t hash = 14695981039346656037ULL;
+    for (const char *c = scope; *c != '\0'; c++)
+        hash = (hash ^ (unsigned char)*c) * 1099511628211ULL;
+    for (int shift = 0; shift < 64; shift += 8)
+        hash = (hash ^ (((uint64_t)onset_ns >> shift) & 0xff)) * 1099511628211ULL;
+    return hash;
+}
+
+static int64_t plus_s(int64_t at_ns, double seconds)
+{
+    return at_ns + (int64_t)(seconds * (double)NS_PER_S);
+}
+
+static int64_t earlier(int64_t a_ns, int64_t b_ns)
+{
+    return a_ns < b_ns ? a_ns : b_ns;
+}
+
+void episode_open(struct episode *episode, const char *scope, const struct population *life,
+                  const struct episode_mark *before, int64_t now_ns)
+{
+    /* The rate fell somewhere between the last event and the one that then did not come: an exponential time
+     * after it. */
+    *episode = (struct episode){
+        .open = true,
+        .onset_earliest_ns = life->last_not_before_ns,
+        .onset_ns = earlier(plus_s(life->last_ns, detect_onset_after_s(life, 0.5)), now_ns),
+        .onset_latest_ns = earlier(plus_s(life->last_ns, detect_onset_after_s(life, 0.975)), now_ns),
+        .log_odds = detect_score(life),
+        .depth = 1,
+        .before = *before,
+        .review_ns = now_ns + first_review_ns,
+        .verdict = -1,
+        .return_ns = TIME_NONE,
+        .steady_since_ns = TIME_NONE};
+    episode->key = episode_key(scope, episode->onset_earliest_ns);
+    strncpy(episode->scope, scope, sizeof episode->scope - 1);
+}
+
+double episode_recovered(const struct episode *episode)
+{
+    return episode->recent_expected > 0 ? fmin(1, episode->recent_seen / episode->recent_expected) : 0;
+}
+
+static void weigh_return(struct episode *episode, double seen, double expected, int64_t first_ns)
+{
+    double odds = episode->return_odds + seen * log(back / remnant) - expected * (back - remnant);
+    if (!(odds > 0)) {
+        episode->return_odds = 0;
+        if (!episode->returning)
+            episode->return_ns = TIME_NONE;
+        return;
+    }
+    if (episode->return_odds <= 0 && !episode->returning) {
+        episode->return_ns = first_ns;
+        episode->recent_seen = episode->recent_expected = 0;
+    }
+    episode->return_odds = fmin(odds, return_most);
+}
+
+static enum episode_news fall_again(struct episode *episode)
+{
+    episode->returning = false;
+    episode->return_ns = episode->steady_since_ns = TIME_NONE;
+    episode->return_odds = 0;
+    episode->told_quarters = 0;
+    episode->flaps++;
+    return EPISODE_FELL_AGAIN;
+}
+
+enum episode_news episode_follow(struct episode *episode, double seen, double expected, int64_t first_ns,
+                                 int64_t end_ns, double silence, double hold_s)
+{
+    weigh_return(episode, seen, expected, first_ns);
+    double fade = exp(-expected / recent_events);
+    episode->recent_seen = episode->recent_seen * fade + seen;
+    episode->recent_expected = episode->recent_expected * fade + expected;
+
+    if (!episode->returning) {
+        if (episode->return_odds < return_certain)
+            return EPISODE_NOTHING;
+        episode->returning = true;
+        return EPISODE_RETURNING;
+    }
+    if (episode->return_odds <= 0 || silence >= silent_again)
+        return fall_again(episode);
+    double share = episode_recovered(episode);
+    if (share < enough_back || episode->recent_expected < recent_events / 6)
+        episode->steady_since_ns = TIME_NONE;
+    else if (episode->steady_since_ns == TIME_NONE)
+        episode->steady_since_ns = end_ns;
+    if (episode->steady_since_ns != TIME_NONE && clock_seconds(episode->steady_since_ns, end_ns) >= hold_s)
+        return EPISODE_OVER;
+    if ((int)(share * 4) > episode->told_quarters && episode->recent_expected > recent_events / 2) {
+        episode->told_quarters = (int)(share * 4);
+        return EPISODE_MORE_BACK;
+    }
+    return EPISODE_NOTHING;
+}

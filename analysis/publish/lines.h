@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Lines into a file or standard output, with every error noticed. */
+#pragma once
+
+#include <stddef.h>
+
+#include "fault.h"
+
+/* How a file is written. */
+enum lines_manner {
+    LINES_ANEW,  /* emptied first; buffered; after a failure nothing more is written, so that no line is missing in between */
+    LINES_APPEND /* added to, each line at once and whole; after a failure the next line tries again */
+};
+
+struct lines;
+
+/* Opens the file, or standard output when the path is "-". Borrows the path. NULL with the fault naming it. */
+struct lines *lines_open(const char *path, enum lines_manner manner, struct fault *fault);
+
+/* Adds bytes that end with a line. 0, or -1 with the fault. */
+int lines_put(struct lines *lines, const char *bytes, size_t length, struct fault *fault);
+
+/* Hands what is buffered to the system. 0, or -1 with the fault. */
+int lines_flush(struct lines *lines, struct fault *fault);
+
+/* Flushes, closes and frees. 0, or -1 with the fault. `lines` may be NULL. */
+int lines_close(struct lines *lines, struct fault *fault);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The row that each sink fills: one way of telling events, bins and flows. Adding a sink is a file and a row in publish.c. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "publish.h"
+
+/* What does not apply is NULL. All calls but `open`, `finish` and `close` come from the publishing thread. Where a
+ * fault can be filled, -1 means that what was handed over is lost; the others carry on, and so does this sink. */
+struct sink {
+    const char *name;
+
+    /* Whether the options ask for this sink at all. */
+    bool (*wanted)(const struct publish_options *options);
+
+    /* Returns the sink's own state, or NULL with the fault. Both arguments are borrowed until `close`. */
+    void *(*open)(const struct publish_options *options, const struct scope_list *scopes, struct fault *fault);
+
+    int (*event)(void *state, const struct event *event, struct fault *fault);
+    int (*bin)(void *state, const struct bin *bin, struct fault *fault);
+    int (*flow)(void *state, const struct flow_record *record, struct fault *fault);
+
+    /* Nothing more waits at the moment: what is buffered goes out. */
+    int (*flush)(void *state, struct fault *fault);
+
+    /* Adds the sink's own counters to the sum. Called from any thread. */
+    void (*count)(void *state, struct health *sum);
+
+    /* The counters of the whole program as they are now. */
+    void (*health)(void *state, const struct health *health);
+
+    /* There will be no more: delivers, writes the end. In the order of the table. */
+    int (*finish)(void *state, struct fault *fault);
+
+    /* Frees, and says nothing: `finish` may not have been called. */
+    void (*close)(void *state);
+};
+
+extern const struct sink sink_redis, sink_ndjson, sink_bins_csv, sink_flows_ndjson, sink_summary, sink_html;
+
+/* The one place of the letterbox that speaks to the operator: a line on standard error, "lightsout: …". */
+__attribute__((format(printf, 1, 2))) void publish_say(const char *format, ...);

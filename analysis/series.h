@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* All that the study holds of one scope. Private to analysis. */
+#pragma once
+
+#include "analysis.h"
+#include "detect.h"
+#include "episode.h"
+#include "tap.h"
+
+/* Plain data. The tap's own series uses only the bin. */
+struct series {
+    struct population answered; /* answered flows */
+    struct population live;     /* live flows, or packets out where flows are not known */
+    struct population knock;    /* flow starts: what is said to the scope, mostly */
+    bool live_is_packets;
+    enum signal signal; /* which of the first two is judged */
+    enum scope_state state;
+
+    struct episode_mark so_far, at_last_life;
+    double step_seen, step_expected;   /* signs of life in the interval just taken */
+    double detectable_s;               /* the shortest outage to be noticed; negative: none … */
+    int64_t detectable_until_ns;       /* … looked up again from here */
+    double towards_fast, towards_slow; /* packets in a second, over a quarter of an hour and over a day */
+    double hosts_usual;                /* watched addresses in an ordinary bin; negative: not known yet */
+
+    struct episode episode;
+    int64_t returned_ns; /* when it came back during a wider scope's recovery; TIME_NONE: not */
+
+    struct tally bin; /* the steps of the bin under way, added up */
+    double bin_expected;
+};
+
+struct analysis {
+    struct analysis_options options;
+    const struct scope_list *scopes;
+    struct analysis_output output;
+    struct tap tap;
+    int64_t bin_start_ns;   /* TIME_NONE: none under way */
+    int64_t end_ns;         /* of the last interval */
+    double alarms_per_year; /* for each scope alone */
+    struct series series[];
+};
+
+/* The population in which a scope is judged. */
+static inline struct population *series_life(struct series *series)
+{
+    return series->signal == SIGNAL_ANSWERED_FLOWS ? &series->answered : &series->live;
+}
+
+/* Fills an event about the series' episode, with its parts, and gives it to the output (tell.c). */
+void tell_outage(struct analysis *analysis, uint32_t number, enum event_action action);
+
+/* The same for the sensor itself. */
+void tell_sensor(struct analysis *analysis, enum event_action action);

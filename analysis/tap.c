@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tap.h"
+
+#include <math.h>
+
+static const double control_least = 100;   /* packets learned from before the tap counts as a witness */
+static const double recent_packets = 20;   /* memory of the recent share, in expected packets */
+static const double collapsed_share = 0.3; /* of what is expected: less is a collapse */
+static const double restored_share = 0.3;  /* and so much ends it … */
+static const double restored_packets = 10; /* … seen over so many expected since its first packet */
+static const double learn_s = 600;
+
+void tap_init(struct tap *tap, double half_life_s)
+{
+    *tap = (struct tap){.blind_since_ns = TIME_NONE};
+    detect_init(&tap->control, half_life_s);
+}
+
+bool tap_has_control(const struct tap *tap, int64_t at_ns)
+{
+    struct baseline_cell learned = baseline_learned(&tap->control.baseline, at_ns);
+    return learned.events >= control_least && learned.seconds >= learn_s;
+}
+
+bool tap_collapsed(const struct tap *tap)
+{
+    return tap->recent_expected > recent_packets / 2 &&
+           tap->recent_seen < collapsed_share * tap->recent_expected;
+}
+
+bool tap_proves(const struct tap *tap, const struct tally *tally)
+{
+    return tally->value[TALLY_packets_in] > 0 || !tap_has_control(tap, tally->end_ns);
+}
+
+void tap_blame(struct tap *tap)
+{
+    tap->blind = true;
+    tap->blind_since_ns = tap->control.last_ns;
+    tap->returned_seen = tap->returned_expected = 0;
+}
+
+/* Fades by what is expected, not by time, so that a thin tap is judged over as much evidence as a busy one.
+ */
+static void follow_recent(struct tap *tap, double seen, double expected)
+{
+    double fade = exp(-expected / recent_packets);
+    tap->recent_seen = tap->recent_seen * fade + seen;
+    tap->recent_expected = tap->recent_expected * fade + expected;
+}
+
+static enum tap_news leave_blindness(struct tap *tap, double seen, double expected)
+{
+    if (seen > 0 || tap->returned_expected > 0) {
+        tap->returned_seen += seen;
+        tap->returned_expected += expected;
+    }
+    if (tap->returned_seen >= restored_share * fmax(tap->returned_expected, restored_packets)) {
+        tap->blind = false;
+        tap->recent_seen = tap->recent_expected = 0;
+        return TAP_RESTORED;
+    }
+    if (tap->returned_expected > 2 * restored_packets) /* a stray packet was no return */
+        tap->returned_seen = tap->returned_expected = 0;
+    return TAP_NOTHING;
+}
+
+enum tap_news tap_step(struct tap *tap, const struct tally *tally, double alarms_per_year)
+{
+    if (tally->end_ns <= tally->start_ns || !(tally->known & TALLY_BIT(TALLY_packets_in)))
+        return TAP_NOTHING;
+    double seen = (double)tally->value[TALLY_packets_in], before = tap->control.total_expected;
+    bool control = tap_has_control(tap, tally->start_ns);
+    struct detect_input input = {.start_ns = tally->start_ns,
+                                 .end_ns = tally->end_ns,
+                                 .events = seen,
+                                 .span = tally->in,
+                                 .proven = true,
+                                 .teach = !tap->blind,
+                                 .ordinary = !tap->blind};
+    detect_step(&tap->control, &input);
+    double expected = tap->control.total_expected - before;
+    follow_recent(tap, seen, expected);
+    if (tap->blind)
+        return leave_blindness(tap, seen, expected);
+    if (!control || detect_score(&tap->control) < detect_threshold(&tap->control, alarms_per_year))
+        return TAP_NOTHING;
+    tap_blame(tap);
+    return TAP_IMPAIRED;
+}

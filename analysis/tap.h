@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Is the sensor itself blind? The rest of the tap, what is not watched, is put to the same test. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "detect.h"
+
+enum tap_news { TAP_NOTHING, TAP_IMPAIRED, TAP_RESTORED };
+
+/* Plain data. */
+struct tap {
+    struct population control;               /* packets that are not watched */
+    double recent_seen, recent_expected;     /* of them, over about the last twenty expected */
+    double returned_seen, returned_expected; /* since the first packet after a silence */
+    bool blind;
+    int64_t blind_since_ns; /* the last packet before the tap fell silent */
+    uint64_t episode;
+    uint32_t sequence;
+};
+
+void tap_init(struct tap *tap, double half_life_s);
+
+/* Takes an interval's packets that are not watched. */
+enum tap_news tap_step(struct tap *tap, const struct tally *tally, double alarms_per_year);
+
+/* Whether the tap carries enough other traffic to compare with. */
+bool tap_has_control(const struct tap *tap, int64_t at_ns);
+
+/* Whether what other traffic there is has collapsed just now, though the sensor is not yet called blind:
+ * silence of anything else proves nothing then. */
+bool tap_collapsed(const struct tap *tap);
+
+/* Calls the sensor blind now, because other traffic has collapsed together with what is watched. */
+void tap_blame(struct tap *tap);
+
+/* Whether the interval shows that the sensor sees: other traffic came, or there is none to wait for. */
+bool tap_proves(const struct tap *tap, const struct tally *tally);

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Puts what the study holds of an episode into the event that tells of it. */
+#include <math.h>
+#include <string.h>
+
+#include "cause.h"
+#include "series.h"
+
+static const double knocks_least = 5; /* expected since the onset before their absence means anything */
+
+/* A part of a wider outage that has shown no life since the onset is down with it, even if it is too thin to
+ * be judged by itself. */
+static bool silent_with(struct series *part, const struct episode *episode)
+{
+    const struct population *life = series_life(part);
+    return life->last_ns != TIME_NONE && life->last_ns <= episode->onset_latest_ns && life->expected >= 1;
+}
+
+static enum scope_state part_state(struct series *part, const struct episode *episode)
+{
+    if (!part->episode.open && part->state != STATE_BLIND && silent_with(part, episode))
+        return STATE_DOWN;
+    return part->state;
+}
+
+static struct event_part describe_part(struct series *part, const struct scope *scope,
+                                       const struct episode *episode)
+{
+    struct event_part told = {.state = part_state(part, episode),
+                              .onset_ns = TIME_NONE,
+                              .last_seen_ns = series_life(part)->last_ns};
+    strcpy(told.name, scope_name(scope)); /* a part of a text of the same size */
+    if (part->episode.open) {
+        told.onset_ns = part->episode.onset_ns;
+        told.depth = part->episode.depth;
+    } else if (told.state == STATE_DOWN) {
+        told.onset_ns = told.last_seen_ns;
+        told.depth = 1;
+    }
+    return told;
+}
+
+static void describe_parts(struct analysis *analysis, const struct episode *episode, struct event *event)
+{
+    for (uint32_t i = 0; i < analysis->scopes->count; i++) {
+        const struct scope *scope = &analysis->scopes->items[i];
+        struct event_part part = describe_part(&analysis->series[i], scope, episode);
+        if (scope->kind == SCOPE_PREFIX && event->prefix_count < EVENT_PREFIXES_MAX)
+            event->prefixes[event->prefix_count++] = part;
+        else if (scope->kind == SCOPE_PATH && event->path_count < EVENT_PATHS_MAX)
+            event->paths[event->path_count++] = part;
+        else if (scope->kind == SCOPE_SERVICE && event->service_count < EVENT_SERVICES_MAX &&
+                 part.last_seen_ns != TIME_NONE)
+            event->services[event->service_count++] = part;
+    }
+}
+
+/* What came back, in the order in which it did. */
+static void describe_returns(struct analysis *analysis, struct event *event)
+{
+    for (uint32_t i = 0; i < analysis->scopes->count; i++) {
+        int64_t at_ns = analysis->series[i].returned_ns;
+        if (at_ns == TIME_NONE || event->return_count == EVENT_RETURNS_MAX)
+            continue;
+        uint32_t place = event->return_count++;
+        for (; place > 0 && event->returns[place - 1].at_ns > at_ns; place--)
+            event->returns[place] = event->returns[place - 1];
+        event->returns[place] = (struct event_return){.at_ns = at_ns};
+        memcpy(event->returns[place].name, analysis->scopes->items[i].text, SCOPE_TEXT_MAX);
+    }
+}
+
+static void count_parts(struct analysis *analysis, uint32_t number, const struct event *event,
+                        struct cause_facts *facts)
+{
+    for (uint32_t i = 0; i < event->path_count; i++) {
+        if (event->paths[i].last_seen_ns == TIME_NONE)
+            continue;
+        bool down = event->paths[i].state == STATE_DOWN || event->paths[i].state == STATE_RECOVERING;
+        facts->paths_down += down;
+        facts->paths_up += event->paths[i].state == STATE_UP;
+    }
+    for (uint32_t i = 0; i < analysis->scopes->count; i++)
+        if (i != number && analysis->scopes->items[i].kind == facts->kind &&
+            analysis->series[i].state == STATE_UP)
+            facts->others_up++;
+}
+
+static void describe_cause(struct analysis *analysis, uint32_t number, struct event *event)
+{
+    struct series *series = &analysis->series[number];
+    const struct episode_mark *before = &series->episode.before, *now = &series->so_far;
+    double knocks = now->knock_expected - before->knock_expected,
+           minutes = (now->seconds - before->seconds) / 60;
+    struct cause_facts facts = {
+        .kind = analysis->scopes->items[number].kind,
+        .control = event->control,
+        .inbound_ratio = knocks >= knocks_least ? (now->knock - before->knock) / knocks : -1,
+        .surge_ratio = before->surge,
+        .icmp_per_minute = minutes > 0 ? (now->icmp_errors - before->icmp_errors) / minutes : 0,
+    };
+    count_parts(analysis, number, event, &facts);
+    cause_weigh(&facts, event);
+}
+
+static int likeliest(const struct event *event)
+{
+    int best = VERDICT_UNKNOWN;
+    for (int i = 0; i < VERDICT__COUNT; i++)
+        if (event->probability[i] > event->probability[best])
+            best = i;
+    return best;
+}
+
+static double observed_share(const struct series *series, const struct episode_mark *before)
+{
+    double expected = series->so_far.life_expected - before->life_expected;
+    return expected > 0 ? (series->so_far.life - before->life) / expected : 0;
+}
+
+static void describe_times(const struct analysis *analysis, const struct episode *episode,
+                           double expected_per_s, struct event *event)
+{
+    event->onset_ns = episode->onset_ns;
+    event->onset_earliest_ns = episode->onset_earliest_ns;
+    event->onset_latest_ns = episode->onset_latest_ns;
+    event->delay_s = clock_seconds(episode->onset_ns, analysis->end_ns);
+    event->end_ns = event->end_earliest_ns = event->end_latest_ns = TIME_NONE;
+    if (event->action != EVENT_OUTAGE_ENDED)
+        return;
+    /* It was back by the first sign of life, and hardly three expected gaps sooner. */
+    int64_t first_ns = episode->return_ns != TIME_NONE ? episode->return_ns : analysis->end_ns;
+    int64_t gap_ns = expected_per_s > 0 ? (int64_t)((double)NS_PER_S / expected_per_s) : 0;
+    event->end_latest_ns = first_ns;
+    event->end_ns = first_ns - gap_ns > episode->onset_latest_ns ? first_ns - gap_ns : first_ns;
+    event->end_earliest_ns =
+        first_ns - 3 * gap_ns > episode->onset_ns ? first_ns - 3 * gap_ns : episode->onset_ns;
+}
+
+void tell_outage(struct analysis *analysis, uint32_t number, enum event_action action)
+{
+    struct series *series = &analysis->series[number];
+    struct episode *episode = &series->episode;
+    const struct population *life = series_life(series);
+    struct event event = {.time_ns = analysis->end_ns,
+                          .action = action,
+                          .episode = episode->key,
+                          .sequence = episode->sequence++,
+                          .control = tap_has_control(&analysis->tap, analysis->end_ns),
+                          .signal = series->signal,
+                          .depth = episode->depth,
+                          .expected_rate = life->rate.per_s * 60,
+                          .log_odds = episode->log_odds,
+                          .recovered = -1,
+                          .flaps = episode->flaps,
+                          .merged_into = episode->merged_into,
+                          .hosts_expected = (uint32_t)lround(fmax(0, series->hosts_usual)),
+                          .hosts_seen = (uint32_t)series->bin.value[TALLY_hosts]};
+    memcpy(event.scope, episode->scope, sizeof event.scope);
+    bool back = action == EVENT_OUTAGE_RECOVERING || action == EVENT_OUTAGE_ENDED;
+    double share = back ? episode_recovered(episode) : observed_share(series, &episode->before);
+    event.observed_rate = share * event.expected_rate;
+    if (back) {
+        event.recovered = share;
+        describe_returns(analysis, &event);
+    }
+    describe_times(analysis, episode, life->rate.per_s, &event);
+    describe_parts(analysis, episode, &event);
+    describe_cause(analysis, number, &event);
+    episode->verdict = likeliest(&event);
+    analysis->output.event(analysis->output.context, &event);
+}
+
+void tell_sensor(struct analysis *analysis, enum event_action action)
+{
+    struct tap *tap = &analysis->tap;
+    const struct population *control = &tap->control;
+    uint32_t number = scope_number_tap(analysis->scopes);
+    if (action == EVENT_SENSOR_IMPAIRED) {
+        tap->episode = episode_key("tap", tap->blind_since_ns);
+        tap->sequence = 0;
+    }
+    struct event event = {.time_ns = analysis->end_ns,
+                          .action = action,
+                          .episode = tap->episode,
+                          .sequence = tap->sequence++,
+                          .control = true,
+                          .signal = SIGNAL_PACKETS_IN,
+                          .onset_ns = tap->blind_since_ns,
+                          .onset_earliest_ns = tap->blind_since_ns,
+                          .onset_latest_ns = analysis->end_ns,
+                          .end_ns = TIME_NONE,
+                          .end_earliest_ns = TIME_NONE,
+                          .end_latest_ns = TIME_NONE,
+                          .expected_rate = control->rate.per_s * 60,
+                          .log_odds = detect_score(control),
+                          .delay_s = clock_seconds(tap->blind_since_ns, analysis->end_ns),
+                          .recovered = -1};
+    if (action == EVENT_SENSOR_RESTORED && tap->returned_expected > 0)
+        event.observed_rate = fmin(1, tap->returned_seen / tap->returned_expected) * event.expected_rate;
+    event.probability[VERDICT_UNKNOWN] = 1;
+    memcpy(event.scope, analysis->scopes->items[number].text, sizeof event.scope);
+    analysis->output.event(analysis->output.context, &event);
+}

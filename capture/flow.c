@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A flow is in one chain of the hash table and in one of two idle lists: "one side spoke" or "both did". A
+ * packet moves its flow to the young end of its list, so each list is in order of last_ns (data time never
+ * runs back) and the flow idle longest is at an old end. What comes out, and in which order, depends on the
+ * packets alone and never on where the hash put a flow: its seed is another one in each process, so that
+ * nobody can aim at one chain.
+ */
+#include "flow.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "scope.h"
+#include "watchlist.h"
+
+/* A list in order of the last packet. */
+struct idle_list {
+    struct flow *oldest, *newest;
+};
+
+enum { HEARD_ONE, HEARD_BOTH, HEARD__COUNT, BUCKETS_MIN = 1 << 10, BUCKETS_MAX = 1 << 22 };
+
+struct flow_table {
+    struct flow_options options;
+    struct flow_output output;
+    struct health *health;
+    struct idle_list idle[HEARD__COUNT];
+    size_t count;
+    size_t bucket_mask; /* their number, a power of two, less one */
+    uint64_t seed;
+    struct flow *buckets[];
+};
+
+/* What names a flow: the ends in the packet's order, with the ports as flows have them. */
+struct key {
+    const uint8_t *address[2];
+    uint16_t port[2];
+    uint8_t protocol, family;
+};
+
+uint8_t flow_icmp_family(uint8_t protocol, uint8_t type)
+{
+    /* Request (which names the family) and reply; RFC 792, 950, 1256, 8335, 4443, 4861, 4620, 6275, 6775. */
+    static const uint8_t v4[][2] = {{8, 0}, {10, 9}, {13, 14}, {15, 16}, {17, 18}, {42, 43}};
+    static const uint8_t v6[][2] = {{128, 129}, {133, 134}, {135, 136}, {139, 140},
+                                    {144, 145}, {146, 147}, {157, 158}, {160, 161}};
+    bool is_v4 = protocol == IPPROTO_ICMP;
+    const uint8_t(*pairs)[2] = is_v4 ? v4 : v6;
+    size_t count = is_v4 ? sizeof v4 / sizeof *v4 : sizeof v6 / sizeof *v6;
+    for (size_t i = 0; i < count; i++)
+        if (type == pairs[i][1])
+            return pairs[i][0];
+    return type;
+}
+
+static struct key key_of(const struct packet *packet)
+{
+    const struct packet_tuple *tuple = &packet->tuple;
+    struct key key = {.address = {tuple->source, tuple->destination}, .protocol = tuple->protocol};
+    if (tuple->protocol == IPPROTO_ICMP || tuple->protocol == IPPROTO_ICMPV6) {
+        key.port[0] = key.port[1] = packet->icmp_id;
+        key.family = flow_icmp_family(tuple->protocol, packet->icmp_type);
+    } else {
+        key.port[0] = tuple->source_port;
+        key.port[1] = tuple->destination_port;
+    }
+    return key;
+}
+
+static struct key key_of_flow(const struct flow *flow)
+{
+    return (struct key){.address = {flow->address[0], flow->address[1]},
+                        .port = {flow->port[0], flow->port[1]},
+                        .protocol = flow->protocol,
+                        .family = flow->family};
+}
+
+/* Multiplies to 128 bits and folds: every bit of both arguments reaches the result. */
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+    uint64_t a_low = (uint32_t)a, a_high = a >> 32, b_low = (uint32_t)b, b_high = b >> 32;
+    uint64_t low = a_low * b_low, middle = a_high * b_low + (low >> 32),
+             other = a_low * b_high + (uint32_t)middle;
+    return (other << 32 | (uint32_t)low) ^ (a_high * b_high + (middle >> 32) + (other >> 32));
+}
+
+static uint64_t end_hash(const uint8_t address[16], uint16_t port, uint64_t seed)
+{
+    uint64_t half[2];
+    memcpy(half, address, sizeof half);
+    return mix(half[0] ^ seed, mix(half[1] ^ 0x9e3779b97f4a7c15ULL, seed ^ (uint64_t)port << 32));
+}
+
+/* Both directions find the same chain: the ends' hashes are joined by a sum, which has no order. */
+static struct flow **chain_of(struct flow_table *table, const struct key *key)
+{
+    uint64_t ends = end_hash(key->address[0], key->port[0], table->seed) +
+                    end_hash(key->address[1], key->port[1], table->seed);
+    uint64_t hash =
+        mix(ends ^ table->seed, (uint64_t)key->protocol << 8 | key->family | 0xd6e8feb86659fd93ULL << 16);
+    return &table->buckets[hash & table->bucket_mask];
+}
+
+static bool end_is(const struct flow *flow, int side, const struct key *key, int end)
+{
+    return flow->port[side] == key->port[end] && memcmp(flow->address[side], key->address[end], 16) == 0;
+}
+
+/* The flow of the key and the side that its first end is, or NULL. */
+static struct flow *chain_find(struct flow *chain, const struct key *key, unsigned *side)
+{
+    for (struct flow *flow = chain; flow != NULL; flow = flow->hash_next) {
+        if (flow->protocol != key->protocol || flow->family != key->family)
+            continue;
+        for (unsigned first = 0; first < 2; first++)
+            if (end_is(flow, (int)first, key, 0) && end_is(flow, 1 - (int)first, key, 1)) {
+                *side = first;
+                return flow;
+            }
+    }
+    return NULL;
+}
+
+static struct idle_list *idle_list_of(struct flow_table *table, const struct flow *flow)
+{
+    return &table->idle[flow->spoke[0] && flow->spoke[1] ? HEARD_BOTH : HEARD_ONE];
+}
+
+static void idle_remove(struct flow_table *table, struct flow *flow)
+{
+    struct idle_list *list = idle_list_of(table, flow);
+    *(flow->older != NULL ? &flow->older->newer : &list->oldest) = flow->newer;
+    *(flow->newer != NULL ? &flow->newer->older : &list->newest) = flow->older;
+}
+
+static void idle_append(struct flow_table *table, struct flow *flow)
+{
+    struct idle_list *list = idle_list_of(table, flow);
+    flow->older = list->newest;
+    flow->newer = NULL;
+    *(list->newest != NULL ? &list->newest->newer : &list->oldest) = flow;
+    list->newest = flow;
+}
+
+/* Of both lists, the flow heard longest ago; NULL when the table is empty. */
+static struct flow *idle_oldest(const struct flow_table *table)
+{
+    struct flow *one = table->idle[HEARD_ONE].oldest, *both = table->idle[HEARD_BOTH].oldest;
+    if (one == NULL || both == NULL)
+        return one != NULL ? one : both;
+    return both->last_ns < one->last_ns ? both : one;
+}
+
+static void flow_free(struct flow *flow)
+{
+    free(flow->domain);
+    free(flow);
+}
+
+static void flow_finish(struct flow_table *table, struct flow *flow, enum flow_end reason)
+{
+    struct key key = key_of_flow(flow);
+    struct flow **link = chain_of(table, &key);
+    while (*link != flow)
+        link = &(*link)->hash_next;
+    *link = flow->hash_next;
+    idle_remove(table, flow);
+    table->count--;
+    table->output.ended(table->output.context, flow, reason);
+    flow_free(flow);
+}
+
+static bool is_idle(const struct flow_table *table, const struct flow *flow, int64_t now_ns)
+{
+    return now_ns - flow->last_ns > table->options.timeout_ns;
+}
+
+static bool is_tcp_with(const struct packet *packet, uint8_t set, uint8_t of)
+{
+    return packet->tuple.protocol == IPPROTO_TCP && (packet->tcp_flags & of) == set;
+}
+
+/* A SYN that asks for a connection. */
+static bool is_bare_syn(const struct packet *packet)
+{
+    return is_tcp_with(packet, TCP_SYN, TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST);
+}
+
+/* The answer to one: its sender is not the source. */
+static bool is_syn_ack(const struct packet *packet)
+{
+    return is_tcp_with(packet, TCP_SYN | TCP_ACK, TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST);
+}
+
+static struct flow *flow_new(const struct packet *packet, const struct key *key, unsigned *side)
+{
+    struct flow *flow = calloc(1, sizeof *flow);
+    if (flow == NULL)
+        return NULL;
+    *side = is_syn_ack(packet) ? 1 : 0;
+    for (unsigned end = 0; end < 2; end++) {
+        unsigned at = end ^ *side;
+        memcpy(flow->address[at], key->address[end], 16);
+        flow->port[at] = key->port[end];
+        flow->watch[at] = WATCHLIST_NONE;
+        flow->bin_seen_ns[at] = TIME_NONE;
+    }
+    flow->protocol = key->protocol;
+    flow->family = key->family;
+    flow->start_ns = packet->time_ns;
+    flow->vlan_count = packet->vlan_count;
+    memcpy(flow->vlans, packet->vlans, sizeof flow->vlans);
+    flow->path = flow->service_by_address = flow->service_by_name = SCOPE_NONE;
+    return flow;
+}
+
+/* Makes room for one more flow; false when the table may hold none. */
+static bool table_make_room(struct flow_table *table, int64_t now_ns)
+{
+    if (table->count < table->options.flows_max)
+        return true;
+    flow_table_expire(table, now_ns);
+    if (table->count < table->options.flows_max)
+        return true;
+    struct flow *victim = table->idle[HEARD_ONE].oldest;
+    if (victim == NULL)
+        victim = table->idle[HEARD_BOTH].oldest;
+    if (victim == NULL)
+        return false;
+    table->health->flows_evicted++;
+    flow_finish(table, victim, FLOW_END_EVICTED);
+    return true;
+}
+
+/* Puts a new flow in the table, or returns NULL. */
+static struct flow *table_start(struct flow_table *table, const struct packet *packet, const struct key *key,
+                                unsigned *side)
+{
+    struct flow *flow = flow_new(packet, key, side);
+    if (flow == NULL || !table_make_room(table, packet->time_ns)) {
+        free(flow);
+        table->health->flows_refused++;
+        return NULL;
+    }
+    struct flow **chain = chain_of(table, key);
+    flow->hash_next = *chain;
+    *chain = flow;
+    idle_append(table, flow);
+    table->count++;
+    table->health->flows_started++;
+    return flow;
+}
+
+/* Counts the packet and makes its flow the youngest. */
+static void flow_count(struct flow_table *table, struct flow *flow, const struct packet *packet,
+                       unsigned side)
+{
+    idle_remove(table, flow);
+    flow->packets[side]++;
+    flow->bytes[side] += packet->ip_bytes;
+    flow->spoke[side] = true;
+    flow->last_ns = packet->time_ns;
+    if (packet->tuple.protocol == IPPROTO_TCP && (packet->tcp_flags & (TCP_FIN | TCP_RST)) != 0)
+        flow->closed = true;
+    idle_append(table, flow);
+}
+
+struct flow_table *flow_table_new(const struct flow_options *options, const struct flow_output *output,
+                                  struct health *health)
+{
+    size_t buckets = BUCKETS_MIN;
+    while (buckets < options->flows_max && buckets < BUCKETS_MAX)
+        buckets *= 2;
+    struct flow_table *table = calloc(1, sizeof *table + buckets * sizeof(struct flow *));
+    if (table == NULL)
+        return NULL;
+    table->options = *options;
+    table->output = *output;
+    table->health = health;
+    table->bucket_mask = buckets - 1;
+    /* Without entropy at the very start of a machine it is a poorer seed, and nothing else. */
+    if (getrandom(&table->seed, sizeof table->seed, GRND_NONBLOCK) != sizeof table->seed)
+        table->seed = (uint64_t)(uintptr_t)table;
+    return table;
+}
+
+void flow_table_free(struct flow_table *table)
+{
+    if (table == NULL)
+        return;
+    for (int i = 0; i < HEARD__COUNT; i++)
+        for (struct flow *flow = table->idle[i].oldest, *next; flow != NULL; flow = next) {
+            next = flow->newer;
+            flow_free(flow);
+        }
+    free(table);
+}
+
+struct flow *flow_table_packet(struct flow_table *table, const struct packet *packet, unsigned *side,
+                               bool *started)
+{
+    struct key key = key_of(packet);
+    struct flow *flow = chain_find(*chain_of(table, &key), &key, side);
+    if (flow != NULL && is_idle(table, flow, packet->time_ns)) {
+        flow_finish(table, flow, FLOW_END_IDLE);
+        flow = NULL;
+    } else if (flow != NULL && flow->closed && is_bare_syn(packet)) {
+        flow_finish(table, flow, FLOW_END_CLOSED);
+        flow = NULL;
+    }
+    *started = flow == NULL;
+    if (*started && (flow = table_start(table, packet, &key, side)) == NULL) {
+        *started = false;
+        return NULL;
+    }
+    flow_count(table, flow, packet, *side);
+    return flow;
+}
+
+void flow_table_expire(struct flow_table *table, int64_t now_ns)
+{
+    for (struct flow *flow; (flow = idle_oldest(table)) != NULL && is_idle(table, flow, now_ns);)
+        flow_finish(table, flow, FLOW_END_IDLE);
+}
+
+void flow_table_finish(struct flow_table *table)
+{
+    for (struct flow *flow; (flow = idle_oldest(table)) != NULL;)
+        flow_finish(table, flow, FLOW_END_INPUT);
+}
+
+size_t flow_table_count(const struct flow_table *table)
+{
+    return table->count;
+}

@@ -1,0 +1,662 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <ini.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "script.h"
+#include "values.h"
+
+/* One key of a section: where its value goes and who reads it. */
+struct key {
+    const char *name;
+    size_t offset;
+    const char *(*set)(const struct script *script, const char *text, void *field);
+};
+
+#define KEY(type, key, member, value) {key, offsetof(struct type, member), value_##value}
+#define CURVE(type)                                                                                          \
+    KEY(type, "day-amplitude", curve.amplitude, share), KEY(type, "peak-hour", curve.peak_hour, factor),     \
+        KEY(type, "weekend", curve.weekend, factor)
+#define FLOWS                                                                                                \
+    KEY(traffic, "clients", client, names), KEY(traffic, "name", name, names),                               \
+        KEY(traffic, "http", rate[KIND_HTTP], rate), KEY(traffic, "https", rate[KIND_HTTPS], rate),          \
+        KEY(traffic, "smtp", rate[KIND_SMTP], rate), KEY(traffic, "tcp", rate[KIND_TCP], rate),              \
+        KEY(traffic, "dns", rate[KIND_DNS], rate), KEY(traffic, "ntp", rate[KIND_NTP], rate),                \
+        KEY(traffic, "ping", rate[KIND_PING], rate), KEY(traffic, "tcp-port", port, short),                  \
+        KEY(traffic, "flows-per-visit", flows_per_visit, factor),                                            \
+        KEY(traffic, "response-bytes", response_bytes, number), CURVE(traffic)
+
+static const struct key scenario_keys[] = {
+    KEY(script, "name", name, name),
+    KEY(script, "note", note, note),
+    KEY(script, "assumed", assumed, note),
+    KEY(script, "from", from_ns, instant),
+    KEY(script, "to", to_ns, instant),
+    KEY(script, "utc-offset", zone_ns, zone),
+    KEY(script, "seed", seed, seed),
+    KEY(script, "grain", grain_ns, duration),
+    KEY(script, "watch", watch, addresses),
+    KEY(script, "answers-scans", answers_scans, share),
+    KEY(script, "ttl", ttl, byte),
+    KEY(script, "rtt", rtt_ns, duration),
+    CURVE(script),
+    {0},
+};
+static const struct key path_keys[] = {
+    KEY(path, "prefix", prefix, addresses), KEY(path, "mac", mac, mac),          KEY(path, "vlan", vlan, short),
+    KEY(path, "ttl", ttl, byte),            KEY(path, "rtt", rtt_ns, duration), KEY(path, "router", router, address),
+    {0},
+};
+static const struct key host_keys[] = {
+    KEY(host, "address", address, address),
+    KEY(host, "ttl", ttl, byte),
+    KEY(host, "answers-scans", answers_scans, share),
+    {0},
+};
+static const struct key clients_keys[] = {KEY(clients, "address", address, addresses), {0}};
+static const struct key service_keys[] = {KEY(traffic, "host", host, names), FLOWS, {0}};
+static const struct key outward_keys[] = {KEY(traffic, "server", host, names), FLOWS, {0}};
+static const struct key control_keys[] = {
+    KEY(traffic, "server", host, names), KEY(traffic, "arp", rate[KIND_ARP], rate), KEY(traffic, "vlan", vlan, short),
+    FLOWS, {0},
+};
+static const struct key scan_keys[] = {
+    KEY(scan, "rate", rate, rate),        KEY(scan, "source", source, addresses), KEY(scan, "target", target, addresses),
+    KEY(scan, "ports", port, ports),      KEY(scan, "ping", ping, share),         KEY(scan, "from", from_ns, instant),
+    KEY(scan, "to", to_ns, instant),      CURVE(scan),                            {0},
+};
+static const struct key burst_keys[] = {
+    KEY(burst, "service", service, names), KEY(burst, "at", at_ns, instant),     KEY(burst, "every", every_ns, duration),
+    KEY(burst, "flows", flows, number),    KEY(burst, "over", over_ns, duration), {0},
+};
+static const struct key outage_keys[] = {
+    KEY(outage, "scope", scope, name),
+    KEY(outage, "from", from_ns, instant),
+    KEY(outage, "to", to_ns, instant),
+    KEY(outage, "depth", depth, share),
+    KEY(outage, "onset", onset, turn),
+    KEY(outage, "recovery", recovery, turn),
+    KEY(outage, "order", order, names),
+    KEY(outage, "flicker", flicker, flicker),
+    KEY(outage, "inbound", inbound_ceases, inbound),
+    KEY(outage, "unreachable", unreachable, share),
+    KEY(outage, "surge", surge, surge),
+    KEY(outage, "verdict", verdict, name),
+    KEY(outage, "note", note, note),
+    {0},
+};
+static const struct key tap_fault_keys[] = {
+    KEY(tap_fault, "from", from_ns, instant),
+    KEY(tap_fault, "to", to_ns, instant),
+    KEY(tap_fault, "loses", loss, loss),
+    {0},
+};
+
+static const struct curve curve_unset = {NAN, NAN, NAN};
+
+static void default_path(void *item)
+{
+    struct path *path = item;
+    static const uint8_t mac[] = {0x02, 0, 0, 0, 0x01, 0};
+    memcpy(path->mac, mac, sizeof mac);
+    path->mac[5] = (uint8_t)path->label.line;
+}
+
+static void default_host(void *item)
+{
+    ((struct host *)item)->answers_scans = NAN;
+}
+
+static void default_traffic(void *item)
+{
+    struct traffic *traffic = item;
+    traffic->curve = curve_unset;
+    traffic->flows_per_visit = 1;
+    traffic->response_bytes = 600;
+    traffic->port = 8888;
+}
+
+static void default_scan(void *item)
+{
+    *(struct scan *)item = (struct scan){.label = ((struct scan *)item)->label,
+                                         .port = {6, {23, 22, 80, 443, 445, 8080}},
+                                         .from_ns = TIME_NONE,
+                                         .to_ns = TIME_NONE,
+                                         .curve = {0, 0, 1}};
+}
+
+static void default_burst(void *item)
+{
+    struct burst *burst = item;
+    burst->at_ns = TIME_NONE;
+    burst->flows = 30;
+    burst->over_ns = 60 * NS_PER_S;
+}
+
+static void default_outage(void *item)
+{
+    struct outage *outage = item;
+    outage->from_ns = outage->to_ns = TIME_NONE;
+    outage->depth = 1;
+    strcpy(outage->scope, "all");
+    strcpy(outage->verdict, "unknown");
+}
+
+static void default_tap_fault(void *item)
+{
+    struct tap_fault *tap_fault = item;
+    tap_fault->from_ns = tap_fault->to_ns = TIME_NONE;
+    tap_fault->loss.share = 1;
+}
+
+/* One kind of section: where its items are kept in the script. [scenario] is the script itself. */
+static const struct section {
+    const char *word;
+    const struct key *keys;
+    void (*set_defaults)(void *item);
+    size_t items, count, size; /* offsets in struct script, and the size of an item */
+    int max, role;
+} sections[] = {
+#define SECTION(word, type, list, most, part)                                                                \
+    {                                                                                                        \
+        word, part##_keys, default_##type, offsetof(struct script, list), offsetof(struct script, list##_count), \
+            sizeof(struct type), most, 0                                                                     \
+    }
+    {"scenario", scenario_keys, NULL, 0, 0, 0, 1, 0},
+    SECTION("path", path, path, PATHS_MAX, path),
+    SECTION("host", host, host, HOSTS_MAX, host),
+    {"clients", clients_keys, NULL, offsetof(struct script, clients), offsetof(struct script, clients_count),
+     sizeof(struct clients), CLIENTS_MAX, 0},
+    SECTION("service", traffic, traffic, TRAFFIC_MAX, service),
+    SECTION("outward", traffic, traffic, TRAFFIC_MAX, outward),
+    SECTION("control", traffic, traffic, TRAFFIC_MAX, control),
+    SECTION("scan", scan, scan, SCANS_MAX, scan),
+    SECTION("burst", burst, burst, BURSTS_MAX, burst),
+    SECTION("outage", outage, outage, OUTAGES_MAX, outage),
+    SECTION("tap-fault", tap_fault, tap_fault, TAP_FAULTS_MAX, tap_fault),
+};
+
+/* The state of reading. */
+struct reading {
+    FILE *file;
+    const char *path;
+    struct script *script;
+    struct fault *fault;
+    int line;
+    bool failed, section_begins;
+    const struct section *section;
+    void *item;
+};
+
+__attribute__((format(printf, 3, 4))) static int wrong(struct reading *reading, int line, const char *format, ...)
+{
+    if (reading->failed)
+        return -1;
+    char text[400];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    reading->failed = true;
+    return fault_set(reading->fault, "%s:%d: %s", reading->path, line, text);
+}
+
+/* fgets for inih that counts lines, cuts comments after a blank and refuses what would not fit. */
+static char *read_line(char *line, int room, void *context)
+{
+    struct reading *reading = context;
+    if (reading->failed || fgets(line, room, reading->file) == NULL)
+        return NULL;
+    reading->line++;
+    if (strchr(line, '\n') == NULL && !feof(reading->file))
+        wrong(reading, reading->line, "the line is too long: at most %d bytes; give the key twice", room - 2);
+    char *comment = strstr(line, " #");
+    if (comment != NULL)
+        *comment = '\0';
+    if (line[strspn(line, " \t")] == '[')
+        reading->section_begins = true;
+    return line;
+}
+
+static const struct section *find_section(const char *word)
+{
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
+        if (strcmp(sections[i].word, word) == 0)
+            return &sections[i];
+    return NULL;
+}
+
+/* "[word name]": makes the item. */
+static int open_section(struct reading *reading, const char *title)
+{
+    char word[NAME_MAX_BYTES] = "", name[NAME_MAX_BYTES] = "", more[2];
+    int words = sscanf(title, "%63s %63s %1s", word, name, more);
+    const struct section *section = find_section(word);
+    if (section == NULL)
+        return wrong(reading, reading->line, "[%s]: there is no such kind of section; see --help", title);
+    reading->section = section;
+    if (section->size == 0) {
+        if (reading->script->label.line != 0 || words != 1)
+            return wrong(reading, reading->line, "[scenario] stands alone, once");
+        reading->script->label.line = reading->line;
+        reading->item = reading->script;
+        return 0;
+    }
+    if (words != 2)
+        return wrong(reading, reading->line, "[%s]: write [%s NAME], the name one word", title, word);
+    char *items = (char *)reading->script + section->items;
+    int *count = (int *)((char *)reading->script + section->count);
+    for (int i = 0; i < *count; i++)
+        if (strcmp(((struct label *)(items + (size_t)i * section->size))->name, name) == 0)
+            return wrong(reading, reading->line, "[%s]: there is one of that name already", title);
+    if (*count == section->max)
+        return wrong(reading, reading->line, "[%s]: too many, at most %d", title, section->max);
+    struct label *label = (struct label *)(items + (size_t)(*count)++ * section->size);
+    strcpy(label->name, name);
+    label->line = reading->line;
+    if (section->set_defaults != NULL)
+        section->set_defaults(label);
+    if (section->keys == outward_keys || section->keys == control_keys)
+        ((struct traffic *)label)->role = section->keys == outward_keys ? ROLE_OUTWARD : ROLE_CONTROL;
+    reading->item = label;
+    return 0;
+}
+
+static int handle(void *context, const char *title, const char *name, const char *value)
+{
+    struct reading *reading = context;
+    if (reading->failed)
+        return 0;
+    if (reading->section_begins) {
+        reading->section_begins = false;
+        if (open_section(reading, title) != 0)
+            return 0;
+    }
+    if (reading->section == NULL)
+        return wrong(reading, reading->line, "%s: stands before any [section]", name), 0;
+    const struct key *key = reading->section->keys;
+    while (key->name != NULL && strcmp(key->name, name) != 0)
+        key++;
+    if (key->name == NULL)
+        return wrong(reading, reading->line, "%s: no such key in [%s]; see --help", name, reading->section->word), 0;
+    const char *complaint = key->set(reading->script, value, (char *)reading->item + key->offset);
+    if (complaint != NULL)
+        return wrong(reading, reading->line, "%s: \"%s\" %s", name, value, complaint), 0;
+    return 1;
+}
+
+/* Everything from here on makes names into what they name. */
+
+static const struct clients *find_clients(const struct script *script, const char *name)
+{
+    for (int i = 0; i < script->clients_count; i++)
+        if (strcmp(script->clients[i].label.name, name) == 0)
+            return &script->clients[i];
+    return NULL;
+}
+
+static const struct host *find_host(const struct script *script, const char *name)
+{
+    for (int i = 0; i < script->host_count; i++)
+        if (strcmp(script->host[i].label.name, name) == 0)
+            return &script->host[i];
+    return NULL;
+}
+
+static int find_service(const struct script *script, const char *name)
+{
+    for (int i = 0; i < script->traffic_count; i++)
+        if (script->traffic[i].role == ROLE_SERVICE && strcmp(script->traffic[i].label.name, name) == 0)
+            return i;
+    return -1;
+}
+
+static int find_path(const struct script *script, const char *name)
+{
+    for (int i = 0; i < script->path_count; i++)
+        if (strcmp(script->path[i].label.name, name) == 0)
+            return i;
+    return -1;
+}
+
+static bool add_ranges(struct ranges *into, const struct ranges *from)
+{
+    for (int i = 0; i < from->count; i++) {
+        if (into->count == RANGES_MAX)
+            return false;
+        into->item[into->count++] = from->item[i];
+    }
+    return true;
+}
+
+/* Adds what a word names: a host, a group of clients, or addresses. */
+static const char *add_addresses(const struct script *script, const char *word, struct ranges *into)
+{
+    const struct host *host = find_host(script, word);
+    const struct clients *clients = find_clients(script, word);
+    if (host != NULL)
+        return add_ranges(into, &(struct ranges){1, {{host->address, host->address}}}) ? NULL : "is one range too many";
+    if (clients != NULL)
+        return add_ranges(into, &clients->address) ? NULL : "is one range too many";
+    if (strspn(word, "0123456789./-") != strlen(word))
+        return "is neither a host, a group of clients, nor an address";
+    return value_addresses(script, word, into);
+}
+
+static bool all_watched(const struct script *script, const struct ranges *ranges)
+{
+    for (int i = 0; i < ranges->count; i++)
+        if (!ranges_hold(&script->watch, ranges->item[i].first) || !ranges_hold(&script->watch, ranges->item[i].last))
+            return false;
+    return true;
+}
+
+static void curve_default(struct curve *curve, const struct curve *usual)
+{
+    curve->amplitude = isnan(curve->amplitude) ? usual->amplitude : curve->amplitude;
+    curve->peak_hour = isnan(curve->peak_hour) ? usual->peak_hour : curve->peak_hour;
+    curve->weekend = isnan(curve->weekend) ? usual->weekend : curve->weekend;
+}
+
+/* A service runs on hosts, whether the script declares them or not. */
+static int add_hosts(struct reading *reading, const struct traffic *service)
+{
+    struct script *script = reading->script;
+    for (uint32_t place = 0; place < ranges_size(&service->servers); place++) {
+        uint32_t address = ranges_pick(&service->servers, place);
+        if (script_host(script, address) != NULL)
+            continue;
+        if (script->host_count == HOSTS_MAX)
+            return wrong(reading, service->label.line, "%s: too many hosts, at most %d", service->label.name, HOSTS_MAX);
+        struct host *host = &script->host[script->host_count++];
+        *host = (struct host){.label.line = service->label.line, .address = address, .answers_scans = script->answers_scans};
+        snprintf(host->label.name, sizeof host->label.name, "%u.%u.%u.%u", address >> 24, address >> 16 & 255,
+                 address >> 8 & 255, address & 255);
+    }
+    return 0;
+}
+
+static int link_traffic(struct reading *reading, struct traffic *traffic)
+{
+    struct script *script = reading->script;
+    int line = traffic->label.line;
+    if (traffic->host.count == 0)
+        return wrong(reading, line, "%s: says no %s", traffic->label.name, traffic->role == ROLE_SERVICE ? "host" : "server");
+    if (traffic->client.count == 0 && script->clients_count > 0 && traffic->role == ROLE_SERVICE)
+        strcpy(traffic->client.item[traffic->client.count++], script->clients[0].label.name);
+    if (traffic->client.count == 0)
+        return wrong(reading, line, "%s: says no clients", traffic->label.name);
+    for (int side = 0; side < 2; side++) {
+        const struct names *names = side == 0 ? &traffic->client : &traffic->host;
+        for (int i = 0; i < names->count; i++) {
+            const char *complaint =
+                add_addresses(script, names->item[i], side == 0 ? &traffic->callers : &traffic->servers);
+            if (complaint != NULL)
+                return wrong(reading, line, "%s: %s %s", traffic->label.name, names->item[i], complaint);
+        }
+    }
+    if (all_watched(script, &traffic->servers) != (traffic->role == ROLE_SERVICE))
+        return wrong(reading, line, "%s: its servers must%s be watched addresses", traffic->label.name,
+                     traffic->role == ROLE_SERVICE ? "" : " not");
+    if (all_watched(script, &traffic->callers) != (traffic->role == ROLE_OUTWARD))
+        return wrong(reading, line, "%s: its clients must%s be watched addresses", traffic->label.name,
+                     traffic->role == ROLE_OUTWARD ? "" : " not");
+    if (traffic->flows_per_visit < 1 || traffic->response_bytes > 8000)
+        return wrong(reading, line, "%s: flows-per-visit is at least 1, response-bytes at most 8000", traffic->label.name);
+    if (traffic->name.count == 0)
+        strcpy(traffic->name.item[traffic->name.count++], traffic->label.name);
+    curve_default(&traffic->curve, &script->curve);
+    return traffic->role == ROLE_SERVICE ? add_hosts(reading, traffic) : 0;
+}
+
+/* A word of a scope, an order or a flicker. `whole` makes a service the service itself, not the hosts it runs on. */
+static int link_target(struct reading *reading, int line, const char *word, bool whole, struct target *target)
+{
+    const struct script *script = reading->script;
+    const char *colon = strchr(word, ':'), *name = colon == NULL ? word : colon + 1;
+    int service = find_service(script, name), path = find_path(script, name);
+    *target = (struct target){.kind = TARGET_ADDRESSES, .index = -1};
+    if (strcmp(word, "all") == 0) {
+        target->kind = TARGET_ALL;
+    } else if (path >= 0 && (colon == NULL || strncmp(word, "path:", 5) == 0)) {
+        *target = (struct target){.kind = TARGET_PATH, .index = path};
+    } else if (service >= 0 && (colon == NULL || strncmp(word, "service:", 8) == 0)) {
+        target->kind = whole ? TARGET_SERVICE : TARGET_ADDRESSES;
+        target->index = service;
+        target->address = script->traffic[service].servers;
+    } else {
+        bool known = colon == NULL || strncmp(word, "prefix:", 7) == 0 || strncmp(word, "host:", 5) == 0;
+        const char *complaint = known ? add_addresses(script, name, &target->address) : "is no scope";
+        if (complaint != NULL || !all_watched(script, &target->address))
+            return wrong(reading, line, "%s: names no watched path, service, host or prefix of this script", word);
+    }
+    return 0;
+}
+
+static int link_flicker(struct reading *reading, const struct outage *outage, struct flicker *flicker)
+{
+    int line = outage->label.line;
+    if (flicker->from_ns < outage->from_ns || flicker->to_ns > outage->to_ns)
+        return wrong(reading, line, "%s: a flicker lies outside of the outage", outage->label.name);
+    for (int i = 0; i < flicker->who.count; i++)
+        if (link_target(reading, line, flicker->who.item[i], false, &flicker->target[i]) != 0)
+            return -1;
+    return 0;
+}
+
+/* A surge is a scan of the outage's scope that ends a little after the onset. */
+static int link_surge(struct reading *reading, const struct outage *outage)
+{
+    struct script *script = reading->script;
+    if (outage->surge.rate <= 0)
+        return 0;
+    if (script->scan_count == 0)
+        return wrong(reading, outage->label.line, "%s: a surge needs a [scan] whose sources it can use", outage->label.name);
+    struct scan *surge = &script->scan[script->scan_count++];
+    *surge = script->scan[0];
+    surge->label = outage->label;
+    surge->rate = outage->surge.rate;
+    surge->port = (struct ports){2, {80, 443}};
+    surge->ping = 0;
+    surge->curve = (struct curve){0, 0, 1};
+    surge->from_ns = outage->from_ns - outage->surge.before_ns;
+    surge->to_ns = outage->from_ns + outage->surge.before_ns / 2;
+    surge->target = outage->target.address;
+    if (outage->target.kind == TARGET_PATH)
+        surge->target = script->path[outage->target.index].prefix;
+    if (surge->from_ns < script->from_ns)
+        return wrong(reading, outage->label.line, "%s: its surge begins before the scenario", outage->label.name);
+    return 0;
+}
+
+static int link_outage(struct reading *reading, struct outage *outage)
+{
+    const struct script *script = reading->script;
+    int line = outage->label.line;
+    if (outage->from_ns < script->from_ns || outage->to_ns <= outage->from_ns)
+        return wrong(reading, line, "%s: from and to must be given, in order and after the scenario's start",
+                     outage->label.name);
+    if (outage->onset.shape == SHAPE_RAGGED || outage->onset.takes_ns > outage->to_ns - outage->from_ns)
+        return wrong(reading, line, "%s: the onset is a step or a ramp within the outage", outage->label.name);
+    if (link_target(reading, line, outage->scope, true, &outage->target) != 0)
+        return -1;
+    for (int i = 0; i < outage->order.count; i++)
+        if (link_target(reading, line, outage->order.item[i], false, &outage->order_target[i]) != 0)
+            return -1;
+    if (outage->recovery.shape == SHAPE_RAGGED && outage->order.count < 2)
+        return wrong(reading, line, "%s: a ragged recovery needs an order of at least two", outage->label.name);
+    for (int i = 0; i < outage->flicker.count; i++)
+        if (link_flicker(reading, outage, &outage->flicker.item[i]) != 0)
+            return -1;
+    return link_surge(reading, outage);
+}
+
+static int link_rest(struct reading *reading)
+{
+    struct script *script = reading->script;
+    for (int i = 0; i < script->host_count; i++) {
+        struct host *host = &script->host[i];
+        if (!ranges_hold(&script->watch, host->address))
+            return wrong(reading, host->label.line, "%s: its address is not watched", host->label.name);
+        host->answers_scans = isnan(host->answers_scans) ? script->answers_scans : host->answers_scans;
+    }
+    for (int i = 0; i < script->path_count; i++)
+        if (script->path[i].prefix.count == 0)
+            return wrong(reading, script->path[i].label.line, "%s: says no prefix", script->path[i].label.name);
+    for (int i = 0; i < script->scan_count; i++) {
+        struct scan *scan = &script->scan[i];
+        scan->from_ns = scan->from_ns == TIME_NONE ? script->from_ns : scan->from_ns;
+        scan->to_ns = scan->to_ns == TIME_NONE ? script->to_ns : scan->to_ns;
+        if (scan->source.count == 0 || scan->port.count == 0)
+            return wrong(reading, scan->label.line, "%s: says no source or no ports", scan->label.name);
+    }
+    for (int i = 0; i < script->burst_count; i++) {
+        struct burst *burst = &script->burst[i];
+        burst->traffic = burst->service.count == 1 ? find_service(script, burst->service.item[0]) : -1;
+        if (burst->traffic < 0)
+            return wrong(reading, burst->label.line, "%s: names no service of this script", burst->label.name);
+        if ((burst->at_ns == TIME_NONE) == (burst->every_ns == 0))
+            return wrong(reading, burst->label.line, "%s: give either at or every", burst->label.name);
+    }
+    for (int i = 0; i < script->tap_fault_count; i++)
+        if (script->tap_fault[i].from_ns < script->from_ns || script->tap_fault[i].to_ns <= script->tap_fault[i].from_ns)
+            return wrong(reading, script->tap_fault[i].label.line, "%s: from and to must be given, in order",
+                         script->tap_fault[i].label.name);
+    return 0;
+}
+
+static int link_script(struct reading *reading)
+{
+    struct script *script = reading->script;
+    if (script->label.line == 0)
+        return wrong(reading, reading->line, "there is no [scenario] section");
+    if (script->from_ns == TIME_NONE || script->to_ns <= script->from_ns || script->watch.count == 0 ||
+        script->name[0] == '\0')
+        return wrong(reading, script->label.line, "[scenario] needs name, from, a later to, and watch");
+    if (script->watch.count > WATCHES_MAX || script->grain_ns < 1000)
+        return wrong(reading, script->label.line, "[scenario]: at most %d watched prefixes, and a grain of 0.001ms or more",
+                     WATCHES_MAX);
+    if (link_rest(reading) != 0)
+        return -1;
+    for (int i = 0; i < script->traffic_count; i++)
+        if (link_traffic(reading, &script->traffic[i]) != 0)
+            return -1;
+    for (int i = 0; i < script->outage_count; i++)
+        if (link_outage(reading, &script->outage[i]) != 0)
+            return -1;
+    for (int i = 0; i < script->scan_count; i++)
+        if (script->scan[i].target.count == 0)
+            script->scan[i].target = script->watch;
+    return 0;
+}
+
+struct script *script_read(const char *path, struct fault *fault)
+{
+    struct reading reading = {.path = path, .fault = fault, .file = fopen(path, "r")};
+    if (reading.file == NULL) {
+        fault_set(fault, "%s: %s", path, strerror(errno));
+        return NULL;
+    }
+    struct script *script = reading.script = calloc(1, sizeof *script);
+    if (script == NULL) {
+        fault_set(fault, "%s: no memory for the script", path);
+        fclose(reading.file);
+        return NULL;
+    }
+    script->from_ns = script->to_ns = TIME_NONE;
+    script->seed = 1;
+    script->grain_ns = 1000;
+    script->curve = (struct curve){0.4, 14, 1};
+    script->answers_scans = 0.3;
+    script->ttl = 50;
+    script->rtt_ns = 100 * NS_PER_MS;
+    int bad_line = ini_parse_stream(read_line, &reading, handle, &reading);
+    if (bad_line > 0)
+        wrong(&reading, bad_line, "neither [section], key = value nor a # comment");
+    if (ferror(reading.file))
+        wrong(&reading, reading.line, "cannot be read: %s", strerror(errno));
+    fclose(reading.file);
+    if (reading.failed || link_script(&reading) != 0) {
+        free(script);
+        return NULL;
+    }
+    return script;
+}
+
+void script_free(struct script *script)
+{
+    free(script);
+}
+
+double script_curve(const struct script *script, const struct curve *curve, int64_t t_ns)
+{
+    const int64_t day_s = 86400;
+    int64_t local_s = clock_floor(t_ns + script->zone_ns, NS_PER_S) / NS_PER_S;
+    int64_t day = clock_floor(local_s, day_s) / day_s;
+    double hour = (double)(local_s - day * day_s) / 3600.0;
+    int weekday = (int)(((day + 4) % 7 + 7) % 7); /* 1970-01-01 was a Thursday; 0 is Sunday */
+    double factor = 1.0 + curve->amplitude * cos((hour - curve->peak_hour) * (2.0 * 3.14159265358979323846 / 24.0));
+    return factor * (weekday == 0 || weekday == 6 ? curve->weekend : 1.0);
+}
+
+double script_curve_max(const struct curve *curve)
+{
+    return (1.0 + curve->amplitude) * fmax(1.0, curve->weekend);
+}
+
+bool ranges_hold(const struct ranges *ranges, uint32_t address)
+{
+    for (int i = 0; i < ranges->count; i++)
+        if (address >= ranges->item[i].first && address <= ranges->item[i].last)
+            return true;
+    return false;
+}
+
+uint32_t ranges_size(const struct ranges *ranges)
+{
+    uint32_t size = 0;
+    for (int i = 0; i < ranges->count; i++)
+        size += ranges->item[i].last - ranges->item[i].first + 1;
+    return size;
+}
+
+uint32_t ranges_pick(const struct ranges *ranges, uint32_t place)
+{
+    for (int i = 0; i < ranges->count; i++) {
+        uint32_t size = ranges->item[i].last - ranges->item[i].first + 1;
+        if (place < size)
+            return ranges->item[i].first + place;
+        place -= size;
+    }
+    return 0;
+}
+
+const struct host *script_host(const struct script *script, uint32_t address)
+{
+    for (int i = 0; i < script->host_count; i++)
+        if (script->host[i].address == address)
+            return &script->host[i];
+    return NULL;
+}
+
+int script_paths(const struct script *script, uint32_t address, int paths[PATHS_MAX])
+{
+    int count = 0;
+    for (int i = 0; i < script->path_count; i++)
+        if (ranges_hold(&script->path[i].prefix, address))
+            paths[count++] = i;
+    return count;
+}
+
+const char *script_kind(enum kind kind)
+{
+    static const char *const names[] = {
+        [KIND_HTTP] = "http", [KIND_HTTPS] = "https", [KIND_SMTP] = "smtp", [KIND_TCP] = "tcp",
+        [KIND_DNS] = "dns",   [KIND_NTP] = "ntp",     [KIND_PING] = "ping", [KIND_ARP] = "arp",
+    };
+    return names[kind];
+}
