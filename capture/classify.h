@@ -12,19 +12,30 @@
 
 struct classify;
 
-/* One module, for one thread. `flows_max` caps the flows under classification at a time. */
+/* Starts nDPI: one module, for one thread; two must not be started at the same time. `flows_max` caps the
+ * flows under classification at a time (some 700 bytes each); what comes beyond it is counted without a name,
+ * and in health.classify_refused. `health` is borrowed. NULL with the fault when memory is short or the
+ * library is of another version than its headers. */
 struct classify *classify_new(size_t flows_max, struct health *health, struct fault *fault);
+
+/* Every flow's classification must have been ended. NULL is fine. */
 void classify_free(struct classify *classify);
 
-/* Shows a packet of the flow to nDPI unless it has decided. Packets that were cut are not shown. Returns true when the
- * flow's application or domain has just become known (the domain lower case, bounded, untrusted). */
-bool classify_packet(struct classify *classify, struct flow *flow, const struct packet *packet, unsigned side);
+/* Shows a packet of the flow to nDPI unless it has decided: of TCP only packets with payload, and of nothing
+ * those that were cut. nDPI has decided when it knows the application and, where that names a host, the name;
+ * it gives up after 24 packets of TCP or 10 of anything else. Returns true when the flow's application or
+ * domain has just become known (the domain lower case, without port or final dot, at most FLOW_DOMAIN_MAX - 1
+ * bytes, untrusted). */
+bool classify_packet(struct classify *classify, struct flow *flow, const struct packet *packet,
+                     unsigned side);
 
-/* Ends the classification of a flow: a last guess from what was seen, and the memory is given back. */
+/* Ends the classification of a flow and gives the memory back. What nDPI has seen so far may still yield a
+ * name or a domain; a port or an address alone never does, so that what said nothing stays "Unknown". */
 void classify_end(struct classify *classify, struct flow *flow);
 
-/* Writes the application's name as nDPI spells it, master and application joined by a dot; "Unknown" when undecided. */
+/* Writes the application's name as nDPI spells it, master and application joined by a dot; "Unknown" when
+ * undecided. */
 void classify_name(const struct classify *classify, const struct flow *flow, char *text, size_t room);
 
-/* "4.2.0": for --version. */
+/* "4.2.0", of the library that is loaded: for --version. */
 const char *classify_version(void);

@@ -8,7 +8,15 @@
 
 /* The bytes of each header that must be there before anything of it is believed. */
 enum { ETHERNET_BYTES = 14, TAG_BYTES = 4, SNAP_BYTES = 8, SLL_BYTES = 16, SLL2_BYTES = 20, NULL_BYTES = 4 };
-enum { IPV4_BYTES = 20, IPV6_BYTES = 40, TCP_BYTES = 20, UDP_BYTES = 8, SCTP_BYTES = 12, ICMP_BYTES = 8 };
+enum {
+    IPV4_BYTES = 20,
+    IPV6_BYTES = 40,
+    TCP_BYTES = 20,
+    UDP_BYTES = 8,
+    DCCP_BYTES = 12,
+    SCTP_BYTES = 12,
+    ICMP_BYTES = 8
+};
 
 /* Ethernet types; below the first of them the field is a length, and an LLC header follows. */
 enum {
@@ -358,7 +366,7 @@ static inline void decode_ports(struct wire *wire, uint32_t length, struct packe
         payload_bytes =
             payload_after(UDP_BYTES, UDP_BYTES, udp_bytes != 0 && udp_bytes < length ? udp_bytes : length);
     } else if (tuple->protocol == IPPROTO_DCCP) {
-        payload_bytes = payload_after(wire_u8(wire, 4) * 4U, 12, length);
+        payload_bytes = payload_after(wire_u8(wire, 4) * 4U, DCCP_BYTES, length);
     } else {
         uint32_t header_bytes = tuple->protocol == IPPROTO_SCTP ? SCTP_BYTES : UDP_BYTES;
         payload_bytes = payload_after(header_bytes, header_bytes, length);

@@ -18,11 +18,19 @@ enum decode_reason {
     DECODE__COUNT
 };
 
-/* Decodes Ethernet with up to three VLAN tags, Linux cooked v1 and v2, raw IP, null and loopback; IPv4 and IPv6 with
- * extension headers; TCP, UDP, ICMP and ICMPv6 with the packet that an error quotes. Fills `packet` wholly, whatever
- * it returns: on refusal is_ip is false and what was read of the link stands. A packet whose transport header was cut
- * is DECODE_OK with has_transport false. `packet` borrows the frame's bytes. */
+/* Decodes Ethernet with up to three VLAN tags, Linux cooked v1 and v2, raw IP, null and loopback; IPv4 and
+ * IPv6 with extension headers; TCP, UDP, ICMP and ICMPv6 with the packet that an error quotes. Fills `packet`
+ * wholly, whatever it returns: on refusal is_ip is false and what was read of the link stands. `packet`
+ * borrows the frame's bytes.
+ *
+ * DECODE_OK with has_transport false means a later fragment, or that the transport header, or an IPv6
+ * extension header before it, was cut. Protocols without ports (GRE, ESP, no next header …) have a transport,
+ * with ports 0; the authentication header is walked over in both versions. A version other than the one that
+ * the link promised is DECODE_BAD_IP_VERSION. A length of zero, left to the card's segmentation or told in a
+ * jumbo option, is taken from the wire. What an ICMP error quotes has ports only where they came along. Of
+ * Linux cooked frames only source_mac is known. */
 enum decode_reason decode_frame(const struct frame *frame, struct packet *packet);
 
-/* Whether decode_frame reads frames of this link type at all, so that a capture can be refused by name at once. */
+/* Whether decode_frame reads frames of this link type at all, so that a capture can be refused by name at
+ * once. */
 bool decode_knows(int link_type);

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "clock.h"
 #include "scope.h"
 #include "watchlist.h"
 

@@ -11,12 +11,12 @@
 #include "packet.h"
 
 enum source_news {
-    SOURCE_FRAME,  /* a frame was filled in */
-    SOURCE_TICK,   /* no frame, but data time has reached frame.time_ns all the same (live only) */
-    SOURCE_IDLE,   /* neither, yet: look for signals and ask again (live only) */
-    SOURCE_END,    /* there is no more */
-    SOURCE_FAILED  /* the fault says what is damaged or gone; what was delivered before stands. Ask again: other
-                      files may follow, and SOURCE_END comes at last */
+    SOURCE_FRAME, /* a frame was filled in */
+    SOURCE_TICK,  /* no frame, but data time has reached frame.time_ns all the same (live only) */
+    SOURCE_IDLE,  /* neither, yet: look for signals and ask again (live only) */
+    SOURCE_END,   /* there is no more */
+    SOURCE_FAILED /* the fault says what is damaged or gone; what was delivered before stands. Ask again:
+                     other files may follow, and SOURCE_END comes at last */
 };
 
 struct source;
@@ -33,21 +33,27 @@ struct source {
     const struct source_kind *kind;
 };
 
-/* Savefiles and directories, merged into one capture in time order. A path is a file, a directory (its regular files,
- * not descending, hidden ones left out) or "-" for standard input; pcap or pcapng, plain, gzip or zstd, told by their
- * first bytes. `filter` is a pcap filter expression or NULL. Only as many files are open at a time as overlap in time.
- * A file without a packet is no fault. Returns NULL with the fault naming the path. */
-struct source *source_file_open(const char *const *paths, size_t path_count, const char *filter, struct health *health,
-                                struct fault *fault);
+/* Savefiles and directories, merged into one capture in time order. A path is a file, a directory (its
+ * regular files, not descending, hidden ones left out) or "-" for standard input; pcap or pcapng, plain, gzip
+ * or zstd, told by their first bytes. `filter` is a pcap filter expression or NULL. Only as many files are
+ * open at a time as overlap in time. A file without a packet is no fault. What is no capture is refused when
+ * it was named and passed over in a directory. A damaged file is told when its turn comes. A read of standard
+ * input that a signal interrupts (whose handler was set without SA_RESTART) counts as its end. Returns NULL
+ * with the fault naming the path. */
+struct source *source_file_open(const char *const *paths, size_t path_count, const char *filter,
+                                struct health *health, struct fault *fault);
 
 struct source_live_options {
-    uint32_t ring_bytes;    /* kernel ring an interface */
-    uint32_t snaplen;       /* bytes a packet */
+    uint32_t ring_bytes; /* kernel ring an interface */
+    uint32_t snaplen;    /* bytes a packet */
     bool promiscuous;
-    double tick_s;          /* how long a silent wire goes without a tick */
-    double lateness_s;      /* how far a tick stays behind the wall clock, for what is still in the ring */
+    double tick_s;     /* how long a silent wire goes without a tick */
+    double lateness_s; /* how far a tick stays behind the wall clock, for what is still in the ring */
 };
 
-/* Interfaces, read without blocking; frame.interface is the place in `names`. */
+/* Interfaces, read without blocking for longer than a fifth of a second; frame.interface is the place in
+ * `names`, which are copied. An interface that goes down is waited for; one that is gone is told once, the
+ * others go on, and the ticks go on even without any. Returns NULL with the fault naming the interface and
+ * the way out. */
 struct source *source_live_open(const char *const *names, size_t name_count, const char *filter,
                                 const struct source_live_options *options, struct fault *fault);

@@ -106,7 +106,7 @@ static int put_whole(struct lines *lines, const char *bytes, size_t length, stru
     if (error == 0)
         return 0;
     if (regular && done > 0 && fstat(lines->fd, &after) == 0 && after.st_size == before.st_size + (off_t)done &&
-        ftruncate(lines->fd, before.st_size) != 0)
+        (ftruncate(lines->fd, before.st_size) != 0 || lseek(lines->fd, before.st_size, SEEK_SET) < 0))
         error = errno;
     return broken(lines, error, fault);
 }

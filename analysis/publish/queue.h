@@ -17,8 +17,8 @@ struct queue_item {
     _Alignas(8) uint8_t value[]; /* a copy of what was put in */
 };
 
-/* A ring of `room_bytes` (a power of two). With `patient` the writer waits for room, otherwise it never waits. NULL when there is
- * no memory. */
+/* A ring of `room_bytes`, a multiple of 8, for values no longer than a quarter of it. With `patient` the writer waits
+ * for room, otherwise it never waits. NULL when there is no memory. */
 struct queue *queue_new(size_t room_bytes, bool patient);
 void queue_free(struct queue *queue);
 

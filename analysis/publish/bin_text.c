@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The only file that knows the published names of bins. */
+#include "bin_text.h"
+
+#include <math.h>
+
+#include "clock.h"
+#include "event_text.h"
+
+static const char *const measures[TALLY__COUNT] = {
+#define MEASURE_NAME(name) #name,
+    TALLY_MEASURES(MEASURE_NAME)
+#undef MEASURE_NAME
+};
+
+void bin_text_header(struct text *out)
+{
+    text_put(out, "time,scope");
+    for (int i = 0; i < TALLY__COUNT; i++) {
+        text_put(out, ",");
+        text_put(out, measures[i]);
+    }
+    text_put(out, ",expected,low,state,detectable_s\n");
+}
+
+/* A name as a CSV cell: in quotes when it holds what means something to CSV (RFC 4180), without line ends. */
+static void put_cell(struct text *out, const char *name)
+{
+    if (name[strcspn(name, ",\"\r\n")] == '\0') {
+        text_put(out, name);
+        return;
+    }
+    text_put(out, "\"");
+    for (; *name != '\0'; name++)
+        text_format(out, *name == '"' ? "\"%c" : "%c", *name == '\n' || *name == '\r' ? ' ' : *name);
+    text_put(out, "\"");
+}
+
+static bool is_known(double value)
+{
+    return value >= 0 && isfinite(value);
+}
+
+static void put_known(struct text *out, double value, int decimals)
+{
+    text_put(out, ",");
+    if (is_known(value))
+        text_format(out, "%.*f", decimals, value);
+}
+
+void bin_text_row(const struct bin *bin, const struct scope *scope, struct text *out)
+{
+    char time[TEXT_TIME_MAX];
+    text_time_s(bin->start_ns, time);
+    text_put(out, time);
+    text_put(out, ",");
+    put_cell(out, scope->text);
+    for (int i = 0; i < TALLY__COUNT; i++) {
+        text_put(out, ",");
+        if (bin->tally.known & TALLY_BIT(i))
+            text_count(out, bin->tally.value[i]);
+    }
+    put_known(out, bin->expected, 3);
+    put_known(out, bin->low, 3);
+    text_put(out, ",");
+    text_put(out, event_text_state(bin->state));
+    put_known(out, bin->detectable_s, 1);
+    text_put(out, "\n");
+}
+
+static void json_known(struct text *out, const char *key, double value, int decimals)
+{
+    if (is_known(value))
+        text_format(out, ",\"%s\":%.*f", key, decimals, value);
+}
+
+static void json_instant(struct text *out, const char *key, int64_t at_ns)
+{
+    char time[TEXT_TIME_MAX];
+    text_time(at_ns, time);
+    text_format(out, "\"%s\":\"%s\"", key, time);
+}
+
+void bin_text_json(const struct bin *bin, const struct scope *scope, struct text *out)
+{
+    char time[TEXT_TIME_MAX];
+    text_time_s(bin->start_ns, time);
+    text_format(out, "{\"time\":\"%s\",\"scope\":", time);
+    text_json(out, scope->text);
+    text_put(out, ",");
+    json_instant(out, "start", bin->tally.start_ns);
+    text_put(out, ",");
+    json_instant(out, "end", bin->tally.end_ns);
+    for (int i = 0; i < TALLY__COUNT; i++)
+        if (bin->tally.known & TALLY_BIT(i)) {
+            text_format(out, ",\"%s\":", measures[i]);
+            text_count(out, bin->tally.value[i]);
+        }
+    text_format(out, ",\"signal\":\"%s\"", event_text_signal(bin->signal));
+    json_known(out, "expected", bin->expected, 3);
+    json_known(out, "low", bin->low, 3);
+    text_format(out, ",\"state\":\"%s\"", event_text_state(bin->state));
+    json_known(out, "detectable_s", bin->detectable_s, 1);
+    text_put(out, "}");
+}
+
+void bin_text_state(const struct bin *bin, const struct scope *scope, const char *outage_id, struct text *out)
+{
+    double minutes = bin_text_minutes(bin);
+    char time[TEXT_TIME_MAX];
+    text_time_s(bin->start_ns, time);
+    text_put(out, "{\"schema\":1,\"scope\":");
+    text_json(out, scope->text);
+    text_format(out, ",\"state\":\"%s\",\"time\":\"%s\",", event_text_state(bin->state), time);
+    json_instant(out, "end", bin->tally.end_ns);
+    text_format(out, ",\"signal\":\"%s\"", event_text_signal(bin->signal));
+    if (minutes > 0) {
+        json_known(out, "expected_rate", bin_text_expected(bin) / minutes, 3);
+        json_known(out, "observed_rate", bin_text_observed(bin) / minutes, 3);
+    }
+    json_known(out, "detectable_s", bin->detectable_s, 1);
+    if (outage_id != NULL)
+        text_format(out, ",\"outage\":\"%s\"", outage_id);
+    text_put(out, "}");
+}
+
+double bin_text_observed(const struct bin *bin)
+{
+    static const enum tally_measure of[] = {
+        [SIGNAL_ANSWERED_FLOWS] = TALLY_answered_flows,
+        [SIGNAL_LIVE_FLOWS] = TALLY_live_flows,
+        [SIGNAL_PACKETS_IN] = TALLY_packets_in,
+    };
+    if (bin->signal >= SIGNAL_NONE || !(bin->tally.known & TALLY_BIT(of[bin->signal])))
+        return -1;
+    return (double)bin->tally.value[of[bin->signal]];
+}
+
+double bin_text_expected(const struct bin *bin)
+{
+    return is_known(bin->expected) ? bin->expected : -1;
+}
+
+double bin_text_minutes(const struct bin *bin)
+{
+    return clock_seconds(bin->tally.start_ns, bin->tally.end_ns) / 60;
+}

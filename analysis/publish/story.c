@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "story.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bin_text.h"
+#include "clock.h"
+#include "event_text.h"
+#include "text.h"
+
+int story_init(struct story *story, const struct scope_list *scopes)
+{
+    *story = (struct story){.scopes = scopes, .start_ns = TIME_NONE, .end_ns = TIME_NONE};
+    story->scope = calloc(scopes->count, sizeof *story->scope);
+    return story->scope != NULL ? 0 : -1;
+}
+
+void story_clear(struct story *story)
+{
+    free(story->scope);
+    free(story->episodes);
+}
+
+/* The newest are last, and most events speak of one of those. */
+static struct story_episode *find_episode(struct story *story, uint64_t episode)
+{
+    for (size_t i = story->episode_count; i > 0; i--)
+        if (story->episodes[i - 1].episode == episode)
+            return &story->episodes[i - 1];
+    return NULL;
+}
+
+static struct story_episode *add_episode(struct story *story, const struct event *event)
+{
+    if (story->episode_count == story->episode_room) {
+        size_t room = story->episode_room > 0 ? 2 * story->episode_room : 16;
+        struct story_episode *more = realloc(story->episodes, room * sizeof *more);
+        if (more == NULL) {
+            story->short_of_memory = true;
+            return NULL;
+        }
+        story->episodes = more;
+        story->episode_room = room;
+    }
+    struct story_episode *episode = &story->episodes[story->episode_count++];
+    *episode = (struct story_episode){.episode = event->episode, .delay_s = event->delay_s};
+    episode->sensor = event->action == EVENT_SENSOR_IMPAIRED || event->action == EVENT_SENSOR_RESTORED;
+    return episode;
+}
+
+static void count_parts(struct story_parts *parts, const struct event_part *part, uint32_t count)
+{
+    uint32_t down = 0;
+    for (uint32_t i = 0; i < count; i++)
+        down += part[i].state == STATE_DOWN;
+    if (down > parts->down || parts->known == 0)
+        *parts = (struct story_parts){down, count};
+}
+
+void story_event(struct story *story, const struct event *event)
+{
+    struct story_episode *episode = find_episode(story, event->episode);
+    if (episode == NULL && (episode = add_episode(story, event)) == NULL)
+        return;
+    memcpy(episode->scope, event->scope, sizeof episode->scope);
+    episode->action = event->action;
+    episode->control = event->control;
+    episode->signal = event->signal;
+    episode->onset_ns = event->onset_ns;
+    episode->onset_earliest_ns = event->onset_earliest_ns;
+    episode->onset_latest_ns = event->onset_latest_ns;
+    episode->end_ns = event->end_ns;
+    episode->end_earliest_ns = event->end_earliest_ns;
+    episode->end_latest_ns = event->end_latest_ns;
+    episode->depth = event->depth;
+    episode->expected_rate = event->expected_rate;
+    if (event->action != EVENT_OUTAGE_RECOVERING && event->action != EVENT_OUTAGE_ENDED &&
+        event->action != EVENT_SENSOR_RESTORED)
+        episode->observed_rate = event->observed_rate; /* that of the silence, not of the return */
+    episode->verdict = event_text_cause(event, &episode->confidence);
+    episode->flaps = event->flaps;
+    count_parts(&episode->prefixes, event->prefixes, event->prefix_count);
+    count_parts(&episode->paths, event->paths, event->path_count);
+    count_parts(&episode->services, event->services, event->service_count);
+}
+
+static void count_expected(struct story_scope *scope, const struct bin *bin, double minutes)
+{
+    double expected = bin_text_expected(bin);
+    if (expected < 0)
+        return;
+    unsigned hour = (unsigned)(clock_floor(bin->start_ns, 3600 * NS_PER_S) / NS_PER_S / 3600 % 24 + 24) % 24;
+    scope->expected += expected;
+    scope->expected_minutes += minutes;
+    scope->expected_hour[hour] += expected;
+    scope->minutes_hour[hour] += minutes;
+}
+
+void story_bin(struct story *story, const struct bin *bin)
+{
+    struct story_scope *scope = &story->scope[bin->scope];
+    double minutes = bin_text_minutes(bin), observed = bin_text_observed(bin);
+    scope->bins++;
+    scope->last = *bin;
+    if (observed >= 0) {
+        scope->observed += observed;
+        scope->observed_minutes += minutes;
+    }
+    count_expected(scope, bin, minutes);
+    scope->packets_in += (double)bin->tally.value[TALLY_packets_in];
+    scope->minutes += minutes;
+    if (bin->scope != SCOPE_NUMBER_ALL)
+        return;
+    if (story->start_ns == TIME_NONE)
+        story->start_ns = bin->tally.start_ns;
+    story->end_ns = bin->tally.end_ns;
+    story->watched_packets += bin->tally.value[TALLY_packets_in] + bin->tally.value[TALLY_packets_out];
+}
+
+size_t story_count(const struct story *story, bool sensor)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < story->episode_count; i++)
+        count += story->episodes[i].sensor == sensor;
+    return count;
+}
+
+double story_expected(const struct story_scope *scope, double *low, double *high)
+{
+    if (!(scope->expected_minutes > 0))
+        return -1;
+    double mean = scope->expected / scope->expected_minutes;
+    *low = *high = mean;
+    for (int hour = 0; hour < 24; hour++) {
+        if (!(scope->minutes_hour[hour] > 0))
+            continue;
+        double rate = scope->expected_hour[hour] / scope->minutes_hour[hour];
+        *low = rate < *low ? rate : *low;
+        *high = rate > *high ? rate : *high;
+    }
+    return mean;
+}
+
+double story_observed(const struct story_scope *scope)
+{
+    return scope->observed_minutes > 0 ? scope->observed / scope->observed_minutes : -1;
+}
+
+/* The widest first, then the deepest, then the longest open; NULL when there was no outage. */
+static const struct story_episode *gravest(const struct story *story)
+{
+    const struct story_episode *worst = NULL;
+    for (size_t i = 0; i < story->episode_count; i++) {
+        const struct story_episode *one = &story->episodes[i];
+        if (one->sensor)
+            continue;
+        bool wide = strcmp(one->scope, "all") == 0;
+        bool wide_worst = worst != NULL && strcmp(worst->scope, "all") == 0;
+        if (worst == NULL || wide > wide_worst || (wide == wide_worst && one->depth > worst->depth))
+            worst = one;
+    }
+    return worst;
+}
+
+static void answer_nothing(const struct story *story, struct text *out)
+{
+    double low, high;
+    if (story->start_ns == TIME_NONE)
+        text_put(out, "Nothing was measured.");
+    else if (story->watched_packets == 0)
+        text_put(out, "No packet of the watched address space was seen.");
+    else if (story_expected(&story->scope[SCOPE_NUMBER_ALL], &low, &high) < 0)
+        text_put(out, "No outage was told: the sensor was still learning what is usual.");
+    else
+        text_put(out, "No outage of the watched address space was seen.");
+}
+
+void story_answer(const struct story *story, char text[STORY_ANSWER_MAX])
+{
+    char subject[4 * SCOPE_TEXT_MAX], onset[TEXT_TIME_MAX], end[TEXT_TIME_MAX], span[TEXT_SPAN_MAX];
+    struct text out = text_in(text, STORY_ANSWER_MAX);
+    const struct story_episode *worst = gravest(story);
+    if (worst == NULL) {
+        answer_nothing(story, &out);
+        return;
+    }
+    const char *dark = worst->depth >= 0.95 ? "dark" : worst->depth >= 0.6 ? "mostly dark" : "partly dark";
+    event_text_subject(worst->scope, subject, sizeof subject);
+    text_clock(worst->onset_ns, TIME_NONE, onset);
+    if (worst->end_ns == TIME_NONE) {
+        text_format(&out, "%s has been %s since %s UTC, and still is when the data end.", subject, dark, onset);
+    } else {
+        text_clock(worst->end_ns, worst->onset_ns, end);
+        text_span(clock_seconds(worst->onset_ns, worst->end_ns), span);
+        text_format(&out, "%s was %s from %s to %s UTC (%s).", subject, dark, onset, end, span);
+    }
+    size_t more = story_count(story, false) - 1;
+    if (more > 0)
+        text_format(&out, " %zu more episode%s.", more, more == 1 ? "" : "s");
+}

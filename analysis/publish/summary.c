@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The summary for people on standard output, at the end of a replay. */
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "event_text.h"
+#include "lines.h"
+#include "sink.h"
+#include "story.h"
+#include "text.h"
+
+struct summary {
+    const struct publish_options *options;
+    struct story story;
+    struct health health;
+    FILE *out; /* while it is written, into memory */
+};
+
+static bool summary_wanted(const struct publish_options *options)
+{
+    return options->summary;
+}
+
+static void *summary_open(const struct publish_options *options, const struct scope_list *scopes, struct fault *fault)
+{
+    struct summary *summary = calloc(1, sizeof *summary);
+    if (summary == NULL || story_init(&summary->story, scopes) != 0) {
+        fault_set(fault, "no memory for the summary");
+        free(summary);
+        return NULL;
+    }
+    summary->options = options;
+    return summary;
+}
+
+static int summary_event(void *state, const struct event *event, struct fault *fault)
+{
+    (void)fault;
+    story_event(&((struct summary *)state)->story, event);
+    return 0;
+}
+
+static int summary_bin(void *state, const struct bin *bin, struct fault *fault)
+{
+    (void)fault;
+    story_bin(&((struct summary *)state)->story, bin);
+    return 0;
+}
+
+static void summary_health(void *state, const struct health *health)
+{
+    ((struct summary *)state)->health = *health;
+}
+
+/* "1,234,567" */
+static const char *grouped(uint64_t number, char text[32])
+{
+    char digits[24];
+    int length = snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
+    char *at = text;
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0)
+            *at++ = ',';
+        *at++ = digits[i];
+    }
+    *at = '\0';
+    return text;
+}
+
+/* A rate with as many decimals as say something. */
+static const char *rate(double value, char text[32])
+{
+    snprintf(text, 32, "%.*f", value < 1 ? 2 : value < 1000 ? 1 : 0, value);
+    return text;
+}
+
+static void tell_input(const struct summary *summary)
+{
+    const struct health *health = &summary->health;
+    const struct story *story = &summary->story;
+    char packets[32], watched[32], from[TEXT_TIME_MAX], to[TEXT_TIME_MAX], span[TEXT_SPAN_MAX];
+    if (summary->options->input != NULL)
+        fprintf(summary->out, "read       %s\n", summary->options->input);
+    if (health->packets_read > 0)
+        fprintf(summary->out, "packets    %s, of them watched %s (%.2f %%)\n", grouped(health->packets_read, packets),
+                grouped(health->packets_watched, watched),
+                100.0 * (double)health->packets_watched / (double)health->packets_read);
+    if (story->start_ns == TIME_NONE) {
+        fprintf(summary->out, "period     nothing was measured\n");
+        return;
+    }
+    text_clock(story->start_ns, TIME_NONE, from);
+    text_clock(story->end_ns, story->start_ns, to);
+    text_span(clock_seconds(story->start_ns, story->end_ns), span);
+    fprintf(summary->out, "period     %s to %s UTC (%s)\n", from, to, span);
+    if (health->holes > 0)
+        fprintf(summary->out, "holes      %s without any packet: nothing is said of them\n",
+                grouped(health->holes, packets));
+}
+
+static void tell_baseline(const struct summary *summary)
+{
+    const struct story_scope *all = &summary->story.scope[SCOPE_NUMBER_ALL];
+    char mean[32], least[32], most[32];
+    double low, high, expected = story_expected(all, &low, &high);
+    if (all->bins == 0)
+        return;
+    if (summary->story.watched_packets == 0)
+        fprintf(summary->out, "baseline   none: no packet of the watched space was seen; is it the right tap,\n"
+                              "           and does the watch list name what is behind it?\n");
+    else if (expected < 0)
+        fprintf(summary->out, "baseline   still learning when the capture ends\n");
+    else
+        fprintf(summary->out, "baseline   %s %s a minute (%s to %s over the day)\n", rate(expected, mean),
+                event_text_measure(all->last.signal), rate(low, least), rate(high, most));
+    if (expected >= 0 && all->last.detectable_s >= 0) {
+        char span[TEXT_SPAN_MAX];
+        text_span(all->last.detectable_s, span);
+        fprintf(summary->out, "           at the end a total outage would be noticed within %s\n", span);
+    }
+}
+
+static void tell_tap(const struct summary *summary)
+{
+    const struct story *story = &summary->story;
+    const struct story_scope *tap = &story->scope[scope_number_tap(story->scopes)];
+    char packets[32];
+    if (tap->bins == 0)
+        return;
+    if (tap->packets_in > 0)
+        fprintf(summary->out, "tap        %s packets a minute beside the watch list; %s at the end\n",
+                rate(tap->packets_in / tap->minutes, packets),
+                event_text_state(tap->last.state));
+    else
+        fprintf(summary->out, "tap        no control traffic: an outage cannot be told from a blind sensor\n");
+}
+
+static void tell_parts(const struct summary *summary, const char *what, const struct story_parts *parts, bool *first)
+{
+    if (parts->known == 0)
+        return;
+    fprintf(summary->out, "%s%u of %u %s", *first ? "             down     " : ", ", parts->down, parts->known, what);
+    *first = false;
+}
+
+static void tell_when(const struct summary *summary, const struct story_episode *episode)
+{
+    char at[TEXT_TIME_MAX], earliest[TEXT_TIME_MAX], latest[TEXT_TIME_MAX], span[TEXT_SPAN_MAX];
+    text_clock(episode->onset_ns, TIME_NONE, at);
+    fprintf(summary->out, "             onset    %s UTC", at);
+    if (!episode->sensor) {
+        text_clock(episode->onset_earliest_ns, episode->onset_ns, earliest);
+        text_clock(episode->onset_latest_ns, episode->onset_ns, latest);
+        fprintf(summary->out, " (%s to %s)", earliest, latest);
+    }
+    if (episode->end_ns == TIME_NONE) {
+        fprintf(summary->out, "\n             end      ongoing when the capture ends\n");
+        return;
+    }
+    text_clock(episode->end_ns, TIME_NONE, at);
+    fprintf(summary->out, "\n             end      %s UTC", at);
+    if (episode->end_earliest_ns != TIME_NONE && episode->end_latest_ns != TIME_NONE) {
+        text_clock(episode->end_earliest_ns, episode->end_ns, earliest);
+        text_clock(episode->end_latest_ns, episode->end_ns, latest);
+        fprintf(summary->out, " (%s to %s)", earliest, latest);
+    }
+    text_span(clock_seconds(episode->onset_ns, episode->end_ns), span);
+    fprintf(summary->out, "\n             lasted   %s", span);
+    if (episode->flaps > 0)
+        fprintf(summary->out, ", in which it came back and fell again %u time%s", episode->flaps,
+                episode->flaps == 1 ? "" : "s");
+    fprintf(summary->out, "\n");
+}
+
+static void tell_outage(const struct summary *summary, const struct story_episode *episode)
+{
+    char name[3 * SCOPE_TEXT_MAX], observed[32], expected[32], span[TEXT_SPAN_MAX];
+    text_utf8(episode->scope, name, sizeof name);
+    text_span(episode->delay_s, span);
+    fprintf(summary->out, "outage     %s: %s, told %s after its onset\n", name, event_text_depth(episode->depth), span);
+    tell_when(summary, episode);
+    fprintf(summary->out, "             depth    %.0f %%: %s of %s %s a minute\n", 100 * episode->depth,
+            rate(episode->observed_rate, observed), rate(episode->expected_rate, expected),
+            event_text_measure(episode->signal));
+    bool first = true;
+    tell_parts(summary, "prefixes", &episode->prefixes, &first);
+    tell_parts(summary, "paths", &episode->paths, &first);
+    tell_parts(summary, "services", &episode->services, &first);
+    if (!first)
+        fprintf(summary->out, "\n");
+    if (episode->verdict == VERDICT_UNKNOWN)
+        fprintf(summary->out, "             cause    unknown%s\n", episode->control ? "" : " (no control traffic)");
+    else
+        fprintf(summary->out, "             cause    %s (%.0f %%)\n", event_text_verdict(episode->verdict),
+                100 * episode->confidence);
+}
+
+static void tell_episodes(const struct summary *summary)
+{
+    const struct story *story = &summary->story;
+    if (story_count(story, false) == 0)
+        fprintf(summary->out, "outage     none was told\n");
+    for (size_t i = 0; i < story->episode_count; i++)
+        if (!story->episodes[i].sensor)
+            tell_outage(summary, &story->episodes[i]);
+    for (size_t i = 0; i < story->episode_count; i++)
+        if (story->episodes[i].sensor) {
+            fprintf(summary->out, "sensor     impaired: nothing is said of the watch list meanwhile\n");
+            tell_when(summary, &story->episodes[i]);
+        }
+    if (story->short_of_memory)
+        fprintf(summary->out, "           memory was short: not every episode is listed\n");
+}
+
+/* The counters that say what was not read, or not told: whoever trusts the rest should know. */
+static void tell_losses(const struct summary *summary)
+{
+    const struct health *health = &summary->health;
+    const struct {
+        uint64_t count;
+        const char *help;
+    } rows[] = {
+#define LOSS(name, help) {health->name, help},
+        HEALTH_COUNTERS(LOSS)
+#undef LOSS
+    };
+    /* What counts work done, or was told above, is no loss. */
+    static const size_t work[] = {
+#define PLACE(name) offsetof(struct health, name) / sizeof(uint64_t)
+        PLACE(packets_read), PLACE(packets_watched), PLACE(flows_started),    PLACE(classified), PLACE(unclassified),
+        PLACE(holes),        PLACE(files_read),      PLACE(events_published), PLACE(redis_sent),
+#undef PLACE
+    };
+    const char *title = "noted";
+    char count[32];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        bool is_work = false;
+        for (size_t j = 0; j < sizeof work / sizeof *work; j++)
+            is_work = is_work || work[j] == i;
+        if (is_work || rows[i].count == 0)
+            continue;
+        fprintf(summary->out, "%-10s %s %s\n", title, grouped(rows[i].count, count), rows[i].help);
+        title = "";
+    }
+}
+
+static int summary_finish(void *state, struct fault *fault)
+{
+    struct summary *summary = state;
+    char *text = NULL;
+    size_t length = 0;
+    summary->out = open_memstream(&text, &length);
+    if (summary->out == NULL)
+        return fault_set(fault, "no memory for the summary");
+    tell_input(summary);
+    tell_baseline(summary);
+    tell_tap(summary);
+    tell_episodes(summary);
+    tell_losses(summary);
+    if (fclose(summary->out) != 0) {
+        free(text);
+        return fault_set(fault, "no memory for the summary");
+    }
+    struct lines *lines = lines_open("-", LINES_ANEW, fault);
+    int result = lines != NULL ? lines_put(lines, text, length, fault) : -1;
+    if (lines_close(lines, fault) != 0)
+        result = -1;
+    free(text);
+    return result;
+}
+
+static void summary_close(void *state)
+{
+    struct summary *summary = state;
+    story_clear(&summary->story);
+    free(summary);
+}
+
+const struct sink sink_summary = {
+    .name = "summary",
+    .wanted = summary_wanted,
+    .open = summary_open,
+    .event = summary_event,
+    .bin = summary_bin,
+    .health = summary_health,
+    .finish = summary_finish,
+    .close = summary_close,
+};

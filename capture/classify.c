@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The only file that knows nDPI. What differs between its versions is in the shim. */
+#include "classify.h"
+
+#include <ndpi/ndpi_api.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+
+enum { TCP_PACKETS_MAX = 24, OTHER_PACKETS_MAX = 10, NDPI_PACKET_MAX = 65535 };
+
+struct classify {
+    struct ndpi_detection_module_struct *module;
+    struct health *health;
+    size_t live, max;
+};
+
+struct classify_flow {
+    struct ndpi_flow_struct ndpi;
+    unsigned packets; /* shown so far */
+};
+
+/* The shim. Debian 12 and 13 ship 4.2; the gates for what followed are those of its changelog. */
+
+#define NDPI_VERSION (NDPI_MAJOR * 100 + NDPI_MINOR)
+#if NDPI_VERSION < 402 || NDPI_VERSION >= 500
+#error "written for nDPI 4.2 to 4.12: install Debian's libndpi-dev"
+#endif
+
+static struct ndpi_detection_module_struct *shim_init(void)
+{
+#if NDPI_VERSION >= 409
+    return ndpi_init_detection_module(NULL);
+#else
+    /* The list of Tor's relays is as old as the library, and names flows by their address alone. */
+    return ndpi_init_detection_module(ndpi_dont_load_tor_hosts);
+#endif
+}
+
+static int shim_finalize(struct ndpi_detection_module_struct *module)
+{
+    NDPI_PROTOCOL_BITMASK all;
+    NDPI_BITMASK_SET_ALL(all);
+    ndpi_set_protocol_detection_bitmask2(module, &all);
+#if NDPI_VERSION >= 409
+    return ndpi_finalize_initialization(module);
+#else
+    ndpi_finalize_initialization(module);
+    return 0;
+#endif
+}
+
+static ndpi_protocol shim_packet(struct ndpi_detection_module_struct *module, struct ndpi_flow_struct *flow,
+                                 const struct packet *packet)
+{
+    uint64_t time_ms = (uint64_t)(packet->time_ns / NS_PER_MS);
+#if NDPI_VERSION >= 405
+    return ndpi_detection_process_packet(module, flow, packet->ip, (uint16_t)packet->ip_bytes, time_ms, NULL);
+#else
+    return ndpi_detection_process_packet(module, flow, packet->ip, (uint16_t)packet->ip_bytes, time_ms);
+#endif
+}
+
+/* Without guessing by port or address. */
+static ndpi_protocol shim_give_up(struct ndpi_detection_module_struct *module, struct ndpi_flow_struct *flow)
+{
+    uint8_t guessed = 0;
+#if NDPI_VERSION >= 409
+    ndpi_protocol protocol = ndpi_detection_giveup(module, flow, &guessed);
+    return guessed ? (ndpi_protocol)NDPI_PROTOCOL_NULL : protocol;
+#else
+    return ndpi_detection_giveup(module, flow, 0, &guessed);
+#endif
+}
+
+#if NDPI_VERSION >= 411
+#define MASTER_OF(protocol) ((protocol).proto.master_protocol)
+#define APP_OF(protocol)    ((protocol).proto.app_protocol)
+#else
+#define MASTER_OF(protocol) ((protocol).master_protocol)
+#define APP_OF(protocol)    ((protocol).app_protocol)
+#endif
+
+/* The end of the shim. */
+
+struct classify *classify_new(size_t flows_max, struct health *health, struct fault *fault)
+{
+    if (ndpi_detection_get_sizeof_ndpi_flow_struct() != sizeof(struct ndpi_flow_struct)) {
+        fault_set(fault, "the nDPI library is %s and this program was built for %d.%d: build it again",
+                  classify_version(), NDPI_MAJOR, NDPI_MINOR);
+        return NULL;
+    }
+    struct classify *classify = calloc(1, sizeof *classify);
+    struct ndpi_detection_module_struct *module = classify != NULL ? shim_init() : NULL;
+    if (module == NULL || shim_finalize(module) != 0) {
+        fault_set(fault, "nDPI %s could not be started: some 10 MB of memory are needed", classify_version());
+        if (module != NULL)
+            ndpi_exit_detection_module(module);
+        free(classify);
+        return NULL;
+    }
+    *classify = (struct classify){.module = module, .health = health, .max = flows_max};
+    return classify;
+}
+
+void classify_free(struct classify *classify)
+{
+    if (classify == NULL)
+        return;
+    ndpi_exit_detection_module(classify->module);
+    free(classify);
+}
+
+static bool is_known(ndpi_protocol protocol)
+{
+    return MASTER_OF(protocol) != NDPI_PROTOCOL_UNKNOWN || APP_OF(protocol) != NDPI_PROTOCOL_UNKNOWN;
+}
+
+/* Protocols whose flows say a host's name in one of their first packets. */
+static bool id_names_host(uint16_t id)
+{
+    return id == NDPI_PROTOCOL_HTTP || id == NDPI_PROTOCOL_HTTP_CONNECT || id == NDPI_PROTOCOL_HTTP_PROXY ||
+           id == NDPI_PROTOCOL_TLS || id == NDPI_PROTOCOL_DTLS || id == NDPI_PROTOCOL_QUIC ||
+           id == NDPI_PROTOCOL_DNS;
+}
+
+static bool is_worth_waiting(ndpi_protocol protocol, const struct ndpi_flow_struct *ndpi)
+{
+    bool named = ndpi->host_server_name[0] != '\0';
+    return !is_known(protocol) ||
+           (!named && (id_names_host(MASTER_OF(protocol)) || id_names_host(APP_OF(protocol))));
+}
+
+/* A copy of what nDPI took for the host's name (it has cut off the port), or NULL: its bytes are a
+ * stranger's. An address in brackets, of which nDPI leaves a stump, is no name. */
+static char *host_copy(const char *raw, size_t room)
+{
+    size_t length = strnlen(raw, room < FLOW_DOMAIN_MAX ? room : FLOW_DOMAIN_MAX - 1);
+    if (length > 0 && raw[length - 1] == '.')
+        length--;
+    char *host = length > 0 && raw[0] != '[' ? malloc(length + 1) : NULL;
+    if (host == NULL)
+        return NULL;
+    for (size_t i = 0; i < length; i++)
+        host[i] = (char)(raw[i] >= 'A' && raw[i] <= 'Z' ? raw[i] - 'A' + 'a' : raw[i]);
+    host[length] = '\0';
+    return host;
+}
+
+/* Takes over what is known; says whether that is anything. */
+static bool flow_decide(struct classify *classify, struct flow *flow, ndpi_protocol protocol)
+{
+    const struct ndpi_flow_struct *ndpi = &flow->classification->ndpi;
+    flow->application[0] = MASTER_OF(protocol);
+    flow->application[1] = APP_OF(protocol);
+    flow->domain = host_copy(ndpi->host_server_name, sizeof ndpi->host_server_name);
+    *(is_known(protocol) ? &classify->health->classified : &classify->health->unclassified) += 1;
+
+    ndpi_free_flow_data(&flow->classification->ndpi);
+    free(flow->classification);
+    flow->classification = NULL;
+    flow->classified = true;
+    classify->live--;
+    return is_known(protocol) || flow->domain != NULL;
+}
+
+/* Begins a classification; without room or memory the flow goes without. */
+static bool flow_begin(struct classify *classify, struct flow *flow)
+{
+    if (classify->live < classify->max)
+        flow->classification = calloc(1, sizeof *flow->classification);
+    if (flow->classification == NULL) {
+        classify->health->classify_refused++;
+        flow->classified = true;
+        return false;
+    }
+    classify->live++;
+    return true;
+}
+
+bool classify_packet(struct classify *classify, struct flow *flow, const struct packet *packet, unsigned side)
+{
+    (void)side; /* nDPI tells the sides apart by itself */
+    bool is_tcp = packet->tuple.protocol == IPPROTO_TCP;
+    if (flow->classified || (is_tcp && packet->payload_bytes == 0) ||
+        packet->ip_captured_bytes < packet->ip_bytes || packet->ip_bytes > NDPI_PACKET_MAX)
+        return false;
+    if (flow->classification == NULL && !flow_begin(classify, flow))
+        return false;
+
+    struct ndpi_flow_struct *ndpi = &flow->classification->ndpi;
+    ndpi_protocol protocol = shim_packet(classify->module, ndpi, packet);
+    bool enough = ++flow->classification->packets >= (is_tcp ? TCP_PACKETS_MAX : OTHER_PACKETS_MAX);
+    if (!enough && is_worth_waiting(protocol, ndpi))
+        return false;
+    return flow_decide(classify, flow, is_known(protocol) ? protocol : shim_give_up(classify->module, ndpi));
+}
+
+void classify_end(struct classify *classify, struct flow *flow)
+{
+    if (flow->classification != NULL)
+        flow_decide(classify, flow, shim_give_up(classify->module, &flow->classification->ndpi));
+    flow->classified = true;
+}
+
+void classify_name(const struct classify *classify, const struct flow *flow, char *text, size_t room)
+{
+    ndpi_protocol protocol = NDPI_PROTOCOL_NULL;
+    MASTER_OF(protocol) = flow->application[0];
+    APP_OF(protocol) = flow->application[1];
+    char name[FLOW_APPLICATION_MAX] = "";
+    ndpi_protocol2name(classify->module, protocol, name, sizeof name);
+    snprintf(text, room, "%s", name);
+}
+
+const char *classify_version(void)
+{
+    return ndpi_revision();
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The interval under way: what each scope counts of the packets and flows that the worker shows. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow.h"
+#include "health.h"
+#include "packet.h"
+#include "rules.h"
+#include "tally.h"
+
+struct count;
+
+/* Borrows rules, scopes and health. NULL: no memory. */
+struct count *count_new(const struct rules *rules, const struct scope_list *scopes, uint32_t addresses_max,
+                        struct health *health);
+void count_free(struct count *count);
+
+/* Opens the interval that starts at `start_ns`, with every scope at zero; `known` says which measures can be
+ * known. When `new_bin`, hosts and peers are new again. */
+void count_open(struct count *count, int64_t start_ns, bool new_bin, uint32_t known);
+
+/* Closes it at `end_ns`: the tallies, one a scope, valid until the next count_open. `drops` is of the
+ * interval. */
+const struct tally *count_close(struct count *count, int64_t end_ns, uint64_t drops);
+
+/* A packet that is not watched, or a frame that could not be read: the tap's. */
+void count_tap(struct count *count, const struct packet *packet);
+
+/* A watched packet; `watch` says what the watch list found for its source and destination. Its flow, or NULL
+ * where it has none, knows its services; `side` of it sent the packet. */
+void count_packet(struct count *count, const struct packet *packet, const uint32_t watch[2],
+                  const struct flow *flow, unsigned side);
+
+/* What a packet did to its flow: started it, or was the first of its side. Sets the flow's live and answered.
+ * Call after the services by address are known. */
+void count_flow(struct count *count, const struct packet *packet, struct flow *flow, unsigned side,
+                bool started);
+
+/* The name of the flow gave it a service that its address did not: what it has counted so far is credited
+ * now. */
+void count_named_service(struct count *count, const struct flow *flow, int64_t at_ns);
+
+/* An ICMP error that quotes a packet; `watch` is what the watch list found for the quoted destination. */
+void count_icmp_error(struct count *count, const struct packet *packet, uint32_t watch);

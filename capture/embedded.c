@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "settings.h"
+
+/* The watch list, paths and services of the DPRK, as a configuration. Sources: APNIC and the delegated
+ * statistics (175.45.176.0/22, the only prefix registered there); nkinternet.com, December 2025 (which /24
+ * hangs on which upstream); the zone transfer of September 2016, the scans of 2014, 2021 and 2026 (names,
+ * addresses, ports). The tiers `suspected` and `historic` are known and off: they rest on single or old
+ * reports. */
+const char settings_embedded[] =
+    "[watch 175.45.176.0/24]\ntier = core\nlabel = web and name servers\n"
+    "[watch 175.45.177.0/24]\ntier = core\nlabel = TransTelecom side\n"
+    "[watch 175.45.178.0/24]\ntier = core\nlabel = mail and routers\n"
+    "[watch 175.45.179.0/24]\ntier = core\nlabel = sparse\n"
+    "[watch 210.52.109.0/24]\ntier = leased\ncounted = no\nlabel = KPTC, leased from China Unicom\n"
+    "[watch 188.43.136.0/24]\ntier = suspected\nenabled = no\ncounted = no\nlabel = TransTelecom, Hangro "
+    "servers\n"
+    "[watch 218.25.43.212/32]\ntier = suspected\nenabled = no\ncounted = no\nlabel = Hangro server in "
+    "Shenyang\n"
+    "[watch 80.237.84.0/24]\ntier = suspected\nenabled = no\ncounted = no\nlabel = TransTelecom, reported "
+    "2025\n"
+    "[watch 80.237.87.0/24]\ntier = suspected\nenabled = no\ncounted = no\nlabel = TransTelecom, reported "
+    "2025\n"
+    "[watch 83.234.227.0/24]\ntier = suspected\nenabled = no\ncounted = no\nlabel = TransTelecom, reported "
+    "2025\n"
+    "[watch 188.43.33.249/32]\ntier = suspected\nenabled = no\ncounted = no\nlabel = TransTelecom, reported "
+    "2025\n"
+    "[watch 77.94.35.0/24]\ntier = historic\nenabled = no\ncounted = no\nlabel = SatGate, seen in 2014\n"
+    "[path china-unicom]\nprefix = 175.45.176.0/24 175.45.179.0/24\n"
+    "[path transtelecom]\nprefix = 175.45.177.0/24\n"
+    "[service ns1.kptc.kp]\naddress = 175.45.176.15\nport = 53\n"
+    "[service ns2.kptc.kp]\naddress = 175.45.176.16\nport = 53\n"
+    "[service ns1.sites]\naddress = 175.45.176.8\nport = 53\n"
+    "[service ns2.sites]\naddress = 175.45.176.9\nport = 53\n"
+    "[service kcna.kp]\naddress = 175.45.176.71\nhost = kcna.kp *.kcna.kp\nport = 80 443\n"
+    "[service rodong.rep.kp]\naddress = 175.45.176.68\nhost = rodong.rep.kp *.rodong.rep.kp\nport = 80 443\n"
+    "[service airkoryo.com.kp]\naddress = 175.45.176.69\nhost = airkoryo.com.kp *.airkoryo.com.kp\nport = 80 "
+    "443\n"
+    "[service vok.rep.kp]\naddress = 175.45.176.75\nhost = vok.rep.kp *.vok.rep.kp\nport = 80 443\n"
+    "[service ma.gov.kp]\nhost = ma.gov.kp *.ma.gov.kp\nport = 80 443\n"
+    "[service naenara.com.kp]\nhost = naenara.com.kp *.naenara.com.kp\nport = 80 443\n"
+    "[service mfa.gov.kp]\nhost = mfa.gov.kp *.mfa.gov.kp\nport = 80 443\n"
+    "[service shared-host]\naddress = 175.45.176.81\nport = 80 443\n"
+    "[service web-80]\naddress = 175.45.176.80\nport = 80 110 443\n"
+    "[service web-91]\naddress = 175.45.176.91\nport = 80 443\n"
+    "[service mx-20]\naddress = 175.45.176.20\nport = 25\n"
+    "[service mx-178]\naddress = 175.45.178.56 175.45.178.57\nport = 25 587\n"
+    "[service hangro]\naddress = 175.45.176.21 175.45.176.22\nport = 443 3225 8888\n"
+    "[service rt-129]\naddress = 175.45.178.129\nport = 22 23\n"
+    "[service rt-161]\naddress = 175.45.178.161\nport = 22 23 80 443\n"
+    "[service ttk-10]\naddress = 175.45.177.10 175.45.177.11\nport = 80\n";

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <string.h>
+
+#include "rules.h"
+
+static bool key_matches(const struct path_key *key, const struct packet *packet, const uint8_t watched[16])
+{
+    switch (key->kind) {
+    case PATH_INTERFACE:
+        return key->number == packet->interface;
+    case PATH_VLAN:
+        for (int i = 0; i < packet->vlan_count; i++)
+            if (packet->vlans[i] == key->number)
+                return true;
+        return false;
+    case PATH_MPLS:
+        for (int i = 0; i < packet->mpls_count; i++)
+            if (packet->mpls[i] == key->number)
+                return true;
+        return false;
+    case PATH_MAC:
+        return packet->has_mac && (memcmp(packet->source_mac, key->mac, 6) == 0 ||
+                                   memcmp(packet->destination_mac, key->mac, 6) == 0);
+    case PATH_PREFIX:
+        return prefix_contains(&key->prefix, watched);
+    }
+    return false;
+}
+
+static bool path_matches(const struct path *path, const struct packet *packet, const uint8_t watched[16])
+{
+    unsigned asked = 0, met = 0;
+    for (size_t i = 0; i < path->key_count; i++) {
+        unsigned bit = 1U << path->keys[i].kind;
+        asked |= bit;
+        if (!(met & bit) && key_matches(&path->keys[i], packet, watched))
+            met |= bit;
+    }
+    return asked != 0 && met == asked;
+}
+
+uint32_t path_find(const struct rules *rules, const struct packet *packet, const uint8_t watched[16])
+{
+    for (size_t i = 0; i < rules->path_count; i++)
+        if (path_matches(&rules->paths[i], packet, watched))
+            return rules->paths[i].scope;
+    return SCOPE_NONE;
+}
+
+void path_bind_interfaces(struct rules *rules, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < rules->path_count; i++)
+        for (size_t j = 0; j < rules->paths[i].key_count; j++) {
+            struct path_key *key = &rules->paths[i].keys[j];
+            if (key->kind != PATH_INTERFACE)
+                continue;
+            key->number = UINT32_MAX;
+            for (size_t k = 0; k < count; k++)
+                if (strcmp(names[k], key->interface) == 0)
+                    key->number = (uint32_t)k;
+        }
+}
+
+bool path_by_prefix_only(const struct rules *rules)
+{
+    for (size_t i = 0; i < rules->path_count; i++)
+        for (size_t j = 0; j < rules->paths[i].key_count; j++)
+            if (rules->paths[i].keys[j].kind != PATH_PREFIX)
+                return false;
+    return true;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What is watched, and how a packet is told to belong to a path or a service: as configured, made once. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "packet.h"
+#include "scope.h"
+#include "watchlist.h"
+
+/* A prefix under watch. Its place in the list is its number in the watch list. */
+struct watch {
+    struct prefix prefix;
+    bool enabled; /* false: known, listed by --check, and off */
+    bool counted; /* in `all` */
+    uint32_t scope;
+    char tier[16], label[SCOPE_TEXT_MAX];
+};
+
+enum path_key_kind { PATH_INTERFACE, PATH_VLAN, PATH_MPLS, PATH_MAC, PATH_PREFIX };
+
+struct path_key {
+    enum path_key_kind kind;
+    uint32_t number; /* interface: its number at the tap; VLAN id; MPLS label */
+    uint8_t mac[6];
+    struct prefix prefix;
+    char interface[32]; /* the name, as configured */
+};
+
+/* An upstream. A packet crossed it when, of every kind of key that it has, one matches. */
+struct path {
+    char name[64];
+    uint32_t scope;
+    struct path_key *keys;
+    size_t key_count;
+};
+
+/* A service: the watched end of a flow that has one of the ports (if any is given), and one of the addresses
+ * or one of the names. */
+struct service {
+    char name[64];
+    uint32_t scope;
+    char **hosts; /* shell patterns, matched without regard to case */
+    size_t host_count;
+    struct prefix *addresses;
+    size_t address_count;
+    uint16_t *ports;
+    size_t port_count;
+};
+
+struct rules {
+    struct watch *watches;
+    size_t watch_count;
+    struct watchlist *watchlist; /* of those enabled */
+    struct path *paths;
+    size_t path_count;
+    struct service *services;
+    size_t service_count;
+};
+
+/* The scope of the first path that a packet crossed, seen from its watched address; SCOPE_NONE when none
+ * matches. */
+uint32_t path_find(const struct rules *rules, const struct packet *packet, const uint8_t watched[16]);
+
+/* Gives the interface keys of all paths the numbers of the interfaces read; those not among them never match.
+ */
+void path_bind_interfaces(struct rules *rules, const char *const *names, size_t count);
+
+/* Whether the path of an address never changes: all keys are prefixes. */
+bool path_by_prefix_only(const struct rules *rules);
+
+/* The scope of the first service at this address and port; SCOPE_NONE. */
+uint32_t service_find_address(const struct rules *rules, const uint8_t address[16], uint16_t port);
+
+/* The scope of the first service of this name and port; SCOPE_NONE. */
+uint32_t service_find_name(const struct rules *rules, const char *name, uint16_t port);

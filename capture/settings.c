@@ -1,0 +1,1108 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The only file that knows configuration keys. Every key is a row of a table: adding one is adding a row. */
+#include "settings.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <ini.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "prefix_list.h"
+
+enum { PREFIX_SCOPES_MAX = 1024 }; /* longer watch lists count in `all` alone */
+
+enum value_type {
+    VALUE_TEXT,
+    VALUE_WORDS,
+    VALUE_YES_NO,
+    VALUE_COUNT,
+    VALUE_SECONDS,
+    VALUE_NUMBER,
+    VALUE_PASSWORD_FILE
+};
+
+/* How a value is kept: at an offset in the settings, in the unit of its type. VALUE_SECONDS is kept in
+ * nanoseconds in an int64_t, or in seconds in a double where `in_double`. */
+struct row {
+    const char *section, *key;
+    enum value_type type;
+    size_t offset;
+    double least, most;
+    const char *value; /* the default, as one would write it; NULL: none */
+    bool in_double;
+    size_t count_offset; /* VALUE_WORDS: where their number goes */
+};
+
+#define AT(member) offsetof(struct settings, member)
+
+static const struct row rows[] = {
+    {"lightsout", "sensor", VALUE_TEXT, AT(publish.sensor), 0, 0, NULL, 0, 0},
+    {"lightsout", "bin", VALUE_SECONDS, AT(capture.bin_ns), 1, 3600, "60", 0, 0},
+    {"lightsout", "step", VALUE_SECONDS, AT(capture.step_ns), 1, 3600, "5", 0, 0},
+    {"lightsout", "events", VALUE_TEXT, AT(publish.events_path), 0, 0, NULL, 0, 0},
+    {"lightsout", "bins", VALUE_TEXT, AT(publish.bins_path), 0, 0, NULL, 0, 0},
+    {"lightsout", "flows", VALUE_TEXT, AT(publish.flows_path), 0, 0, NULL, 0, 0},
+    {"lightsout", "report", VALUE_TEXT, AT(publish.report_path), 0, 0, NULL, 0, 0},
+    {"capture", "interface", VALUE_WORDS, AT(capture.interfaces), 0, 0, NULL, 0, AT(capture.interface_count)},
+    {"capture", "filter", VALUE_TEXT, AT(capture.filter), 0, 0, NULL, 0, 0},
+    {"capture", "snaplen", VALUE_COUNT, AT(capture.snaplen), 64, 262144, "65535", 0, 0},
+    {"capture", "ring_mib", VALUE_COUNT, AT(capture.ring_mib), 1, 2047, "64", 0, 0},
+    {"capture", "promiscuous", VALUE_YES_NO, AT(capture.promiscuous), 0, 0, "yes", 0, 0},
+    {"capture", "lateness", VALUE_SECONDS, AT(capture.lateness_s), 0, 60, "1", 1, 0},
+    {"capture", "gap_max", VALUE_SECONDS, AT(capture.gap_max_ns), 60, 1e9, "24h", 0, 0},
+    {"capture", "flow_timeout", VALUE_SECONDS, AT(capture.flow_timeout_ns), 1, 86400, "120", 0, 0},
+    {"capture", "flows_max", VALUE_COUNT, AT(capture.flows_max), 1, 1e8, "1000000", 0, 0},
+    {"capture", "classify_max", VALUE_COUNT, AT(capture.classify_max), 0, 1e7, "20000", 0, 0},
+    {"capture", "addresses_max", VALUE_COUNT, AT(capture.addresses_max), 1, 1e8, "1000000", 0, 0},
+    {"detect", "false_alarms_per_year", VALUE_NUMBER, AT(analysis.false_alarms_per_year), 1e-6, 1e6, "1", 0,
+     0},
+    {"detect", "half_life", VALUE_SECONDS, AT(analysis.half_life_s), 3600, 1e9, "14d", 1, 0},
+    {"detect", "recovery_hold", VALUE_SECONDS, AT(analysis.recovery_hold_s), 0, 86400, "15m", 1, 0},
+    {"detect", "learn_flows", VALUE_NUMBER, AT(analysis.learn_flows), 10, 1e9, "100", 0, 0},
+    {"detect", "learn_time", VALUE_SECONDS, AT(analysis.learn_s), 60, 1e9, "30m", 1, 0},
+    {"redis", "url", VALUE_TEXT, AT(publish.redis.url), 0, 0, NULL, 0, 0},
+    {"redis", "user", VALUE_TEXT, AT(publish.redis.user), 0, 0, NULL, 0, 0},
+    {"redis", "password_file", VALUE_PASSWORD_FILE, AT(publish.redis.password), 0, 0, NULL, 0, 0},
+    {"redis", "prefix", VALUE_TEXT, AT(publish.redis.prefix), 0, 0, "lightsout:", 0, 0},
+    {"redis", "maxlen", VALUE_COUNT, AT(publish.redis.maxlen), 1, 1e9, "10000", 0, 0},
+    {"redis", "queue", VALUE_COUNT, AT(publish.redis.queue), 1, 1e7, "100000", 0, 0},
+    {"redis", "connect_timeout", VALUE_SECONDS, AT(publish.redis.connect_timeout_s), 0.1, 600, "3", 1, 0},
+    {"redis", "command_timeout", VALUE_SECONDS, AT(publish.redis.command_timeout_s), 0.1, 600, "3", 1, 0},
+    {"redis", "heartbeat", VALUE_SECONDS, AT(publish.redis.heartbeat_s), 1, 3600, "10", 1, 0},
+    {"redis", "drain", VALUE_SECONDS, AT(publish.redis.drain_s), 0, 3600, "10", 1, 0},
+};
+
+enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
+
+/* Where a value comes from: a line of the configuration (> 0), or … */
+enum { FROM_DEFAULT = 0, FROM_COMMAND_LINE = -1 };
+
+/* What the settings own, and what is only of use while they are read. */
+struct settings_store {
+    void **owned;
+    size_t owned_count;
+    int origin[ROW_COUNT];
+    int line; /* under way */
+    bool embedded, command_line;
+    char **seen; /* section and key of this file, to find duplicates */
+    size_t seen_count;
+    bool own_watches, own_paths, own_services; /* not the embedded ones */
+    bool command_line_watches;
+};
+
+/* ---- owning ---- */
+
+static void *own(struct settings *settings, void *memory)
+{
+    struct settings_store *store = settings->store;
+    void **owned = realloc(store->owned, (store->owned_count + 1) * sizeof *owned);
+    if (memory == NULL || owned == NULL) {
+        fputs("lightsout: no memory\n", stderr);
+        exit(1); /* while settings are read there is nothing to lose yet */
+    }
+    store->owned = owned;
+    owned[store->owned_count++] = memory;
+    return memory;
+}
+
+static char *own_text(struct settings *settings, const char *text)
+{
+    return own(settings, strdup(text));
+}
+
+/* An array grows by one: the old block stays owned until the end, which is no matter at this size. */
+static void *own_grown(struct settings *settings, const void *items, size_t count, size_t size)
+{
+    char *grown = own(settings, calloc(count + 1, size));
+    if (count > 0)
+        memcpy(grown, items, count * size);
+    return grown;
+}
+
+#define APPEND(settings, items, count)                                                                       \
+    ((items) = own_grown((settings), (items), (count), sizeof *(items)), &(items)[(count)++])
+
+/* ---- values ---- */
+
+static int refuse(struct fault *fault, const char *key, const char *value, const char *wanted)
+{
+    return fault_set(fault, "%s = %s: %s", key, value, wanted);
+}
+
+static int read_yes_no(const char *key, const char *value, bool *yes, struct fault *fault)
+{
+    static const char *const words[] = {"no", "yes", "false", "true", "off", "on", "0", "1"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcasecmp(value, words[i]) == 0) {
+            *yes = i % 2;
+            return 0;
+        }
+    return refuse(fault, key, value, "yes or no is wanted");
+}
+
+/* A number, for times with a unit behind it if one likes: 900, 15m, 24h, 14d. */
+static int read_number(const struct row *row, const char *value, double *number, struct fault *fault)
+{
+    static const char units[] = "smhd";
+    static const double unit_s[] = {1, 60, 3600, 86400};
+    bool is_time = row->type == VALUE_SECONDS;
+    char *rest;
+    *number = strtod(value, &rest);
+    bool read = rest != value && *number == *number;
+    const char *unit = is_time && *rest != '\0' ? strchr(units, *rest) : NULL;
+    if (unit != NULL) {
+        *number *= unit_s[unit - units];
+        rest++;
+    }
+    if (read && *rest == '\0' && *number >= row->least && *number <= row->most)
+        return 0;
+    char wanted[96];
+    snprintf(wanted, sizeof wanted, "a number from %.10g to %.10g is wanted%s", row->least, row->most,
+             is_time ? ", in seconds or with s, m, h or d behind it" : "");
+    return refuse(fault, row->key, value, wanted);
+}
+
+/* The password stands alone in a file, so that neither the command line nor the configuration shows it. */
+static int read_password(struct settings *settings, const char *path, const char **password,
+                         struct fault *fault)
+{
+    char line[512] = "";
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return fault_set(fault, "password_file = %s: %s", path, strerror(errno));
+    bool read = fgets(line, sizeof line, file) != NULL;
+    fclose(file);
+    line[strcspn(line, "\r\n")] = '\0';
+    if (!read || line[0] == '\0')
+        return fault_set(fault, "password_file = %s: the first line should hold the password", path);
+    *password = own_text(settings, line);
+    return 0;
+}
+
+/* Calls `take` for each word of a list parted by blanks or commas. */
+static int each_word(struct settings *settings, const char *value, struct fault *fault,
+                     int (*take)(struct settings *, void *, char *, struct fault *), void *into)
+{
+    char *words = own_text(settings, value), *rest = NULL;
+    for (char *word = strtok_r(words, " \t,", &rest); word != NULL; word = strtok_r(NULL, " \t,", &rest))
+        if (take(settings, into, word, fault) != 0)
+            return -1;
+    return 0;
+}
+
+struct word_list {
+    const char ***words;
+    size_t *count;
+};
+
+static int take_word(struct settings *settings, void *into, char *word, struct fault *fault)
+{
+    (void)fault;
+    struct word_list *list = into;
+    *APPEND(settings, *list->words, *list->count) = word;
+    return 0;
+}
+
+/* Puts a value where its row says. */
+static int put(struct settings *settings, const struct row *row, const char *value, struct fault *fault)
+{
+    char *at = (char *)settings + row->offset;
+    double number;
+    switch (row->type) {
+    case VALUE_TEXT:
+        *(const char **)at = own_text(settings, value);
+        return 0;
+    case VALUE_WORDS: {
+        struct word_list list = {(const char ***)at, (size_t *)((char *)settings + row->count_offset)};
+        return each_word(settings, value, fault, take_word, &list);
+    }
+    case VALUE_YES_NO:
+        return read_yes_no(row->key, value, (bool *)at, fault);
+    case VALUE_PASSWORD_FILE:
+        return read_password(settings, value, (const char **)at, fault);
+    case VALUE_COUNT:
+    case VALUE_SECONDS:
+    case VALUE_NUMBER:
+        break;
+    }
+    if (read_number(row, value, &number, fault) != 0)
+        return -1;
+    if (row->type == VALUE_COUNT)
+        *(uint32_t *)at = (uint32_t)number;
+    else if (row->type == VALUE_NUMBER || row->in_double)
+        *(double *)at = number;
+    else
+        *(int64_t *)at = (int64_t)(number * (double)NS_PER_S);
+    return 0;
+}
+
+static const struct row *find_row(const char *section, const char *key)
+{
+    for (size_t i = 0; i < ROW_COUNT; i++)
+        if (strcmp(rows[i].section, section) == 0 && strcmp(rows[i].key, key) == 0)
+            return &rows[i];
+    return NULL;
+}
+
+static int set(struct settings *settings, const char *section, const char *key, const char *value,
+               struct fault *fault)
+{
+    const struct row *row = find_row(section, key);
+    if (row == NULL)
+        return fault_set(fault, "there is no key '%s' in [%s]; samples/lightsout.conf shows them all", key,
+                         section);
+    settings->store->origin[row - rows] =
+        settings->store->command_line ? FROM_COMMAND_LINE : settings->store->line;
+    return put(settings, row, value, fault);
+}
+
+/* ---- watch, path and service sections ---- */
+
+static struct watch *find_watch(struct settings *settings, const char *cidr, struct fault *fault)
+{
+    struct prefix prefix;
+    if (prefix_parse(cidr, &prefix, fault) != 0)
+        return NULL;
+    struct rules *rules = &settings->rules;
+    for (size_t i = 0; i < rules->watch_count; i++)
+        if (memcmp(&rules->watches[i].prefix, &prefix, sizeof prefix) == 0)
+            return &rules->watches[i];
+    struct watch *watch = APPEND(settings, rules->watches, rules->watch_count);
+    *watch = (struct watch){.prefix = prefix, .enabled = true, .counted = true, .scope = SCOPE_NONE};
+    return watch;
+}
+
+static int set_watch(struct settings *settings, const char *cidr, const char *key, const char *value,
+                     struct fault *fault)
+{
+    struct watch *watch = find_watch(settings, cidr, fault);
+    if (watch == NULL)
+        return -1;
+    if (key == NULL)
+        return 0;
+    if (strcmp(key, "counted") == 0)
+        return read_yes_no(key, value, &watch->counted, fault);
+    if (strcmp(key, "enabled") == 0)
+        return read_yes_no(key, value, &watch->enabled, fault);
+    if (strcmp(key, "tier") == 0)
+        snprintf(watch->tier, sizeof watch->tier, "%s", value);
+    else if (strcmp(key, "label") == 0)
+        snprintf(watch->label, sizeof watch->label, "%s", value);
+    else
+        return fault_set(fault, "there is no key '%s' in [watch CIDR]: counted, enabled, label, tier", key);
+    return 0;
+}
+
+static int check_name(const char *kind, const char *name, struct fault *fault)
+{
+    size_t length = strlen(name);
+    if (length == 0 || length > 63)
+        return fault_set(fault, "[%s %s]: a name of 1 to 63 bytes is wanted", kind, name);
+    for (const char *c = name; *c != '\0'; c++)
+        if ((unsigned char)*c <= ' ' || *c == 0x7f || *c == ',' || *c == '"')
+            return fault_set(fault, "[%s %s]: a name holds no blanks, commas, quotes or control characters",
+                             kind, name);
+    return 0;
+}
+
+static int read_whole(const char *key, const char *word, unsigned long most, uint32_t *number,
+                      struct fault *fault)
+{
+    char *rest;
+    unsigned long read = strtoul(word, &rest, 10);
+    if (!isdigit((unsigned char)word[0]) || *rest != '\0' || read > most)
+        return fault_set(fault, "%s = %s: a whole number up to %lu is wanted", key, word, most);
+    *number = (uint32_t)read;
+    return 0;
+}
+
+struct path_word {
+    struct path *path;
+    enum path_key_kind kind;
+    const char *key;
+};
+
+static int take_path_key(struct settings *settings, void *into, char *word, struct fault *fault)
+{
+    const struct path_word *for_path = into;
+    struct path_key key = {.kind = for_path->kind};
+    unsigned mac[6];
+    char rest;
+    switch (for_path->kind) {
+    case PATH_INTERFACE:
+        if (strlen(word) >= sizeof key.interface)
+            return fault_set(fault, "interface = %s: too long for an interface", word);
+        strcpy(key.interface, word);
+        break;
+    case PATH_VLAN:
+        if (read_whole("vlan", word, 4095, &key.number, fault) != 0)
+            return -1;
+        break;
+    case PATH_MPLS:
+        if (read_whole("mpls", word, 1048575, &key.number, fault) != 0)
+            return -1;
+        break;
+    case PATH_MAC:
+        if (sscanf(word, "%2x:%2x:%2x:%2x:%2x:%2x%c", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5],
+                   &rest) != 6)
+            return fault_set(fault, "mac = %s: six bytes like 02:00:5e:10:00:01 are wanted", word);
+        for (int i = 0; i < 6; i++)
+            key.mac[i] = (uint8_t)mac[i];
+        break;
+    case PATH_PREFIX:
+        if (prefix_parse(word, &key.prefix, fault) != 0)
+            return -1;
+        break;
+    }
+    *APPEND(settings, for_path->path->keys, for_path->path->key_count) = key;
+    return 0;
+}
+
+static int set_path(struct settings *settings, const char *name, const char *key, const char *value,
+                    struct fault *fault)
+{
+    static const char *const keys[] = {"interface", "vlan", "mpls", "mac",
+                                       "prefix"}; /* as enum path_key_kind */
+    if (check_name("path", name, fault) != 0)
+        return -1;
+    struct rules *rules = &settings->rules;
+    struct path *path = NULL;
+    for (size_t i = 0; i < rules->path_count; i++)
+        if (strcmp(rules->paths[i].name, name) == 0)
+            path = &rules->paths[i];
+    if (path == NULL) {
+        path = APPEND(settings, rules->paths, rules->path_count);
+        snprintf(path->name, sizeof path->name, "%s", name);
+    }
+    if (key == NULL)
+        return 0;
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (strcmp(key, keys[i]) == 0) {
+            struct path_word into = {path, (enum path_key_kind)i, key};
+            return each_word(settings, value, fault, take_path_key, &into);
+        }
+    return fault_set(fault, "there is no key '%s' in [path NAME]: interface, mac, mpls, prefix, vlan", key);
+}
+
+static int take_host(struct settings *settings, void *into, char *word, struct fault *fault)
+{
+    (void)fault;
+    struct service *service = into;
+    *APPEND(settings, service->hosts, service->host_count) = word;
+    return 0;
+}
+
+static int take_address(struct settings *settings, void *into, char *word, struct fault *fault)
+{
+    struct service *service = into;
+    struct prefix prefix;
+    if (prefix_parse(word, &prefix, fault) != 0)
+        return -1;
+    *APPEND(settings, service->addresses, service->address_count) = prefix;
+    return 0;
+}
+
+static int take_port(struct settings *settings, void *into, char *word, struct fault *fault)
+{
+    struct service *service = into;
+    uint32_t port;
+    if (read_whole("port", word, 65535, &port, fault) != 0)
+        return -1;
+    *APPEND(settings, service->ports, service->port_count) = (uint16_t)port;
+    return 0;
+}
+
+static int set_service(struct settings *settings, const char *name, const char *key, const char *value,
+                       struct fault *fault)
+{
+    if (check_name("service", name, fault) != 0)
+        return -1;
+    struct rules *rules = &settings->rules;
+    struct service *service = NULL;
+    for (size_t i = 0; i < rules->service_count; i++)
+        if (strcmp(rules->services[i].name, name) == 0)
+            service = &rules->services[i];
+    if (service == NULL) {
+        service = APPEND(settings, rules->services, rules->service_count);
+        snprintf(service->name, sizeof service->name, "%s", name);
+    }
+    if (key == NULL)
+        return 0;
+    if (strcmp(key, "host") == 0)
+        return each_word(settings, value, fault, take_host, service);
+    if (strcmp(key, "address") == 0)
+        return each_word(settings, value, fault, take_address, service);
+    if (strcmp(key, "port") == 0)
+        return each_word(settings, value, fault, take_port, service);
+    return fault_set(fault, "there is no key '%s' in [service NAME]: address, host, port", key);
+}
+
+/* The first section of a kind in a file of one's own puts the embedded ones of that kind away. */
+static void replace_embedded(struct settings *settings, bool *own_ones, void *items, size_t *count)
+{
+    if (settings->store->embedded || *own_ones)
+        return;
+    *own_ones = true;
+    *(void **)items = NULL;
+    *count = 0;
+}
+
+static int set_named(struct settings *settings, const char *section, const char *key, const char *value,
+                     struct fault *fault)
+{
+    struct settings_store *store = settings->store;
+    struct rules *rules = &settings->rules;
+    const char *name = strchr(section, ' ');
+    if (name != NULL)
+        name += strspn(name, " \t");
+    if (name != NULL && strncmp(section, "watch ", 6) == 0) {
+        replace_embedded(settings, &store->own_watches, &rules->watches, &rules->watch_count);
+        return set_watch(settings, name, key, value, fault);
+    }
+    if (name != NULL && strncmp(section, "path ", 5) == 0) {
+        replace_embedded(settings, &store->own_paths, &rules->paths, &rules->path_count);
+        return set_path(settings, name, key, value, fault);
+    }
+    if (name != NULL && strncmp(section, "service ", 8) == 0) {
+        replace_embedded(settings, &store->own_services, &rules->services, &rules->service_count);
+        return set_service(settings, name, key, value, fault);
+    }
+    for (size_t i = 0; i < ROW_COUNT; i++)
+        if (strcmp(rows[i].section, section) == 0)
+            return key != NULL ? set(settings, section, key, value, fault) : 0;
+    return fault_set(
+        fault,
+        "there is no section [%s]: capture, detect, lightsout, redis, path NAME, service NAME, watch CIDR",
+        section);
+}
+
+/* ---- files ---- */
+
+static bool seen_before(struct settings *settings, const char *section, const char *key)
+{
+    struct settings_store *store = settings->store;
+    char both[512];
+    snprintf(both, sizeof both, "%s\n%s", section, key);
+    for (size_t i = 0; i < store->seen_count; i++)
+        if (strcmp(store->seen[i], both) == 0)
+            return true;
+    *APPEND(settings, store->seen, store->seen_count) = own_text(settings, both);
+    return false;
+}
+
+struct reading {
+    struct settings *settings;
+    FILE *file;
+    const char *text; /* instead of a file */
+    struct fault *fault;
+    int line;
+    bool continued, failed;
+    char section[256];
+};
+
+/* Hands inih one line at a time, so that its number and its length are known. A section's head is taken here:
+ * one without keys is meant too (`[watch 192.0.2.0/24]`). */
+static char *next_line(char *line, int room, void *stream)
+{
+    struct reading *reading = stream;
+    if (reading->failed)
+        return NULL;
+    if (reading->file != NULL) {
+        if (fgets(line, room, reading->file) == NULL)
+            return NULL;
+    } else {
+        if (*reading->text == '\0')
+            return NULL;
+        size_t length = strcspn(reading->text, "\n");
+        snprintf(line, (size_t)room, "%.*s\n", (int)length, reading->text);
+        reading->text += length + (reading->text[length] == '\n');
+    }
+    reading->line++;
+    reading->settings->store->line = reading->line;
+    if (strchr(line, '\n') == NULL && (int)strlen(line) >= room - 1) {
+        reading->failed = true;
+        fault_set(reading->fault, "the line is longer than %d bytes: continue it on the next, indented",
+                  room - 2);
+        return NULL;
+    }
+    reading->continued = line[0] == ' ' || line[0] == '\t';
+    for (char *mark = strchr(line, '#'); mark != NULL; mark = strchr(mark + 1, '#'))
+        if (mark == line || isspace((unsigned char)mark[-1])) {
+            strcpy(mark, "\n");
+            break;
+        }
+    char *close = line[0] == '[' ? strchr(line, ']') : NULL;
+    if (close != NULL) {
+        snprintf(reading->section, sizeof reading->section, "%.*s", (int)(close - line - 1), line + 1);
+        reading->failed = set_named(reading->settings, reading->section, NULL, NULL, reading->fault) != 0;
+    }
+    return reading->failed ? NULL : line;
+}
+
+static int take_pair(void *user, const char *section, const char *key, const char *value)
+{
+    (void)section; /* inih cuts long ones */
+    struct reading *reading = user;
+    if (reading->failed)
+        return 0;
+    if (reading->section[0] == '\0')
+        reading->failed = fault_set(reading->fault, "'%s' stands before the first [section]", key) != 0;
+    else if (!reading->continued && seen_before(reading->settings, reading->section, key))
+        reading->failed = fault_set(reading->fault, "'%s' stands twice in [%s]", key, reading->section) != 0;
+    else
+        reading->failed = set_named(reading->settings, reading->section, key, value, reading->fault) != 0;
+    return !reading->failed;
+}
+
+static int read_configuration(struct settings *settings, const char *path, struct fault *fault)
+{
+    struct fault why = {""};
+    struct reading reading = {.settings = settings, .text = settings_embedded, .fault = &why};
+    if (path != NULL) {
+        reading.file = fopen(path, "r");
+        if (reading.file == NULL)
+            return fault_set(fault, "configuration %s: %s", path, strerror(errno));
+    }
+    settings->store->embedded = path == NULL;
+    settings->store->seen_count = 0;
+    int line = ini_parse_stream(next_line, &reading, take_pair, &reading);
+    if (reading.file != NULL)
+        fclose(reading.file);
+    settings->store->line = 0;
+    settings->store->embedded = false;
+    if (reading.failed)
+        return fault_set(fault, "%s:%d: %s", path != NULL ? path : "embedded default", reading.line,
+                         why.text);
+    if (line != 0)
+        return fault_set(fault, "%s:%d: neither a [section] nor a 'key = value'",
+                         path != NULL ? path : "embedded default", line);
+    return 0;
+}
+
+/* ---- what follows from it ---- */
+
+static bool prefix_is_watched(const struct rules *rules, const struct prefix *prefix)
+{
+    for (size_t i = 0; i < rules->watch_count; i++)
+        if (rules->watches[i].enabled && rules->watches[i].prefix.length <= prefix->length &&
+            prefix_contains(&rules->watches[i].prefix, prefix->address))
+            return true;
+    return false;
+}
+
+/* When the watch list is one's own, an embedded path or service stays only as far as its addresses are still
+ * watched. */
+static void drop_unwatched(struct settings *settings)
+{
+    struct rules *rules = &settings->rules;
+    size_t kept = 0;
+    if (!settings->store->own_watches)
+        return;
+    for (size_t i = 0; i < rules->path_count && !settings->store->own_paths; i++)
+        if (rules->paths[i].key_count > 0 && prefix_is_watched(rules, &rules->paths[i].keys[0].prefix))
+            rules->paths[kept++] = rules->paths[i];
+    if (!settings->store->own_paths)
+        rules->path_count = kept;
+    kept = 0;
+    for (size_t i = 0; i < rules->service_count && !settings->store->own_services; i++)
+        if (rules->services[i].address_count > 0 &&
+            prefix_is_watched(rules, &rules->services[i].addresses[0]))
+            rules->services[kept++] = rules->services[i];
+    if (!settings->store->own_services)
+        rules->service_count = kept;
+}
+
+static void add_scope(struct scope *scopes, uint32_t *count, enum scope_kind kind, bool counted,
+                      const char *name, uint32_t *number)
+{
+    static const char *const kinds[] = {"all", "prefix:", "path:", "service:", "tap"};
+    struct scope *scope = &scopes[*count];
+    *scope = (struct scope){.kind = kind, .counted = counted};
+    snprintf(scope->text, sizeof scope->text, "%s%s", kinds[kind], name);
+    if (number != NULL)
+        *number = *count;
+    ++*count;
+}
+
+static void make_scopes(struct settings *settings)
+{
+    struct rules *rules = &settings->rules;
+    size_t enabled = 0;
+    for (size_t i = 0; i < rules->watch_count; i++)
+        enabled += rules->watches[i].enabled;
+    size_t most = 2 + rules->watch_count + rules->path_count + rules->service_count;
+    struct scope *scopes = own(settings, calloc(most, sizeof *scopes));
+    uint32_t count = 0;
+    add_scope(scopes, &count, SCOPE_ALL, true, "", NULL);
+    for (size_t i = 0; i < rules->watch_count && enabled <= PREFIX_SCOPES_MAX; i++) {
+        char text[PREFIX_TEXT_MAX];
+        struct watch *watch = &rules->watches[i];
+        prefix_format(&watch->prefix, text);
+        if (watch->enabled)
+            add_scope(scopes, &count, SCOPE_PREFIX, watch->counted, text, &watch->scope);
+    }
+    for (size_t i = 0; i < rules->path_count; i++)
+        add_scope(scopes, &count, SCOPE_PATH, true, rules->paths[i].name, &rules->paths[i].scope);
+    for (size_t i = 0; i < rules->service_count; i++)
+        add_scope(scopes, &count, SCOPE_SERVICE, true, rules->services[i].name, &rules->services[i].scope);
+    add_scope(scopes, &count, SCOPE_TAP, false, "", NULL);
+    settings->scopes = (struct scope_list){scopes, count};
+}
+
+static int build_watchlist(struct settings *settings, struct fault *fault)
+{
+    struct rules *rules = &settings->rules;
+    rules->watchlist = watchlist_new();
+    bool any = false;
+    for (size_t i = 0; rules->watchlist != NULL && i < rules->watch_count; i++) {
+        if (!rules->watches[i].enabled)
+            continue;
+        any = true;
+        if (watchlist_add(rules->watchlist, &rules->watches[i].prefix, (uint32_t)i) != 0)
+            return fault_set(fault, "no memory for the watch list");
+    }
+    if (rules->watchlist == NULL || watchlist_build(rules->watchlist) != 0)
+        return fault_set(fault, "no memory for the watch list");
+    return any ? 0 : fault_set(fault, "nothing is watched: give --watch CIDR, or enable a [watch CIDR]");
+}
+
+static int check_times(struct settings *settings, struct fault *fault)
+{
+    const struct capture_options *capture = &settings->capture;
+    double bin_s = (double)capture->bin_ns / (double)NS_PER_S,
+           step_s = (double)capture->step_ns / (double)NS_PER_S;
+    struct settings_store *store = settings->store;
+    if (capture->bin_ns % NS_PER_S != 0 || (3600 * NS_PER_S) % capture->bin_ns != 0)
+        return fault_set(fault, "bin = %g: a whole number of seconds that divides an hour is wanted", bin_s);
+    bool asked = store->origin[find_row("lightsout", "step") - rows] != FROM_DEFAULT;
+    if (!asked && (capture->step_ns > capture->bin_ns || capture->bin_ns % capture->step_ns != 0))
+        settings->capture.step_ns = capture->bin_ns < 5 * NS_PER_S ? capture->bin_ns : NS_PER_S;
+    else if (capture->bin_ns % capture->step_ns != 0)
+        return fault_set(fault, "step = %g does not divide bin = %g", step_s, bin_s);
+    return 0;
+}
+
+/* A name for the sensor where none was given: the host's. */
+static void name_sensor(struct settings *settings)
+{
+    char host[256] = "";
+    if (settings->publish.sensor != NULL)
+        return;
+    if (gethostname(host, sizeof host - 1) != 0 || host[0] == '\0')
+        strcpy(host, "sensor");
+    settings->publish.sensor = own_text(settings, host);
+}
+
+static int check_sensor(const char *name, struct fault *fault)
+{
+    size_t length = strlen(name);
+    if (length == 0 || length > 128 || strpbrk(name, "{}\"\\ \t\n") != NULL)
+        return fault_set(
+            fault, "sensor = %s: 1 to 128 bytes without blanks, braces, quotes or backslashes are wanted",
+            name);
+    return 0;
+}
+
+static int finish(struct settings *settings, struct fault *fault)
+{
+    if (check_times(settings, fault) != 0)
+        return -1;
+    drop_unwatched(settings);
+    if (build_watchlist(settings, fault) != 0)
+        return -1;
+    make_scopes(settings);
+    name_sensor(settings);
+    if (check_sensor(settings->publish.sensor, fault) != 0)
+        return -1;
+    const char *password = getenv("LIGHTSOUT_REDIS_PASSWORD");
+    if (settings->publish.redis.password == NULL && password != NULL)
+        settings->publish.redis.password = own_text(settings, password);
+    if (settings->publish.redis.url != NULL && publish_check_redis(settings->publish.redis.url, fault) != 0)
+        return -1;
+    path_bind_interfaces(&settings->rules, settings->capture.interfaces, settings->capture.interface_count);
+    settings->analysis.bin_ns = settings->publish.bin_ns = settings->capture.bin_ns;
+    settings->capture.flow_records = settings->publish.flows_path != NULL;
+    return 0;
+}
+
+/* ---- the command line ---- */
+
+const char settings_help[] =
+    "Usage: lightsout -r PATH [-r PATH ...] [options]    replay captures (files, directories, -)\n"
+    "       lightsout -i IFACE [-i IFACE ...] [options]  watch interfaces\n"
+    "       lightsout -b FILE [options]                  analyse bins written with --bins\n"
+    "\n"
+    "  -r, --read PATH          pcap or pcapng, plain, gzip or zstd; repeatable\n"
+    "  -i, --interface IFACE    repeatable\n"
+    "  -b, --read-bins FILE     CSV\n"
+    "  -c, --config FILE        configuration; without it the DPRK is watched\n"
+    "  -T, --check              check the configuration, print what is in force, exit\n"
+    "  -w, --watch CIDR[,LABEL] replaces the watch list; repeatable\n"
+    "      --watch-from FILE[,CC]  prefixes from a list, or of a country from an RIR's delegated statistics\n"
+    "      --bin SECONDS        the published interval (60)\n"
+    "  -f, --filter EXPR        an additional pcap filter\n"
+    "      --events FILE        events as NDJSON, appended; - is standard output\n"
+    "      --bins FILE          a row per scope and bin as CSV\n"
+    "      --flows FILE         a record per watched flow as NDJSON\n"
+    "      --report FILE        a self-contained HTML report\n"
+    "      --redis URL          redis://[user[:password]@]host[:port][/db], unix:///path[?db=N]\n"
+    "      --speed N            replay at N times real time (default: as fast as it goes)\n"
+    "      --sensor NAME        the sensor's name (default: the host name)\n"
+    "      --progress, --no-progress\n"
+    "  -q, --quiet  -v, --verbose  -V, --version  -h, --help\n"
+    "\n"
+    "Exit status: 0 done; 1 failed while running, or the input was damaged; 2 unusable arguments.\n";
+
+enum { OPTION_WATCH_FROM = 256, OPTION_SPEED, OPTION_PROGRESS, OPTION_NO_PROGRESS, OPTION_KEY };
+
+/* Options that only set a key of [lightsout] or another section. */
+struct key_option {
+    const char *name, *section, *key;
+};
+
+static const struct key_option key_options[] = {
+    {"bin", "lightsout", "bin"},       {"events", "lightsout", "events"}, {"bins", "lightsout", "bins"},
+    {"flows", "lightsout", "flows"},   {"report", "lightsout", "report"}, {"redis", "redis", "url"},
+    {"sensor", "lightsout", "sensor"}, {"filter", "capture", "filter"},
+};
+
+enum { KEY_OPTION_COUNT = sizeof key_options / sizeof key_options[0] };
+
+static const struct option long_options[] = {
+    {"read", required_argument, NULL, 'r'},
+    {"interface", required_argument, NULL, 'i'},
+    {"read-bins", required_argument, NULL, 'b'},
+    {"config", required_argument, NULL, 'c'},
+    {"check", no_argument, NULL, 'T'},
+    {"watch", required_argument, NULL, 'w'},
+    {"watch-from", required_argument, NULL, OPTION_WATCH_FROM},
+    {"speed", required_argument, NULL, OPTION_SPEED},
+    {"progress", no_argument, NULL, OPTION_PROGRESS},
+    {"no-progress", no_argument, NULL, OPTION_NO_PROGRESS},
+    {"quiet", no_argument, NULL, 'q'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"version", no_argument, NULL, 'V'},
+    {"help", no_argument, NULL, 'h'},
+    {"bin", required_argument, NULL, OPTION_KEY + 0},
+    {"events", required_argument, NULL, OPTION_KEY + 1},
+    {"bins", required_argument, NULL, OPTION_KEY + 2},
+    {"flows", required_argument, NULL, OPTION_KEY + 3},
+    {"report", required_argument, NULL, OPTION_KEY + 4},
+    {"redis", required_argument, NULL, OPTION_KEY + 5},
+    {"sensor", required_argument, NULL, OPTION_KEY + 6},
+    {"filter", required_argument, NULL, 'f'},
+    {NULL, 0, NULL, 0},
+};
+
+static int watch_one(struct settings *settings, const char *argument, struct fault *fault)
+{
+    char *cidr = own_text(settings, argument);
+    char *label = strchr(cidr, ',');
+    if (label != NULL)
+        *label++ = '\0';
+    struct fault why;
+    struct watch *watch = find_watch(settings, cidr, &why);
+    if (watch == NULL)
+        return fault_set(fault, "--watch %s: %s", argument, why.text);
+    if (label != NULL)
+        snprintf(watch->label, sizeof watch->label, "%s", label);
+    return 0;
+}
+
+static int watch_from(struct settings *settings, const char *argument, struct fault *fault)
+{
+    struct prefix *prefixes;
+    size_t count;
+    if (prefix_list_read(argument, &prefixes, &count, fault) != 0)
+        return -1;
+    struct rules *rules = &settings->rules;
+    struct watch *watches = own(settings, calloc(rules->watch_count + count, sizeof *watches));
+    if (rules->watch_count > 0)
+        memcpy(watches, rules->watches, rules->watch_count * sizeof *watches);
+    rules->watches = watches;
+    for (size_t i = 0; i < count; i++)
+        watches[rules->watch_count++] =
+            (struct watch){.prefix = prefixes[i], .enabled = true, .counted = true, .scope = SCOPE_NONE};
+    free(prefixes);
+    return 0;
+}
+
+static int take_speed(struct settings *settings, const char *argument, struct fault *fault)
+{
+    char *rest;
+    double speed = strtod(argument, &rest);
+    if (rest == argument || *rest != '\0' || !(speed > 0) || speed > 1e9)
+        return fault_set(fault, "--speed %s: a number above 0 is wanted", argument);
+    settings->capture.speed = speed;
+    return 0;
+}
+
+static int take_key_option(struct settings *settings, const struct key_option *option, const char *argument,
+                           struct fault *fault)
+{
+    struct fault why;
+    if (set(settings, option->section, option->key, argument, &why) != 0)
+        return fault_set(fault, "--%s: %s", option->name, why.text);
+    return 0;
+}
+
+static int take_task(struct settings *settings, enum settings_task task, struct fault *fault)
+{
+    if (settings->task != TASK_NONE && settings->task != task)
+        return fault_set(fault, "only one of --read, --interface and --read-bins can be asked for");
+    settings->task = task;
+    return 0;
+}
+
+static int take_option(struct settings *settings, int option, const char *argument, struct fault *fault)
+{
+    struct settings_store *store = settings->store;
+    switch (option) {
+    case 'r':
+        *APPEND(settings, *(const char ***)&settings->capture.reads, settings->capture.read_count) = argument;
+        return take_task(settings, TASK_REPLAY, fault);
+    case 'i':
+        if (settings->task != TASK_LIVE) /* those of the configuration, if any, are replaced */
+            settings->capture.interface_count = 0;
+        *APPEND(settings, *(const char ***)&settings->capture.interfaces, settings->capture.interface_count) =
+            argument;
+        return take_task(settings, TASK_LIVE, fault);
+    case 'b':
+        if (settings->bins_file != NULL)
+            return fault_set(fault, "--read-bins takes one file");
+        settings->bins_file = argument;
+        return take_task(settings, TASK_BINS, fault);
+    case 'w':
+    case OPTION_WATCH_FROM:
+        if (!store->command_line_watches)
+            settings->rules.watch_count = 0;
+        store->command_line_watches = store->own_watches = true;
+        return option == 'w' ? watch_one(settings, argument, fault) : watch_from(settings, argument, fault);
+    case OPTION_SPEED:
+        return take_speed(settings, argument, fault);
+    case 'f':
+        return take_key_option(settings, &key_options[KEY_OPTION_COUNT - 1], argument, fault);
+    case 'T':
+        settings->check = true;
+        return 0;
+    case 'q':
+        settings->quiet = true;
+        return 0;
+    case 'v':
+        settings->verbose = true;
+        return 0;
+    case OPTION_PROGRESS:
+    case OPTION_NO_PROGRESS:
+        settings->progress = option == OPTION_PROGRESS;
+        return 0;
+    default:
+        return take_key_option(settings, &key_options[option - OPTION_KEY], argument, fault);
+    }
+}
+
+/* Goes through the command line: the first time only for what decides which files are read. */
+static int read_command_line(struct settings *settings, int argc, char **argv, bool first,
+                             struct fault *fault)
+{
+    int option;
+    optind = 1;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":r:i:b:c:Tw:f:qvVh", long_options, NULL)) != -1) {
+        if (option == '?' || option == ':') {
+            const char *which = argv[optind - 1];
+            return option == ':' ? fault_set(fault, "%s wants a value; see --help", which)
+                                 : fault_set(fault, "there is no option %s; see --help", which);
+        }
+        if (option == 'h' || option == 'V') {
+            settings->task = option == 'h' ? TASK_HELP : TASK_VERSION;
+            return 0;
+        }
+        if (option == 'c')
+            settings->config_path = optarg;
+        else if (!first && take_option(settings, option, optarg, fault) != 0)
+            return -1;
+    }
+    if (optind < argc)
+        return fault_set(fault, "'%s' is not an option: captures are read with -r PATH; see --help",
+                         argv[optind]);
+    return 0;
+}
+
+int settings_read(struct settings *settings, int argc, char **argv, struct fault *fault)
+{
+    *settings = (struct settings){.progress = -1};
+    settings->store = calloc(1, sizeof *settings->store);
+    if (settings->store == NULL)
+        return fault_set(fault, "no memory");
+    for (size_t i = 0; i < ROW_COUNT; i++)
+        if (rows[i].value != NULL && put(settings, &rows[i], rows[i].value, fault) != 0)
+            return -1;
+    if (read_command_line(settings, argc, argv, true, fault) != 0)
+        return -1;
+    if (settings->task == TASK_HELP || settings->task == TASK_VERSION)
+        return 0;
+    if (read_configuration(settings, NULL, fault) != 0)
+        return -1;
+    if (settings->config_path != NULL && read_configuration(settings, settings->config_path, fault) != 0)
+        return -1;
+    settings->store->command_line = true;
+    if (read_command_line(settings, argc, argv, false, fault) != 0)
+        return -1;
+    if (settings->task == TASK_NONE && settings->capture.interface_count > 0)
+        settings->task = TASK_LIVE;
+    if (settings->task != TASK_LIVE)
+        settings->capture.interface_count = 0;
+    if (settings->task == TASK_NONE && !settings->check)
+        return fault_set(fault, "nothing to do: give -r PATH, -i IFACE or -b FILE; see --help");
+    return finish(settings, fault);
+}
+
+void settings_free(struct settings *settings)
+{
+    watchlist_free(settings->rules.watchlist);
+    if (settings->store == NULL)
+        return;
+    for (size_t i = 0; i < settings->store->owned_count; i++)
+        free(settings->store->owned[i]);
+    free(settings->store->owned);
+    free(settings->store);
+    settings->store = NULL;
+}
+
+/* ---- --check ---- */
+
+static void print_value(const struct settings *settings, const struct row *row)
+{
+    const char *at = (const char *)settings + row->offset;
+    switch (row->type) {
+    case VALUE_TEXT:
+        printf("%s", *(const char *const *)at);
+        break;
+    case VALUE_WORDS:
+        for (size_t i = 0; i < *(const size_t *)((const char *)settings + row->count_offset); i++)
+            printf("%s%s", i > 0 ? " " : "", (*(const char *const *const *)at)[i]);
+        break;
+    case VALUE_PASSWORD_FILE:
+        printf("(not shown)");
+        break;
+    case VALUE_YES_NO:
+        printf("%s", *(const bool *)at ? "yes" : "no");
+        break;
+    case VALUE_COUNT:
+        printf("%u", *(const uint32_t *)at);
+        break;
+    case VALUE_SECONDS:
+        printf("%.10g",
+               row->in_double ? *(const double *)at : (double)*(const int64_t *)at / (double)NS_PER_S);
+        break;
+    case VALUE_NUMBER:
+        printf("%.10g", *(const double *)at);
+        break;
+    }
+}
+
+static bool is_set(const struct settings *settings, const struct row *row)
+{
+    const char *at = (const char *)settings + row->offset;
+    if (row->type == VALUE_WORDS)
+        return *(const size_t *)((const char *)settings + row->count_offset) > 0;
+    return (row->type != VALUE_TEXT && row->type != VALUE_PASSWORD_FILE) || *(const char *const *)at != NULL;
+}
+
+static void print_rows(const struct settings *settings)
+{
+    const char *section = "";
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        if (strcmp(section, rows[i].section) != 0)
+            printf("%s[%s]\n", i > 0 ? "\n" : "", rows[i].section);
+        section = rows[i].section;
+        if (!is_set(settings, &rows[i])) {
+            printf("# %s is not set\n", rows[i].key);
+            continue;
+        }
+        printf("%s = ", rows[i].key);
+        if (strcmp(rows[i].key, "url") == 0 && strchr(settings->publish.redis.url, '@') != NULL)
+            printf("(not shown: it may hold a password)");
+        else
+            print_value(settings, &rows[i]);
+        int origin = settings->store->origin[i];
+        if (origin > 0)
+            printf("  # line %d of %s", origin, settings->config_path);
+        else if (origin == FROM_COMMAND_LINE)
+            printf("  # command line");
+        putchar('\n');
+    }
+}
+
+static void print_path(const struct path *path)
+{
+    static const char *const keys[] = {"interface", "vlan", "mpls", "mac", "prefix"};
+    printf("\n[path %s]\n", path->name);
+    for (int kind = PATH_INTERFACE; kind <= PATH_PREFIX; kind++) {
+        bool any = false;
+        for (size_t i = 0; i < path->key_count; i++) {
+            const struct path_key *key = &path->keys[i];
+            char text[PREFIX_TEXT_MAX];
+            if ((int)key->kind != kind)
+                continue;
+            printf("%s", any ? " " : "");
+            if (!any)
+                printf("%s = ", keys[kind]);
+            any = true;
+            if (kind == PATH_INTERFACE)
+                printf("%s", key->interface);
+            else if (kind == PATH_MAC)
+                printf("%02x:%02x:%02x:%02x:%02x:%02x", key->mac[0], key->mac[1], key->mac[2], key->mac[3],
+                       key->mac[4], key->mac[5]);
+            else if (kind == PATH_PREFIX)
+                prefix_format(&key->prefix, text), printf("%s", text);
+            else
+                printf("%u", key->number);
+        }
+        if (any)
+            putchar('\n');
+    }
+}
+
+static void print_service(const struct service *service)
+{
+    printf("\n[service %s]\n", service->name);
+    for (size_t i = 0; i < service->host_count; i++)
+        printf("%s%s%s", i == 0 ? "host = " : " ", service->hosts[i],
+               i + 1 == service->host_count ? "\n" : "");
+    for (size_t i = 0; i < service->address_count; i++) {
+        char text[PREFIX_TEXT_MAX];
+        prefix_format(&service->addresses[i], text);
+        printf("%s%s%s", i == 0 ? "address = " : " ", text, i + 1 == service->address_count ? "\n" : "");
+    }
+    for (size_t i = 0; i < service->port_count; i++)
+        printf("%s%u%s", i == 0 ? "port = " : " ", service->ports[i],
+               i + 1 == service->port_count ? "\n" : "");
+}
+
+void settings_print(const struct settings *settings)
+{
+    const struct rules *rules = &settings->rules;
+    print_rows(settings);
+    for (size_t i = 0; i < rules->watch_count; i++) {
+        const struct watch *watch = &rules->watches[i];
+        char text[PREFIX_TEXT_MAX];
+        prefix_format(&watch->prefix, text);
+        printf("\n[watch %s]\n", text);
+        if (watch->tier[0] != '\0')
+            printf("tier = %s\n", watch->tier);
+        if (watch->label[0] != '\0')
+            printf("label = %s\n", watch->label);
+        printf("enabled = %s\ncounted = %s\n", watch->enabled ? "yes" : "no", watch->counted ? "yes" : "no");
+    }
+    for (size_t i = 0; i < rules->path_count; i++)
+        print_path(&rules->paths[i]);
+    for (size_t i = 0; i < rules->service_count; i++)
+        print_service(&rules->services[i]);
+}

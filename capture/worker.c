@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "classify.h"
+#include "count.h"
+#include "decode.h"
+#include "flow.h"
+
+enum { PROTOCOL_TCP = 6 };
+
+/* Data time never runs back: `now_ns` is the latest reached. The step under way is [step_start_ns,
+ * step_end_ns), its start being later than the grid where the input began within it. */
+struct worker {
+    struct capture_options options;
+    const struct rules *rules;
+    const struct scope_list *scopes;
+    const struct capture_output *output;
+    struct health *health;
+
+    struct flow_table *flows;
+    struct classify *classify;
+    struct count *count;
+
+    bool live, drops_known;
+    int64_t now_ns, step_start_ns, step_end_ns; /* TIME_NONE: nothing came yet */
+    int64_t paced_from_ns, paced_at_ns;         /* data and wall time at which a paced replay began */
+    uint64_t drops_before;
+};
+
+/* ---- flows that end ---- */
+
+static uint32_t first_of(uint32_t a, uint32_t b)
+{
+    return a != SCOPE_NONE ? a : b;
+}
+
+static void flow_ended(void *context, struct flow *flow, enum flow_end reason)
+{
+    struct worker *worker = context;
+    if (worker->classify != NULL)
+        classify_end(worker->classify, flow);
+    if (!worker->options.flow_records)
+        return;
+    struct flow_record record = {.start_ns = flow->start_ns,
+                                 .end_ns = flow->last_ns,
+                                 .reason = reason,
+                                 .protocol = flow->protocol,
+                                 .answered = flow->answered,
+                                 .vlan_count = flow->vlan_count,
+                                 .tunnel_count = flow->tunnel_count,
+                                 .path = flow->path,
+                                 .service = first_of(flow->service_by_name, flow->service_by_address)};
+    struct flow_side *sides[2] = {&record.source, &record.destination};
+    for (int i = 0; i < 2; i++) {
+        *sides[i] = (struct flow_side){.port = flow->port[i],
+                                       .packets = flow->packets[i],
+                                       .bytes = flow->bytes[i],
+                                       .watched = flow->watched[i]};
+        memcpy(sides[i]->address, flow->address[i], 16);
+    }
+    uint32_t watch = flow->watched[1] ? flow->watch[1] : flow->watch[0];
+    record.prefix = worker->rules->watches[watch].scope;
+    memcpy(record.vlans, flow->vlans, sizeof record.vlans);
+    memcpy(record.tunnels, flow->tunnels, sizeof record.tunnels);
+    if (worker->classify != NULL)
+        classify_name(worker->classify, flow, record.application, sizeof record.application);
+    if (flow->domain != NULL)
+        strncpy(record.domain, flow->domain, sizeof record.domain - 1);
+    worker->output->flow(worker->output->context, &record);
+}
+
+/* ---- life ---- */
+
+struct worker *worker_new(const struct capture_options *options, const struct rules *rules,
+                          const struct scope_list *scopes, const struct capture_output *output,
+                          struct health *health, struct fault *fault)
+{
+    struct worker *worker = calloc(1, sizeof *worker);
+    if (worker == NULL) {
+        fault_set(fault, "no memory");
+        return NULL;
+    }
+    *worker = (struct worker){
+        .options = *options, .rules = rules, .scopes = scopes, .output = output, .health = health};
+    worker->live = options->interface_count > 0;
+    worker->now_ns = worker->paced_from_ns = TIME_NONE;
+    const struct flow_options flow_options = {.flows_max = options->flows_max,
+                                              .timeout_ns = options->flow_timeout_ns};
+    const struct flow_output flow_output = {.context = worker, .ended = flow_ended};
+    worker->flows = flow_table_new(&flow_options, &flow_output, health);
+    worker->count = count_new(rules, scopes, options->addresses_max, health);
+    if (worker->flows == NULL || worker->count == NULL) {
+        fault_set(fault, "no memory for %u flows: lower flows_max", options->flows_max);
+        worker_free(worker);
+        return NULL;
+    }
+    if (options->classify_max > 0) {
+        worker->classify = classify_new(options->classify_max, health, fault);
+        if (worker->classify == NULL) {
+            worker_free(worker);
+            return NULL;
+        }
+    }
+    return worker;
+}
+
+void worker_free(struct worker *worker)
+{
+    if (worker == NULL)
+        return;
+    flow_table_free(worker->flows);
+    classify_free(worker->classify);
+    count_free(worker->count);
+    free(worker);
+}
+
+/* ---- time ---- */
+
+static void open_step(struct worker *worker, int64_t start_ns)
+{
+    bool new_bin =
+        worker->now_ns == TIME_NONE || clock_floor(start_ns, worker->options.bin_ns) !=
+                                           clock_floor(worker->step_start_ns, worker->options.bin_ns);
+    worker->step_start_ns = start_ns;
+    worker->step_end_ns = clock_floor(start_ns, worker->options.step_ns) + worker->options.step_ns;
+    uint32_t known = worker->drops_known ? TALLY_ALL_KNOWN : TALLY_ALL_KNOWN & ~TALLY_BIT(TALLY_drops);
+    count_open(worker->count, start_ns, new_bin, known);
+}
+
+static void close_step(struct worker *worker, struct source *source, int64_t end_ns)
+{
+    uint64_t drops = 0;
+    if (worker->drops_known && source->kind->drops(source, worker->health)) {
+        uint64_t so_far = worker->health->kernel_drops + worker->health->interface_drops;
+        drops = so_far - worker->drops_before;
+        worker->drops_before = so_far;
+    }
+    flow_table_expire(worker->flows, end_ns);
+    worker->output->step(worker->output->context, count_close(worker->count, end_ns, drops));
+    worker->output->progress(worker->output->context, worker->health, end_ns);
+}
+
+/* Data time reaches `to_ns`: every step that ended before it is closed, with zeros where nothing came. */
+static void advance(struct worker *worker, struct source *source, int64_t to_ns)
+{
+    if (worker->now_ns == TIME_NONE) {
+        open_step(worker, to_ns);
+    } else if (!worker->live && to_ns - worker->now_ns > worker->options.gap_max_ns) {
+        close_step(worker, source, worker->now_ns + 1); /* a hole: what lies in it was not watched */
+        worker->health->holes++;
+        open_step(worker, to_ns);
+    }
+    while (to_ns >= worker->step_end_ns) {
+        close_step(worker, source, worker->step_end_ns);
+        worker->now_ns = worker->step_end_ns;
+        open_step(worker, worker->step_end_ns);
+    }
+    worker->now_ns = to_ns;
+}
+
+/* Gives a frame the time at which it counts. */
+static int64_t time_of(struct worker *worker, const struct frame *frame)
+{
+    if (frame->time_ns == TIME_NONE) {
+        worker->health->packets_untimed++;
+        return worker->now_ns != TIME_NONE ? worker->now_ns : 0;
+    }
+    if (worker->now_ns != TIME_NONE && frame->time_ns < worker->now_ns) {
+        worker->health->packets_late++;
+        return worker->now_ns;
+    }
+    return frame->time_ns;
+}
+
+/* A paced replay waits until the packet's turn has come on the wall clock; data time does not notice. */
+static void pace(struct worker *worker, int64_t to_ns, const volatile sig_atomic_t *stop)
+{
+    struct timespec wall;
+    clock_gettime(CLOCK_MONOTONIC, &wall);
+    int64_t wall_ns = wall.tv_sec * NS_PER_S + wall.tv_nsec;
+    if (worker->paced_from_ns == TIME_NONE) {
+        worker->paced_from_ns = to_ns;
+        worker->paced_at_ns = wall_ns;
+    }
+    int64_t due_ns =
+        worker->paced_at_ns + (int64_t)((double)(to_ns - worker->paced_from_ns) / worker->options.speed);
+    while (wall_ns < due_ns && !*stop) {
+        int64_t rest_ns = due_ns - wall_ns < 100 * NS_PER_MS ? due_ns - wall_ns : 100 * NS_PER_MS;
+        struct timespec nap = {.tv_nsec = rest_ns};
+        nanosleep(&nap, NULL);
+        clock_gettime(CLOCK_MONOTONIC, &wall);
+        wall_ns = wall.tv_sec * NS_PER_S + wall.tv_nsec;
+    }
+}
+
+/* ---- packets ---- */
+
+static void begin_flow(struct worker *worker, const struct packet *packet, const uint32_t watch[2],
+                       struct flow *flow, unsigned side)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        flow->watch[i] = watch[i == side ? 0 : 1];
+        flow->watched[i] = flow->watch[i] != WATCHLIST_NONE;
+    }
+    flow->server = flow->watched[1] ? 1 : 0;
+    flow->service_by_name = SCOPE_NONE;
+    flow->service_by_address = SCOPE_NONE;
+    if (flow->watched[1])
+        flow->service_by_address = service_find_address(worker->rules, flow->address[1], flow->port[1]);
+    if (flow->service_by_address == SCOPE_NONE && flow->watched[0]) {
+        /* A capture that begins within a flow may show the server's packet first. */
+        flow->service_by_address = service_find_address(worker->rules, flow->address[0], flow->port[0]);
+        if (flow->service_by_address != SCOPE_NONE)
+            flow->server = 0;
+    }
+    flow->path = path_find(worker->rules, packet, flow->address[flow->server]);
+}
+
+static void classify_watched(struct worker *worker, const struct packet *packet, struct flow *flow,
+                             unsigned side)
+{
+    bool had_domain = flow->domain != NULL;
+    if (flow->classified || !classify_packet(worker->classify, flow, packet, side) || had_domain ||
+        flow->domain == NULL)
+        return;
+    if (!flow->watched[flow->server])
+        return; /* a name that somebody within the watched space asked of the world */
+    uint32_t scope = service_find_name(worker->rules, flow->domain, flow->port[flow->server]);
+    if (scope == SCOPE_NONE || scope == flow->service_by_address)
+        return;
+    flow->service_by_name = scope;
+    count_named_service(worker->count, flow, packet->time_ns);
+}
+
+static void take_watched(struct worker *worker, const struct packet *packet, const uint32_t watch[2])
+{
+    struct flow *flow = NULL;
+    unsigned side = 0;
+    worker->health->packets_watched++;
+    if (packet->later_fragment)
+        worker->health->fragments_later++;
+    else if (!packet->has_transport)
+        worker->health->cut_transport++;
+    else if (!packet->icmp_error) {
+        bool started = false;
+        flow = flow_table_packet(worker->flows, packet, &side, &started);
+        if (flow != NULL && started)
+            begin_flow(worker, packet, watch, flow, side);
+        if (flow != NULL)
+            count_flow(worker->count, packet, flow, side, started);
+    }
+    count_packet(worker->count, packet, watch, flow, side);
+    if (flow != NULL && worker->classify != NULL)
+        classify_watched(worker, packet, flow, side);
+}
+
+static void take_icmp_error(struct worker *worker, const struct packet *packet)
+{
+    if (!packet->has_quoted) {
+        worker->health->icmp_errors_unread++;
+        return;
+    }
+    uint32_t watch = watchlist_find(worker->rules->watchlist, packet->quoted.destination);
+    if (watch != WATCHLIST_NONE)
+        count_icmp_error(worker->count, packet, watch);
+}
+
+static void refuse(struct health *health, enum decode_reason reason)
+{
+    uint64_t *first = &health->refused_link_type; /* the rows stand in the order of the reasons */
+    first[reason - DECODE_LINK_TYPE]++;
+}
+
+static void take_frame(struct worker *worker, const struct frame *frame, int64_t time_ns)
+{
+    struct packet packet;
+    worker->health->packets_read++;
+    worker->health->packets_cut += frame->captured_bytes < frame->wire_bytes;
+    enum decode_reason reason = decode_frame(frame, &packet);
+    packet.time_ns = time_ns;
+    if (reason != DECODE_OK) {
+        refuse(worker->health, reason);
+        count_tap(worker->count, &packet);
+        return;
+    }
+    const uint32_t watch[2] = {watchlist_find(worker->rules->watchlist, packet.tuple.source),
+                               watchlist_find(worker->rules->watchlist, packet.tuple.destination)};
+    if (watch[0] == WATCHLIST_NONE && watch[1] == WATCHLIST_NONE)
+        count_tap(worker->count, &packet);
+    else
+        take_watched(worker, &packet, watch);
+    if (packet.icmp_error)
+        take_icmp_error(worker, &packet);
+}
+
+/* ---- the loop ---- */
+
+/* Takes what the source brings; false when it has ended. */
+static bool take_news(struct worker *worker, struct source *source, const volatile sig_atomic_t *stop,
+                      int *status)
+{
+    struct frame frame;
+    struct fault fault;
+    switch (source->kind->next(source, &frame, &fault)) {
+    case SOURCE_FRAME: {
+        int64_t time_ns = time_of(worker, &frame);
+        if (worker->options.speed > 0)
+            pace(worker, time_ns, stop);
+        advance(worker, source, time_ns);
+        take_frame(worker, &frame, time_ns);
+        return true;
+    }
+    case SOURCE_TICK:
+        if (worker->now_ns == TIME_NONE || frame.time_ns > worker->now_ns)
+            advance(worker, source, frame.time_ns);
+        return true;
+    case SOURCE_IDLE:
+        return true;
+    case SOURCE_FAILED:
+        worker->output->say(worker->output->context, fault.text);
+        *status = 1;
+        return true;
+    case SOURCE_END:
+        break;
+    }
+    return false;
+}
+
+int worker_run(struct worker *worker, struct source *source, const volatile sig_atomic_t *stop)
+{
+    int status = 0;
+    struct health probe = {0};
+    worker->drops_known = source->kind->drops(source, &probe);
+    worker->drops_before = probe.kernel_drops + probe.interface_drops;
+    while (!*stop && take_news(worker, source, stop, &status))
+        continue;
+    flow_table_finish(worker->flows);
+    if (worker->now_ns != TIME_NONE)
+        close_step(worker, source, worker->now_ns + 1); /* the end of the input is not silence */
+    return status;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The door of the street side: packets in, closed tallies and ended flows out. */
+#pragma once
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fault.h"
+#include "flow_record.h"
+#include "health.h"
+#include "scope.h"
+#include "tally.h"
+
+struct rules; /* what is watched, by which paths and services: made by the settings */
+
+struct capture_options {
+    const char *const *reads; /* savefiles and directories, or … */
+    size_t read_count;
+    const char *const *interfaces; /* … interfaces */
+    size_t interface_count;
+    const char *filter; /* a pcap filter expression, or NULL */
+
+    int64_t bin_ns, step_ns; /* a step divides a bin */
+    int64_t gap_max_ns;      /* longer without any packet is a hole in a replay */
+    int64_t flow_timeout_ns;
+    uint32_t flows_max;     /* live flows in the table */
+    uint32_t classify_max;  /* flows under classification at a time; 0: no classification */
+    uint32_t addresses_max; /* addresses told apart in a bin, over all scopes */
+    bool flow_records;      /* ended flows are wanted */
+
+    uint32_t ring_mib, snaplen;
+    bool promiscuous;
+    double lateness_s; /* how far ticks stay behind the wall clock */
+    double speed;      /* of a replay against real time; 0: as fast as it goes */
+};
+
+/* Where the results go: called in data-time order, with values valid during the call. */
+struct capture_output {
+    void *context;
+    void (*step)(void *context, const struct tally *tallies); /* one a scope, in the order of the list */
+    void (*flow)(void *context, const struct flow_record *record);
+    void (*say)(void *context, const char *text); /* a message for the operator, one line */
+    void (*progress)(void *context, const struct health *health, int64_t data_ns); /* now and then */
+};
+
+/* Reads until the input ends or `*stop` is set, then closes what is open. `health` is kept up to date.
+ * Returns 0; 1 when some of the input was damaged, which was said through `say` while all that could be read
+ * was counted; -1 with the fault when it could not begin. */
+int capture_run(const struct capture_options *options, const struct rules *rules,
+                const struct scope_list *scopes, const struct capture_output *output,
+                const volatile sig_atomic_t *stop, struct health *health, struct fault *fault);
+
+/* Reads a table of bins instead (`-b`): its scopes become the list, and its bin length the bin. */
+struct bins_file;
+
+/* Opens and looks through the whole table: returns NULL with the fault naming file and line. "-" is not
+ * taken: the table is read twice. */
+struct bins_file *capture_bins_open(const char *path, struct fault *fault);
+const struct scope_list *capture_bins_scopes(const struct bins_file *file);
+int64_t capture_bins_length_ns(const struct bins_file *file);
+
+/* Gives every interval to output->step. Returns as capture_run. */
+int capture_bins_run(struct bins_file *file, const struct capture_output *output,
+                     const volatile sig_atomic_t *stop, struct fault *fault);
+void capture_bins_close(struct bins_file *file);
