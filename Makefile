@@ -1,41 +1,137 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # lightsout: `make demo` shows it, `make test` proves it, `make` builds build/lightsout.
+#
+#   make                      build/lightsout (V=1 shows the compiler's lines)
+#   make demo                 install what is missing, build, replay the sample, read the events back from Redis
+#   make test                 install what is missing, build, run every test; also `make asan` and `make tsan`
+#   make walls                hold the plan of the house: who may include and call what
+#   make format, format-check clang-format 14
+#   make deps                 install the packages that building and testing need (the list is in .ci/deps)
+#   make install, uninstall   below $(DESTDIR)$(PREFIX)
 
-CC       ?= cc
-PYTHON   ?= /usr/bin/python3
-MODE     ?= release
-OUT      := build
-OBJ      := $(OUT)/obj-$(MODE)
+CC      ?= cc
+CFLAGS  ?= -O2 -g
+PYTHON  ?= /usr/bin/python3
+PREFIX  ?= /usr/local
+# release, asan or tsan: each with a folder of its own, so that they do not build over each other.
+MODE    ?= release
+V       ?= 0
 
-WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror
-CFLAGS   ?= -O2 -g
+VERSION  := 0.1.0
+OUT      := $(if $(filter release,$(MODE)),build,build/$(MODE))
+OBJ      := $(OUT)/obj
+Q        := $(if $(filter 0,$(V)),@)
+say       = $(if $(filter 0,$(V)),@printf '%-4s %s\n' $(1) $(2))
+
+WARNINGS      := -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror
 FLAGS_release :=
 FLAGS_asan    := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 FLAGS_tsan    := -fsanitize=thread
-ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE $(WARNINGS) -Iinclude $(CFLAGS) $(FLAGS_$(MODE))
-PACKAGES := libpcap libndpi hiredis jansson inih libzstd zlib
-LIBS      = -lpcap -lndpi -lhiredis -ljansson -linih -lzstd -lz -lm -lpthread
-VERSION  := 0.1.0
+FLAGS          = -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CPPFLAGS) $(CFLAGS) $(FLAGS_$(MODE))
+# A room sees its own headers and the hall's, nobody else's; a test sees into all.
+ROOM_FLAGS    := -Iinclude -DLIGHTSOUT_VERSION=\"$(VERSION)\"
+TEST_FLAGS    := -Iinclude -Icapture -Ianalysis -Ianalysis/publish
 
-ROOMS    := capture analysis analysis/publish
-SOURCES  := $(foreach room,$(ROOMS),$(wildcard $(room)/*.c))
-OBJECTS  := $(SOURCES:%.c=$(OBJ)/%.o)
-LIBRARY  := $(OBJ)/liblightsout.a
-PROGRAM  := $(if $(filter release,$(MODE)),$(OUT)/lightsout,$(OBJ)/lightsout)
+# hiredis has TLS in a library beside it since 1.0.
+HIREDIS_TLS   := $(if $(wildcard /usr/include/hiredis/hiredis_ssl.h),-lhiredis_ssl)
+LIBS          := -lpcap -lndpi $(HIREDIS_TLS) -lhiredis -ljansson -linih -lzstd -lz -lm -lpthread
+SYNTH_LIBS    := -linih -lzstd -lm
 
+SOURCES := $(sort $(foreach room,capture analysis analysis/publish,$(wildcard $(room)/*.c)))
+OBJECTS := $(SOURCES:%.c=$(OBJ)/%.o)
+MAIN    := $(OBJ)/capture/main.o
+LIBRARY := $(OBJ)/liblightsout.a
+PROGRAM := $(OUT)/lightsout
+
+SYNTH_OBJECTS := $(patsubst %.c,$(OBJ)/%.o,$(sort $(wildcard tests/synth/*.c)))
+SYNTH         := $(OUT)/synth
+TEST_SOURCES  := $(sort $(shell find tests -name 'test_*.c' -o -name 'drive_*.c'))
+TEST_OBJECTS  := $(TEST_SOURCES:%.c=$(OBJ)/%.o)
+TESTS         := $(TEST_SOURCES:%.c=$(OUT)/%)
+FORMATTED      = $(shell find capture analysis include tests -name '*.[ch]')
+FOLDERS       := $(sort $(dir $(OBJECTS) $(SYNTH_OBJECTS) $(TEST_OBJECTS) $(TESTS) $(OBJ)/))
+
+.PHONY: all demo test asan tsan test-programs walls format format-check deps install uninstall clean force
 all: $(PROGRAM)
 
-$(PROGRAM): $(OBJ)/capture/main.o $(LIBRARY)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(PROGRAM): $(MAIN) $(LIBRARY) $(OBJ)/flags
+	$(call say,LD,$@)
+	$(Q)$(CC) $(FLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
 
 # Everything but main, so that the program, the unit tests and the fuzzers link the same code.
-$(LIBRARY): $(filter-out $(OBJ)/capture/main.o,$(OBJECTS))
-	@rm -f $@
-	$(AR) rcs $@ $^
+$(LIBRARY): $(filter-out $(MAIN),$(OBJECTS)) $(OBJ)/sources
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
-# A room sees its own headers and the hall's, nobody else's.
-$(OBJ)/%.o: %.c
-	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -DLIGHTSOUT_VERSION='"$(VERSION)"' -MMD -MP -c -o $@ $<
+$(SYNTH): $(SYNTH_OBJECTS) $(OBJ)/flags
+	$(call say,LD,$@)
+	$(Q)$(CC) $(FLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(SYNTH_LIBS)
 
--include $(OBJECTS:.o=.d)
+$(TESTS): $(OUT)/%: $(OBJ)/%.o $(LIBRARY) $(OBJ)/flags
+	$(call say,LD,$@)
+	$(Q)$(CC) $(FLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -lcmocka $(LIBS)
+
+$(OBJECTS): INCLUDES := $(ROOM_FLAGS)
+$(SYNTH_OBJECTS): INCLUDES := -Iinclude
+$(TEST_OBJECTS): INCLUDES := $(TEST_FLAGS)
+$(OBJ)/%.o: %.c $(OBJ)/flags | $(FOLDERS)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(FLAGS) $(INCLUDES) -MMD -MP -c -o $@ $<
+
+# Written only when what they say has changed: other flags, and a source that is gone, rebuild what they must.
+$(OBJ)/flags: SAYS = $(CC) $(FLAGS) $(ROOM_FLAGS) $(LDFLAGS) $(LIBS)
+$(OBJ)/sources: SAYS = $(SOURCES)
+$(OBJ)/flags $(OBJ)/sources: force | $(FOLDERS)
+	@printf '%s\n' '$(SAYS)' | cmp -s - $@ || printf '%s\n' '$(SAYS)' >$@
+
+$(FOLDERS):
+	@mkdir -p $@
+
+-include $(patsubst %.o,%.d,$(OBJECTS) $(SYNTH_OBJECTS) $(TEST_OBJECTS))
+
+demo:
+	@MAKE='$(MAKE)' samples/demo.sh
+
+# On all processors, unless -j was given.
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+test:
+	@.ci/deps build test
+	@$(MAKE) --no-print-directory $(JOBS) test-programs
+	@$(PYTHON) tests/run $(OUT)
+
+test-programs: $(PROGRAM) $(SYNTH) $(TESTS)
+
+export ASAN_OPTIONS  ?= detect_stack_use_after_return=1:strict_string_checks=1
+export UBSAN_OPTIONS ?= print_stacktrace=1
+asan tsan:
+	@$(MAKE) --no-print-directory test MODE=$@
+
+walls: $(patsubst %.c,$(OBJ)/%.o,$(wildcard analysis/*.c))
+	@CC='$(CC)' tests/walls.sh $(OBJ)
+
+# Other versions lay code out in other ways, and Debian 13 has another.
+CLANG_FORMAT ?= $(shell command -v clang-format-14 || echo clang-format)
+format format-check: CHECK = $(if $(filter format-check,$@),--dry-run --Werror,-i)
+format format-check:
+	@case "$$($(CLANG_FORMAT) --version 2>&1)" in \
+	*' version 14.'*) $(CLANG_FORMAT) $(CHECK) $(FORMATTED) ;; \
+	*) echo 'left out: the format is that of clang-format 14, which is not here' ;; \
+	esac
+
+deps:
+	@.ci/deps build test
+
+install: $(PROGRAM)
+	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/lightsout
+	for page in $(notdir $(wildcard capture/lightsout.[1-8])); do \
+	    install -D -m 644 capture/$$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page || exit 1; done
+	for file in $(wildcard samples/lightsout.conf); do \
+	    install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/doc/lightsout/$${file##*/} || exit 1; done
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/lightsout $(DESTDIR)$(PREFIX)/share/man/man[1-8]/lightsout.[1-8]
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/lightsout
+
+clean:
+	rm -rf build

@@ -162,7 +162,7 @@ static int read_number(const struct row *row, const char *value, double *number,
     }
     if (read && *rest == '\0' && *number >= row->least && *number <= row->most)
         return 0;
-    char wanted[96];
+    char wanted[128];
     snprintf(wanted, sizeof wanted, "a number from %.10g to %.10g is wanted%s", row->least, row->most,
              is_time ? ", in seconds or with s, m, h or d behind it" : "");
     return refuse(fault, row->key, value, wanted);

@@ -395,6 +395,14 @@ static void versions_other_than_the_promised_are_refused(void **state)
     assert_refused(DECODE(DLT_EN10MB, ETHERNET(IS_IPV6, IPV4(28, 17), UDP(8))), DECODE_BAD_IP_VERSION);
 }
 
+static void a_packet_cut_within_its_ipv4_header_is_refused(void **state)
+{
+    (void)state;
+    assert_refused(decode_cut(DLT_EN10MB, tcp_syn, 14 + 19, sizeof tcp_syn), DECODE_CUT_IP);
+    assert_refused(decode_cut(DLT_EN10MB, options_tcp, 14 + 23, sizeof options_tcp), DECODE_CUT_IP);
+    assert_int_equal(decode_cut(DLT_EN10MB, options_tcp, 14 + 24, sizeof options_tcp).reason, DECODE_OK);
+}
+
 static void a_first_fragment_has_ports_and_a_later_one_has_none(void **state)
 {
     (void)state;
@@ -431,6 +439,16 @@ static void ipv6_is_read_whole(void **state)
     assert_int_equal(r.packet.ip_bytes, 52);
     ASSERT_IPV6_TUPLE(r.packet, 40000, 53, 17);
     assert_int_equal(r.packet.payload_bytes, 4);
+}
+
+static void a_cut_extension_header_leaves_the_packet_without_transport(void **state)
+{
+    (void)state;
+    struct result r = decode_cut(DLT_EN10MB, ipv6_chain, 14 + 40 + 8 + 15, sizeof ipv6_chain);
+    assert_int_equal(r.reason, DECODE_OK);
+    assert_false(r.packet.has_transport);
+    ASSERT_IPV6_TUPLE(r.packet, 0, 0, 60); /* as far as the second header, whose own kind is known */
+    assert_refused(decode_cut(DLT_EN10MB, ipv6_chain, 14 + 39, sizeof ipv6_chain), DECODE_CUT_IP);
 }
 
 static void extension_headers_are_walked_over(void **state)
@@ -663,12 +681,12 @@ static void an_icmp_error_tells_the_packet_that_it_quotes(void **state)
 static void a_quoted_later_fragment_has_addresses_and_no_ports(void **state)
 {
     (void)state;
-    static const uint8_t four[] = {IPV4(56, 1), 11, 1, 0, 0, ZERO4, IPV4_FULL(5, 1400, 0x00b9, 17), ZERO8};
+    static const uint8_t four[] = {IPV4(56, 1), 11, 1, 0, 0, ZERO4, IPV4_FULL(5, 1400, 0x00b9, 17), UDP(8)};
     struct result r = DECODE(DLT_RAW, four);
     assert_true(r.packet.has_quoted);
     assert_tuple(&r.packet.quoted, "192.0.2.1", 0, "175.45.176.71", 0, 17);
     static const uint8_t six[] = {
-        IPV6(8 + 40 + 16, 58), 1, 0, 0, 0, ZERO4, IPV6(1400, 44), 6, 0, 0x05, 0xa8, ZERO4, ZERO8};
+        IPV6(8 + 40 + 16, 58), 1, 0, 0, 0, ZERO4, IPV6(1400, 44), 6, 0, 0x05, 0xa8, ZERO4, UDP(8)};
     r = DECODE(DLT_RAW, six);
     assert_true(r.packet.has_quoted);
     assert_tuple(&r.packet.quoted, "2001:db8::1", 0, "2001:db8::2", 0, 6);
@@ -802,8 +820,10 @@ int main(void)
         cmocka_unit_test(a_total_length_of_zero_means_the_wires),
         cmocka_unit_test(an_ipv4_header_that_contradicts_itself_is_refused),
         cmocka_unit_test(versions_other_than_the_promised_are_refused),
+        cmocka_unit_test(a_packet_cut_within_its_ipv4_header_is_refused),
         cmocka_unit_test(a_first_fragment_has_ports_and_a_later_one_has_none),
         cmocka_unit_test(ipv6_is_read_whole),
+        cmocka_unit_test(a_cut_extension_header_leaves_the_packet_without_transport),
         cmocka_unit_test(extension_headers_are_walked_over),
         cmocka_unit_test(ipv6_fragments_are_told_apart),
         cmocka_unit_test(sixteen_extension_headers_are_read_and_seventeen_refused),

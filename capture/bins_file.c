@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A table of bins as `--bins` writes it, or another tool: CSV with a header, its columns found by their
+ * names. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "capture.h"
+
+enum { COLUMNS_MAX = 256, LINE_MAX_BYTES = 65536 };
+
+/* What a column is for: one of the measures (>= 0), or … */
+enum { COLUMN_IGNORED = -1, COLUMN_TIME = -2, COLUMN_SCOPE = -3 };
+
+struct bins_file {
+    FILE *file;
+    char *path;
+    char *line; /* LINE_MAX_BYTES */
+    unsigned number;
+    int column[COLUMNS_MAX];
+    unsigned column_count;
+    uint32_t known; /* measures that have a column */
+    struct scope *scopes;
+    struct scope_list list;
+    uint32_t scope_room;
+    int64_t bin_ns;
+    struct tally *tallies; /* of the interval under way */
+};
+
+struct bins_row {
+    int64_t time_ns;
+    const char *scope;
+    uint32_t known;
+    uint64_t value[TALLY__COUNT];
+};
+
+static int bad(const struct bins_file *file, struct fault *fault, const char *what, const char *value)
+{
+    return fault_set(fault, "%s:%u: %s '%s'", file->path, file->number, what, value);
+}
+
+/* Cuts the line into cells in place; quotes around a cell are taken off. Returns how many there are. */
+static unsigned cut_cells(char *line, char *cells[COLUMNS_MAX])
+{
+    unsigned count = 0;
+    char *rest = line;
+    line[strcspn(line, "\r\n")] = '\0';
+    while (rest != NULL && count < COLUMNS_MAX) {
+        char *cell = strsep(&rest, ",");
+        while (isspace((unsigned char)*cell))
+            cell++;
+        size_t length = strlen(cell);
+        while (length > 0 && isspace((unsigned char)cell[length - 1]))
+            cell[--length] = '\0';
+        if (length >= 2 && cell[0] == '"' && cell[length - 1] == '"') {
+            cell[length - 1] = '\0';
+            cell++;
+        }
+        cells[count++] = cell;
+    }
+    return count;
+}
+
+/* ISO 8601 in UTC ("2025-06-07T00:14:00Z", a blank for the T, a fraction, +00:00 or nothing for the Z) or
+ * seconds since the epoch. */
+static bool read_time(const char *text, int64_t *time_ns)
+{
+    struct tm tm = {0};
+    char *rest;
+    if (strlen(text) > 10 && text[4] == '-') {
+        char date[20];
+        snprintf(date, sizeof date, "%s", text);
+        if (date[10] == ' ')
+            date[10] = 'T';
+        const char *end = strptime(date, "%Y-%m-%dT%H:%M:%S", &tm);
+        if (end == NULL || *end != '\0')
+            return false;
+        const char *tail = text + 19;
+        double fraction = 0;
+        if (*tail == '.') {
+            fraction = strtod(tail, &rest);
+            tail = rest;
+        }
+        if (*tail != '\0' && strcmp(tail, "Z") != 0 && strcmp(tail, "+00:00") != 0)
+            return false;
+        *time_ns = (int64_t)timegm(&tm) * NS_PER_S + (int64_t)(fraction * (double)NS_PER_S);
+        return true;
+    }
+    double seconds = strtod(text, &rest);
+    if (rest == text || *rest != '\0' || !(seconds > -9e9 && seconds < 9e9))
+        return false;
+    *time_ns = (int64_t)(seconds * (double)NS_PER_S);
+    return true;
+}
+
+static bool read_count(const char *text, uint64_t *count)
+{
+    char *rest;
+    *count = strtoull(text, &rest, 10);
+    if (isdigit((unsigned char)text[0]) && *rest == '\0')
+        return true;
+    double number = strtod(text, &rest); /* other tools write 12.0 or 1.2e3 */
+    if (rest == text || *rest != '\0' || !(number >= 0 && number < 1e18))
+        return false;
+    *count = (uint64_t)(number + 0.5);
+    return true;
+}
+
+static int read_header(struct bins_file *file, struct fault *fault)
+{
+    static const char *const measures[] = {
+#define MEASURE_NAME(name) #name,
+        TALLY_MEASURES(MEASURE_NAME)
+#undef MEASURE_NAME
+    };
+    char *cells[COLUMNS_MAX];
+    bool has_time = false, has_scope = false;
+    if (fgets(file->line, LINE_MAX_BYTES, file->file) == NULL)
+        return fault_set(fault, "%s: empty: a header line with 'time', 'scope' and measures is wanted",
+                         file->path);
+    file->number = 1;
+    if (strncmp(file->line, "\xef\xbb\xbf", 3) == 0)
+        memmove(file->line, file->line + 3, strlen(file->line + 3) + 1);
+    file->column_count = cut_cells(file->line, cells);
+    for (unsigned i = 0; i < file->column_count; i++) {
+        file->column[i] = COLUMN_IGNORED;
+        if (strcmp(cells[i], "time") == 0) {
+            file->column[i] = COLUMN_TIME;
+            has_time = true;
+        } else if (strcmp(cells[i], "scope") == 0) {
+            file->column[i] = COLUMN_SCOPE;
+            has_scope = true;
+        }
+        for (int measure = 0; measure < TALLY__COUNT; measure++)
+            if (strcmp(cells[i], measures[measure]) == 0) {
+                file->column[i] = measure;
+                file->known |= TALLY_BIT(measure);
+            }
+    }
+    if (!has_time || !has_scope || file->known == 0)
+        return fault_set(fault,
+                         "%s: no table of bins: the first line should name the columns 'time', 'scope' and "
+                         "measures such as 'answered_flows'",
+                         file->path);
+    return 0;
+}
+
+/* Reads the next row: 1, or 0 at the end, or -1 with the fault. */
+static int read_row(struct bins_file *file, struct bins_row *row, struct fault *fault)
+{
+    char *cells[COLUMNS_MAX];
+    do {
+        if (fgets(file->line, LINE_MAX_BYTES, file->file) == NULL)
+            return ferror(file->file) ? fault_set(fault, "%s: %s", file->path, strerror(errno)) : 0;
+        file->number++;
+    } while (file->line[strspn(file->line, " \t\r\n")] == '\0');
+    unsigned count = cut_cells(file->line, cells);
+    if (count != file->column_count)
+        return fault_set(fault, "%s:%u: %u cells, where the header has %u", file->path, file->number, count,
+                         file->column_count);
+    row->known = 0;
+    for (unsigned i = 0; i < count; i++) {
+        int column = file->column[i];
+        if (column == COLUMN_TIME && !read_time(cells[i], &row->time_ns))
+            return bad(file, fault, "no time in UTC:", cells[i]);
+        if (column == COLUMN_SCOPE)
+            row->scope = cells[i];
+        if (column < 0 || cells[i][0] == '\0')
+            continue;
+        if (!read_count(cells[i], &row->value[column]))
+            return bad(file, fault, "no count:", cells[i]);
+        row->known |= TALLY_BIT(column);
+    }
+    return 1;
+}
+
+/* ---- scopes ---- */
+
+static uint32_t find_scope(const struct bins_file *file, const char *text)
+{
+    static uint32_t guess; /* rows come in the same order, interval by interval */
+    if (guess < file->list.count && strcmp(file->scopes[guess].text, text) == 0)
+        return guess++;
+    for (uint32_t i = 0; i < file->list.count; i++)
+        if (strcmp(file->scopes[i].text, text) == 0) {
+            guess = i + 1;
+            return i;
+        }
+    return SCOPE_NONE;
+}
+
+static int add_scope(struct bins_file *file, const char *text, struct fault *fault)
+{
+    static const struct {
+        const char *head;
+        enum scope_kind kind;
+    } kinds[] = {{"all", SCOPE_ALL},
+                 {"prefix:", SCOPE_PREFIX},
+                 {"path:", SCOPE_PATH},
+                 {"service:", SCOPE_SERVICE},
+                 {"tap", SCOPE_TAP}};
+    struct scope scope = {.counted = true};
+    bool known = false;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && !known; i++) {
+        bool whole = kinds[i].kind == SCOPE_ALL || kinds[i].kind == SCOPE_TAP;
+        known = whole ? strcmp(text, kinds[i].head) == 0
+                      : strncmp(text, kinds[i].head, strlen(kinds[i].head)) == 0;
+        scope.kind = kinds[i].kind;
+    }
+    if (!known || strlen(text) >= sizeof scope.text)
+        return bad(file, fault, "no scope (all, prefix:CIDR, path:NAME, service:NAME, tap):", text);
+    if (file->list.count == file->scope_room) {
+        uint32_t room = file->scope_room > 0 ? file->scope_room * 2 : 64;
+        struct scope *scopes = realloc(file->scopes, room * sizeof *scopes);
+        if (scopes == NULL)
+            return fault_set(fault, "no memory for %u scopes", room);
+        file->scopes = scopes;
+        file->scope_room = room;
+    }
+    strcpy(scope.text, text);
+    scope.counted = scope.kind != SCOPE_TAP;
+    file->scopes[file->list.count++] = scope;
+    return 0;
+}
+
+static int by_kind(const void *a, const void *b)
+{
+    const struct scope *one = a, *other = b;
+    if (one->kind != other->kind)
+        return one->kind < other->kind ? -1 : 1;
+    return strcmp(one->text, other->text);
+}
+
+/* The first pass: which scopes there are, and how long a bin is (the least step between two times). */
+static int survey(struct bins_file *file, struct fault *fault)
+{
+    struct bins_row row;
+    int64_t before_ns = TIME_NONE;
+    int status;
+    while ((status = read_row(file, &row, fault)) > 0) {
+        if (find_scope(file, row.scope) == SCOPE_NONE && add_scope(file, row.scope, fault) != 0)
+            return -1;
+        if (before_ns != TIME_NONE && row.time_ns < before_ns)
+            return fault_set(fault, "%s:%u: rows should come in the order of their times", file->path,
+                             file->number);
+        if (before_ns != TIME_NONE && row.time_ns > before_ns &&
+            (file->bin_ns == 0 || row.time_ns - before_ns < file->bin_ns))
+            file->bin_ns = row.time_ns - before_ns;
+        before_ns = row.time_ns;
+    }
+    if (status < 0)
+        return -1;
+    if (find_scope(file, "all") == SCOPE_NONE && add_scope(file, "all", fault) != 0)
+        return -1;
+    if (find_scope(file, "tap") == SCOPE_NONE && add_scope(file, "tap", fault) != 0)
+        return -1;
+    qsort(file->scopes, file->list.count, sizeof *file->scopes, by_kind);
+    file->list.items = file->scopes;
+    if (file->bin_ns == 0)
+        file->bin_ns = 60 * NS_PER_S;
+    if (file->bin_ns < NS_PER_S || file->bin_ns > 3600 * NS_PER_S)
+        return fault_set(fault, "%s: bins of %g s: 1 s to 1 h can be judged", file->path,
+                         (double)file->bin_ns / (double)NS_PER_S);
+    return 0;
+}
+
+/* ---- the door ---- */
+
+struct bins_file *capture_bins_open(const char *path, struct fault *fault)
+{
+    struct bins_file *file = calloc(1, sizeof *file);
+    if (file == NULL) {
+        fault_set(fault, "no memory");
+        return NULL;
+    }
+    file->path = strdup(path);
+    file->line = malloc(LINE_MAX_BYTES);
+    file->file = fopen(path, "r");
+    if (file->file == NULL)
+        fault_set(fault, "bins %s: %s", path, strerror(errno));
+    if (file->file == NULL || file->path == NULL || file->line == NULL || read_header(file, fault) != 0 ||
+        survey(file, fault) != 0) {
+        capture_bins_close(file);
+        return NULL;
+    }
+    file->tallies = calloc(file->list.count, sizeof *file->tallies);
+    if (file->tallies == NULL) {
+        fault_set(fault, "no memory for %u scopes", file->list.count);
+        capture_bins_close(file);
+        return NULL;
+    }
+    return file;
+}
+
+const struct scope_list *capture_bins_scopes(const struct bins_file *file)
+{
+    return &file->list;
+}
+
+int64_t capture_bins_length_ns(const struct bins_file *file)
+{
+    return file->bin_ns;
+}
+
+static void open_interval(struct bins_file *file, int64_t start_ns)
+{
+    for (uint32_t i = 0; i < file->list.count; i++)
+        file->tallies[i] = tally_empty(start_ns, start_ns, 0); /* missing until its row comes */
+}
+
+int capture_bins_run(struct bins_file *file, const struct capture_output *output,
+                     const volatile sig_atomic_t *stop, struct fault *fault)
+{
+    struct bins_row row;
+    int64_t now_ns = TIME_NONE;
+    int status = 0;
+    rewind(file->file);
+    file->number = 1;
+    if (fgets(file->line, LINE_MAX_BYTES, file->file) == NULL)
+        return fault_set(fault, "%s: %s", file->path, strerror(errno));
+    while (!*stop && (status = read_row(file, &row, fault)) > 0) {
+        if (row.time_ns != now_ns) {
+            if (now_ns != TIME_NONE)
+                output->step(output->context, file->tallies);
+            now_ns = row.time_ns;
+            open_interval(file, now_ns);
+        }
+        uint32_t scope = find_scope(file, row.scope);
+        if (scope == SCOPE_NONE)
+            continue; /* the file has grown since the first pass */
+        struct tally *tally = &file->tallies[scope];
+        tally->end_ns = now_ns + file->bin_ns;
+        tally->known = row.known;
+        for (int i = 0; i < TALLY__COUNT; i++)
+            tally->value[i] = (row.known & TALLY_BIT(i)) != 0 ? row.value[i] : 0;
+    }
+    if (now_ns != TIME_NONE)
+        output->step(output->context, file->tallies);
+    return status < 0 ? -1 : 0;
+}
+
+void capture_bins_close(struct bins_file *file)
+{
+    if (file == NULL)
+        return;
+    if (file->file != NULL)
+        fclose(file->file);
+    free(file->path);
+    free(file->line);
+    free(file->scopes);
+    free(file->tallies);
+    free(file);
+}

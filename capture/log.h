@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Messages for the operator: one line each on standard error, behind the program's name. */
+#pragma once
+
+__attribute__((format(printf, 1, 2))) void log_say(const char *format, ...);
+
+/* A line about how far it is, over the last one when standard error is a terminal; log_say ends it properly.
+ */
+__attribute__((format(printf, 1, 2))) void log_progress(const char *format, ...);
+
+/* Takes the progress line away. */
+void log_progress_end(void);

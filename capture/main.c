@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Opens the three doors and lets the data through: capture to analysis to publish. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "analysis.h"
+#include "capture.h"
+#include "classify.h"
+#include "log.h"
+#include "publish.h"
+#include "settings.h"
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_UNUSABLE = 2 };
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int number)
+{
+    (void)number;
+    stop = 1;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    action.sa_handler = SIG_IGN; /* a Redis or a reader that goes away is an error like others */
+    sigaction(SIGPIPE, &action, NULL);
+}
+
+/* What the callbacks of the doors need. */
+struct wiring {
+    const struct settings *settings;
+    struct analysis *analysis;
+    struct publish *publish;
+    bool progress;
+    int64_t shown_ns;
+};
+
+static void pass_step(void *context, const struct tally *tallies)
+{
+    analysis_step(((struct wiring *)context)->analysis, tallies);
+}
+
+static void pass_flow(void *context, const struct flow_record *record)
+{
+    publish_flow(((struct wiring *)context)->publish, record);
+}
+
+static void pass_bin(void *context, const struct bin *bin)
+{
+    publish_bin(((struct wiring *)context)->publish, bin);
+}
+
+static void pass_event(void *context, const struct event *event)
+{
+    publish_event(((struct wiring *)context)->publish, event);
+}
+
+static void pass_message(void *context, const char *text)
+{
+    (void)context;
+    log_say("%s", text);
+}
+
+static void pass_progress(void *context, const struct health *health, int64_t data_ns)
+{
+    struct wiring *wiring = context;
+    publish_health(wiring->publish, health);
+    if (!wiring->progress || (wiring->shown_ns != TIME_NONE && data_ns - wiring->shown_ns < 600 * NS_PER_S))
+        return;
+    wiring->shown_ns = data_ns;
+    time_t at = (time_t)(data_ns / NS_PER_S);
+    struct tm tm;
+    char text[32];
+    strftime(text, sizeof text, "%Y-%m-%d %H:%M", gmtime_r(&at, &tm));
+    log_progress("%s UTC, %llu packets", text, (unsigned long long)health->packets_read);
+}
+
+/* Whether a fault of the beginning is the operator's (2) or the world's (1). */
+static int say_unusable(const struct fault *fault)
+{
+    log_say("%s", fault->text);
+    return EXIT_UNUSABLE;
+}
+
+static int read_input(struct wiring *wiring, struct bins_file *bins, struct health *health,
+                      struct fault *fault)
+{
+    const struct settings *settings = wiring->settings;
+    const struct capture_output output = {.context = wiring,
+                                          .step = pass_step,
+                                          .flow = pass_flow,
+                                          .say = pass_message,
+                                          .progress = pass_progress};
+    if (bins != NULL)
+        return capture_bins_run(bins, &output, &stop, fault);
+    return capture_run(&settings->capture, &settings->rules, &settings->scopes, &output, &stop, health,
+                       fault);
+}
+
+/* From the open input to everything written. */
+static int run(struct settings *settings, const struct scope_list *scopes, struct bins_file *bins)
+{
+    struct wiring wiring = {.settings = settings, .shown_ns = TIME_NONE};
+    struct health health = {0};
+    struct fault fault;
+    wiring.progress =
+        settings->progress >= 0 ? settings->progress : !settings->quiet && isatty(STDERR_FILENO);
+    wiring.publish = publish_open(&settings->publish, scopes, &fault);
+    if (wiring.publish == NULL) {
+        log_say("%s", fault.text);
+        return EXIT_FAILED;
+    }
+    const struct analysis_output output = {.context = &wiring, .bin = pass_bin, .event = pass_event};
+    wiring.analysis = analysis_new(&settings->analysis, scopes, &output);
+    int status = wiring.analysis == NULL ? fault_set(&fault, "no memory for %u scopes", scopes->count)
+                                         : read_input(&wiring, bins, &health, &fault);
+    log_progress_end();
+    if (status < 0)
+        log_say("%s", fault.text);
+    if (wiring.analysis != NULL)
+        analysis_finish(wiring.analysis);
+    analysis_free(wiring.analysis);
+    publish_health(wiring.publish, &health);
+    if (publish_close(wiring.publish, &fault) != 0) {
+        log_say("%s", fault.text);
+        status = -1;
+    }
+    return status == 0 ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* The words after the program's name, for the report. */
+static char *join(int argc, char **argv)
+{
+    size_t length = 1;
+    for (int i = 0; i < argc; i++)
+        length += strlen(argv[i]) + 1;
+    char *text = calloc(1, length);
+    for (int i = 0; text != NULL && i < argc; i++) {
+        strcat(text, i > 0 ? " " : "");
+        strcat(text, argv[i]);
+    }
+    return text;
+}
+
+static int start(struct settings *settings, int argc, char **argv)
+{
+    struct fault fault;
+    struct bins_file *bins = NULL;
+    const struct scope_list *scopes = &settings->scopes;
+    bool to_stdout = settings->publish.events_path != NULL && strcmp(settings->publish.events_path, "-") == 0;
+    char *command = join(argc, argv);
+    settings->publish.command = command;
+    settings->publish.replay = settings->task != TASK_LIVE;
+    settings->publish.summary = settings->publish.replay && !to_stdout && !settings->quiet;
+    if (settings->task == TASK_BINS) {
+        bins = capture_bins_open(settings->bins_file, &fault);
+        if (bins == NULL) {
+            log_say("%s", fault.text);
+            free(command);
+            return EXIT_FAILED;
+        }
+        scopes = capture_bins_scopes(bins);
+        settings->analysis.bin_ns = settings->publish.bin_ns = capture_bins_length_ns(bins);
+    }
+    catch_signals();
+    int status = run(settings, scopes, bins);
+    capture_bins_close(bins);
+    free(command);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct settings settings;
+    struct fault fault;
+    int status = EXIT_DONE;
+    if (settings_read(&settings, argc, argv, &fault) != 0)
+        status = say_unusable(&fault);
+    else if (settings.task == TASK_HELP)
+        fputs(settings_help, stdout);
+    else if (settings.task == TASK_VERSION)
+        printf("lightsout %s, nDPI %s\n", LIGHTSOUT_VERSION, classify_version());
+    else if (settings.check)
+        settings_print(&settings);
+    else
+        status = start(&settings, argc, argv);
+    settings_free(&settings);
+    return status;
+}
