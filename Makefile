@@ -35,7 +35,7 @@ TEST_FLAGS    := -Iinclude -Icapture -Ianalysis -Ianalysis/publish
 # hiredis has TLS in a library beside it since 1.0.
 HIREDIS_TLS   := $(if $(wildcard /usr/include/hiredis/hiredis_ssl.h),-lhiredis_ssl)
 LIBS          := -lpcap -lndpi $(HIREDIS_TLS) -lhiredis -ljansson -linih -lzstd -lz -lm -lpthread
-SYNTH_LIBS    := -linih -lzstd -lm
+SYNTH_LIBS    := -ljansson -linih -lzstd -lm
 
 SOURCES := $(sort $(foreach room,capture analysis analysis/publish,$(wildcard $(room)/*.c)))
 OBJECTS := $(SOURCES:%.c=$(OBJ)/%.o)

@@ -331,16 +331,18 @@ static void review(struct analysis *analysis, uint32_t number)
     if (episode->covered || episode->review_ns == TIME_NONE || analysis->end_ns < episode->review_ns)
         return;
     episode->review_ns = TIME_NONE;
-    tell_outage(analysis, number, EVENT_OUTAGE_UPDATED);
+    tell_changed_cause(analysis, number);
 }
 
 static void follow_episode(struct analysis *analysis, uint32_t number, int64_t first_ns)
 {
     struct series *series = &analysis->series[number];
     struct episode *episode = &series->episode;
-    double silence = detect_score(series_life(series));
-    enum episode_news news = episode_follow(episode, series->step_seen, series->step_expected, first_ns,
-                                            analysis->end_ns, silence, analysis->options.recovery_hold_s);
+    struct population *life = series_life(series);
+    double alarm = detect_threshold(life, analysis->alarms_per_year);
+    enum episode_news news =
+        episode_follow(episode, series->step_seen, series->step_expected, first_ns, analysis->end_ns,
+                       detect_score(life), alarm, analysis->options.recovery_hold_s);
     if (episode->return_odds > 0 && series->returned_ns == TIME_NONE)
         series->returned_ns = episode->return_ns;
     else if (!(episode->return_odds > 0))

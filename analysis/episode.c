@@ -6,12 +6,11 @@
 
 /* A return is told from a remnant by a likelihood ratio (a CUSUM, reflected at zero): Poisson at `back` of
  * the expected rate against Poisson at `remnant` of it. */
-static const double back = 0.6, remnant = 0.05;
+static const double back = 0.25, remnant = 0.02;
 static const double return_certain = 5; /* two or three events close together */
 static const double return_most = 12;   /* so that a flicker is soon seen to be over */
 static const double recent_events = 30;
 static const double enough_back = 0.5; /* of the expected rate: from here the end is counted */
-static const double silent_again = 6;  /* score of a silence that ends a return */
 static const int64_t first_review_ns = 600 * NS_PER_S;
 
 uint64_t episode_key(const char *scope, int64_t onset_ns)
@@ -57,7 +56,8 @@ void episode_open(struct episode *episode, const char *scope, const struct popul
 
 double episode_recovered(const struct episode *episode)
 {
-    return episode->recent_expected > 0 ? fmin(1, episode->recent_seen / episode->recent_expected) : 0;
+    /* Two events close together are not yet a full return: judge over ten expected at the least. */
+    return fmin(1, episode->recent_seen / fmax(episode->recent_expected, recent_events / 3));
 }
 
 static void weigh_return(struct episode *episode, double seen, double expected, int64_t first_ns)
@@ -87,7 +87,7 @@ static enum episode_news fall_again(struct episode *episode)
 }
 
 enum episode_news episode_follow(struct episode *episode, double seen, double expected, int64_t first_ns,
-                                 int64_t end_ns, double silence, double hold_s)
+                                 int64_t end_ns, double silence, double alarm, double hold_s)
 {
     weigh_return(episode, seen, expected, first_ns);
     double fade = exp(-expected / recent_events);
@@ -100,9 +100,11 @@ enum episode_news episode_follow(struct episode *episode, double seen, double ex
         episode->returning = true;
         return EPISODE_RETURNING;
     }
-    if (episode->return_odds <= 0 || silence >= silent_again)
-        return fall_again(episode);
     double share = episode_recovered(episode);
+    if (seen > 0)
+        episode->share_at_last = share;
+    if (episode->return_odds <= 0 || silence * episode->share_at_last >= alarm)
+        return fall_again(episode);
     if (share < enough_back || episode->recent_expected < recent_events / 6)
         episode->steady_since_ns = TIME_NONE;
     else if (episode->steady_since_ns == TIME_NONE)

@@ -37,6 +37,7 @@ struct episode {
     double return_odds;                  /* logarithm: it is coming back, against still down with a remnant */
     int64_t return_ns;                   /* the first sign of life of the present return; TIME_NONE: none */
     double recent_seen, recent_expected; /* over about the last thirty events expected */
+    double share_at_last;                /* how far back it was at the last sign of life */
     int64_t steady_since_ns;             /* since when enough is back; TIME_NONE: not yet */
     int told_quarters;
     uint32_t flaps;
@@ -50,7 +51,7 @@ void episode_open(struct episode *episode, const char *scope, const struct popul
  * at `first_ns`. `silence` is the score of the silence now under way, `hold_s` how long a return must last.
  */
 enum episode_news episode_follow(struct episode *episode, double seen, double expected, int64_t first_ns,
-                                 int64_t end_ns, double silence, double hold_s);
+                                 int64_t end_ns, double silence, double alarm, double hold_s);
 
 /* How far back it is: 0 to 1. */
 double episode_recovered(const struct episode *episode);

@@ -50,5 +50,8 @@ static inline struct population *series_life(struct series *series)
 /* Fills an event about the series' episode, with its parts, and gives it to the output (tell.c). */
 void tell_outage(struct analysis *analysis, uint32_t number, enum event_action action);
 
+/* Weighs the cause anew, and tells of it when the verdict is another than the one told last. */
+void tell_changed_cause(struct analysis *analysis, uint32_t number);
+
 /* The same for the sensor itself. */
 void tell_sensor(struct analysis *analysis, enum event_action action);

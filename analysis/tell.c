@@ -137,7 +137,7 @@ static void describe_times(const struct analysis *analysis, const struct episode
         first_ns - 3 * gap_ns > episode->onset_ns ? first_ns - 3 * gap_ns : episode->onset_ns;
 }
 
-void tell_outage(struct analysis *analysis, uint32_t number, enum event_action action)
+static struct event describe(struct analysis *analysis, uint32_t number, enum event_action action)
 {
     struct series *series = &analysis->series[number];
     struct episode *episode = &series->episode;
@@ -145,7 +145,7 @@ void tell_outage(struct analysis *analysis, uint32_t number, enum event_action a
     struct event event = {.time_ns = analysis->end_ns,
                           .action = action,
                           .episode = episode->key,
-                          .sequence = episode->sequence++,
+                          .sequence = episode->sequence,
                           .control = tap_has_control(&analysis->tap, analysis->end_ns),
                           .signal = series->signal,
                           .depth = episode->depth,
@@ -167,8 +167,28 @@ void tell_outage(struct analysis *analysis, uint32_t number, enum event_action a
     describe_times(analysis, episode, life->rate.per_s, &event);
     describe_parts(analysis, episode, &event);
     describe_cause(analysis, number, &event);
-    episode->verdict = likeliest(&event);
-    analysis->output.event(analysis->output.context, &event);
+    return event;
+}
+
+static void give(struct analysis *analysis, uint32_t number, const struct event *event)
+{
+    struct episode *episode = &analysis->series[number].episode;
+    episode->sequence++;
+    episode->verdict = likeliest(event);
+    analysis->output.event(analysis->output.context, event);
+}
+
+void tell_outage(struct analysis *analysis, uint32_t number, enum event_action action)
+{
+    struct event event = describe(analysis, number, action);
+    give(analysis, number, &event);
+}
+
+void tell_changed_cause(struct analysis *analysis, uint32_t number)
+{
+    struct event event = describe(analysis, number, EVENT_OUTAGE_UPDATED);
+    if (likeliest(&event) != analysis->series[number].episode.verdict)
+        give(analysis, number, &event);
 }
 
 void tell_sensor(struct analysis *analysis, enum event_action action)

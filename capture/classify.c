@@ -119,19 +119,26 @@ static bool is_known(ndpi_protocol protocol)
     return MASTER_OF(protocol) != NDPI_PROTOCOL_UNKNOWN || APP_OF(protocol) != NDPI_PROTOCOL_UNKNOWN;
 }
 
-/* Protocols whose flows say a host's name in one of their first packets. */
-static bool id_names_host(uint16_t id)
+/* Protocols whose flows say a host's name in one of their first packets: SNI, Host or DNS question. nDPI
+ * keeps other things in the same place, such as an SSH banner or a mail server's greeting. */
+static bool names_host(ndpi_protocol protocol)
 {
-    return id == NDPI_PROTOCOL_HTTP || id == NDPI_PROTOCOL_HTTP_CONNECT || id == NDPI_PROTOCOL_HTTP_PROXY ||
-           id == NDPI_PROTOCOL_TLS || id == NDPI_PROTOCOL_DTLS || id == NDPI_PROTOCOL_QUIC ||
-           id == NDPI_PROTOCOL_DNS;
+    static const uint16_t ids[] = {
+        NDPI_PROTOCOL_TLS,          NDPI_PROTOCOL_DTLS,       NDPI_PROTOCOL_QUIC,
+        NDPI_PROTOCOL_HTTP,         NDPI_PROTOCOL_HTTP_PROXY, NDPI_PROTOCOL_DNS,
+        NDPI_PROTOCOL_HTTP_CONNECT, NDPI_PROTOCOL_MAIL_SMTPS, NDPI_PROTOCOL_MAIL_IMAPS,
+        NDPI_PROTOCOL_MAIL_POPS,
+    };
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        if (MASTER_OF(protocol) == ids[i] || APP_OF(protocol) == ids[i])
+            return true;
+    return false;
 }
 
+/* Whether another packet may still tell something. */
 static bool is_worth_waiting(ndpi_protocol protocol, const struct ndpi_flow_struct *ndpi)
 {
-    bool named = ndpi->host_server_name[0] != '\0';
-    return !is_known(protocol) ||
-           (!named && (id_names_host(MASTER_OF(protocol)) || id_names_host(APP_OF(protocol))));
+    return !is_known(protocol) || (names_host(protocol) && ndpi->host_server_name[0] == '\0');
 }
 
 /* A copy of what nDPI took for the host's name (it has cut off the port), or NULL: its bytes are a
@@ -156,7 +163,8 @@ static bool flow_decide(struct classify *classify, struct flow *flow, ndpi_proto
     const struct ndpi_flow_struct *ndpi = &flow->classification->ndpi;
     flow->application[0] = MASTER_OF(protocol);
     flow->application[1] = APP_OF(protocol);
-    flow->domain = host_copy(ndpi->host_server_name, sizeof ndpi->host_server_name);
+    if (names_host(protocol))
+        flow->domain = host_copy(ndpi->host_server_name, sizeof ndpi->host_server_name);
     *(is_known(protocol) ? &classify->health->classified : &classify->health->unclassified) += 1;
 
     ndpi_free_flow_data(&flow->classification->ndpi);

@@ -24,11 +24,14 @@ wall 'libpcap beyond capture/source_*.c (capture/decode.c may have <pcap/dlt.h>)
 wall 'nDPI beyond capture/classify.c' "$(includes ndpi | grep -v '^capture/classify\.c:')"
 wall 'hiredis beyond analysis/publish/redis.c' "$(includes hiredis | grep -v '^analysis/publish/redis\.c:')"
 
-# A quoted include is of the same folder or of the hall, so that no room sees into another.
+# A quoted include names a file of the same folder or of the hall, so that no room sees into another.
 strangers() {
     find capture analysis include -name '*.[ch]' | sort | while read -r file; do
         sed -nE 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*"([^"]+)".*/\1/p' "$file" | while read -r name; do
-            [ -e "$(dirname "$file")/$name" ] || [ -e "include/$name" ] || echo "$file: $name"
+            case $name in
+            */*) echo "$file: $name" ;;
+            *) [ -e "${file%/*}/$name" ] || [ -e "include/$name" ] || echo "$file: $name" ;;
+            esac
         done
     done
 }

@@ -129,6 +129,7 @@ double bin_text_observed(const struct bin *bin)
     static const enum tally_measure of[] = {
         [SIGNAL_ANSWERED_FLOWS] = TALLY_answered_flows,
         [SIGNAL_LIVE_FLOWS] = TALLY_live_flows,
+        [SIGNAL_PACKETS_OUT] = TALLY_packets_out,
         [SIGNAL_PACKETS_IN] = TALLY_packets_in,
     };
     if (bin->signal >= SIGNAL_NONE || !(bin->tally.known & TALLY_BIT(of[bin->signal])))

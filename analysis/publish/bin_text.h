@@ -11,16 +11,20 @@ enum { BIN_ROW_MAX = 1024 };
 /* The header of the CSV, with its line's end. */
 void bin_text_header(struct text *out);
 
-/* A row of the CSV, with its line's end; what is unknown is an empty cell. `out` has BIN_ROW_MAX bytes of room. */
+/* A row of the CSV, with its line's end; what is unknown is an empty cell. `out` has BIN_ROW_MAX bytes of
+ * room. */
 void bin_text_row(const struct bin *bin, const struct scope *scope, struct text *out);
 
-/* The same as a JSON object, what is unknown left out, with the signal and what was really watched (`start`, `end`). */
+/* The same as a JSON object, what is unknown left out, with the signal and what was really watched (`start`,
+ * `end`). */
 enum { BIN_JSON_MAX = 2048 };
 void bin_text_json(const struct bin *bin, const struct scope *scope, struct text *out);
 
-/* The current state of a scope as a JSON object, from its last bin (`time`, watched until `end`), with the id of its open
- * episode unless that is NULL. Rates are a minute. `out` has BIN_JSON_MAX bytes of room here too. */
-void bin_text_state(const struct bin *bin, const struct scope *scope, const char *outage_id, struct text *out);
+/* The current state of a scope as a JSON object, from its last bin (`time`, watched until `end`), with the id
+ * of its open episode unless that is NULL. Rates are a minute. `out` has BIN_JSON_MAX bytes of room here too.
+ */
+void bin_text_state(const struct bin *bin, const struct scope *scope, const char *outage_id,
+                    struct text *out);
 
 /* What the bin counted of its signal, and what was expected of it; negative: not known. */
 double bin_text_observed(const struct bin *bin);

@@ -24,7 +24,8 @@ static int put_header(struct lines *lines, struct fault *fault)
     return lines_put(lines, bytes, (size_t)(header.at - header.start), fault);
 }
 
-static void *bins_csv_open(const struct publish_options *options, const struct scope_list *scopes, struct fault *fault)
+static void *bins_csv_open(const struct publish_options *options, const struct scope_list *scopes,
+                           struct fault *fault)
 {
     struct bins_csv *csv = malloc(sizeof *csv);
     if (csv == NULL) {

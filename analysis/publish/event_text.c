@@ -21,19 +21,22 @@ static bool is_sensor(enum event_action action)
 
 const char *event_text_state(enum scope_state state)
 {
-    static const char *const names[STATE__COUNT] = {"learning", "up", "suspect", "down", "recovering", "blind"};
+    static const char *const names[STATE__COUNT] = {"learning", "up",         "suspect",
+                                                    "down",     "recovering", "blind"};
     return names[state];
 }
 
 const char *event_text_signal(enum signal signal)
 {
-    static const char *const names[SIGNAL__COUNT] = {"answered_flows", "live_flows", "packets_in", "none"};
+    static const char *const names[SIGNAL__COUNT] = {"answered_flows", "live_flows", "packets_out",
+                                                     "packets_in", "none"};
     return names[signal];
 }
 
 const char *event_text_measure(enum signal signal)
 {
-    static const char *const names[SIGNAL__COUNT] = {"answered flows", "live flows", "packets", "signs of life"};
+    static const char *const names[SIGNAL__COUNT] = {"answered flows", "live flows", "packets", "packets",
+                                                     "signs of life"};
     return names[signal];
 }
 
@@ -77,6 +80,11 @@ const char *event_text_depth(double depth)
     return depth >= 0.95 ? "total" : depth >= 0.6 ? "major" : "partial";
 }
 
+const char *event_text_darkness(double depth)
+{
+    return depth >= 0.95 ? "dark" : depth >= 0.6 ? "mostly dark" : "partly dark";
+}
+
 int event_text_severity(const struct event *event)
 {
     int narrower = strcmp(event->scope, "all") == 0 ? 0 : 20;
@@ -93,6 +101,14 @@ int event_text_severity(const struct event *event)
     }
 }
 
+int64_t event_text_end(const struct event *event)
+{
+    if (event->action == EVENT_SENSOR_RESTORED && event->end_ns == TIME_NONE)
+        return event->time_ns;
+    return event->action == EVENT_OUTAGE_ENDED || event->action == EVENT_SENSOR_RESTORED ? event->end_ns
+                                                                                         : TIME_NONE;
+}
+
 enum verdict event_text_cause(const struct event *event, double *confidence)
 {
     enum verdict best = VERDICT_UNKNOWN; /* which also wins a draw: said rather than guessed */
@@ -104,8 +120,8 @@ enum verdict event_text_cause(const struct event *event, double *confidence)
     return best;
 }
 
-/* FNV-1a over the sensor's name and the episode, then a mixing of the bits (splitmix64's), as FNV leaves the upper ones of
- * short input alike. Also the same on a machine of the other byte order. */
+/* FNV-1a over the sensor's name and the episode, then a mixing of the bits (splitmix64's), as FNV leaves the
+ * upper ones of short input alike. Also the same on a machine of the other byte order. */
 static uint64_t episode_hash(const char *sensor, uint64_t episode)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
@@ -120,14 +136,20 @@ static uint64_t episode_hash(const char *sensor, uint64_t episode)
     return hash ^ hash >> 31;
 }
 
+static void episode_id(const char *sensor, uint64_t episode, char text[EVENT_ID_MAX])
+{
+    snprintf(text, EVENT_ID_MAX, "%016" PRIx64, episode_hash(sensor, episode));
+}
+
 void event_text_outage_id(const struct event *event, const char *sensor, char text[EVENT_ID_MAX])
 {
-    snprintf(text, EVENT_ID_MAX, "%016" PRIx64, episode_hash(sensor, event->episode));
+    episode_id(sensor, event->episode, text);
 }
 
 void event_text_id(const struct event *event, const char *sensor, char text[EVENT_ID_MAX])
 {
-    snprintf(text, EVENT_ID_MAX, "%016" PRIx64 "-%" PRIu32, episode_hash(sensor, event->episode), event->sequence);
+    snprintf(text, EVENT_ID_MAX, "%016" PRIx64 "-%" PRIu32, episode_hash(sensor, event->episode),
+             event->sequence);
 }
 
 /* The sentence */
@@ -148,23 +170,27 @@ void event_text_subject(const char *scope, char *text, size_t room)
         }
     }
     text_utf8(scope, name, sizeof name);
-    text_put(&out, strcmp(scope, "all") == 0 ? "The whole watch list" : strcmp(scope, "tap") == 0 ? "The tap" : name);
+    text_put(&out, strcmp(scope, "all") == 0   ? "The whole watch list"
+                   : strcmp(scope, "tap") == 0 ? "The tap"
+                                               : name);
 }
 
 static void put_rates(struct text *out, const struct event *event)
 {
     int decimals = event->expected_rate < 1 ? 2 : 1;
-    text_format(out, "%.*f of %.*f %s a minute", decimals, event->observed_rate, decimals, event->expected_rate,
-                event_text_measure(event->signal));
+    text_format(out, "%.*f of %.*f %s a minute", decimals, event->observed_rate, decimals,
+                event->expected_rate, event_text_measure(event->signal));
 }
 
 static void put_paths(struct text *out, const struct event *event)
 {
-    unsigned down = 0;
-    for (uint32_t i = 0; i < event->path_count; i++)
+    unsigned down = 0, known = 0;
+    for (uint32_t i = 0; i < event->path_count; i++) {
         down += event->paths[i].state == STATE_DOWN || event->paths[i].state == STATE_RECOVERING;
-    if (event->path_count > 0)
-        text_format(out, ", %u of %u paths", down, event->path_count);
+        known += event->paths[i].last_seen_ns != TIME_NONE;
+    }
+    if (known > 0)
+        text_format(out, ", %u of %u paths", down, known);
 }
 
 static void put_cause(struct text *out, const struct event *event)
@@ -180,11 +206,6 @@ static void put_cause(struct text *out, const struct event *event)
     text_put(out, ".");
 }
 
-static const char *darkness(double depth)
-{
-    return depth >= 0.95 ? "dark" : depth >= 0.6 ? "mostly dark" : "partly dark";
-}
-
 static void put_onset(struct text *out, const struct event *event)
 {
     char onset[TEXT_TIME_MAX], earliest[TEXT_TIME_MAX], latest[TEXT_TIME_MAX];
@@ -197,7 +218,8 @@ static void put_onset(struct text *out, const struct event *event)
 static void message_dark(struct text *out, const struct event *event, const char *subject)
 {
     bool first = event->action == EVENT_OUTAGE_STARTED;
-    text_format(out, first ? "%s has been %s since " : "%s is still %s, since ", subject, darkness(event->depth));
+    text_format(out, first ? "%s has been %s since " : "%s is still %s, since ", subject,
+                event_text_darkness(event->depth));
     put_onset(out, event);
     text_put(out, ": ");
     put_rates(out, event);
@@ -212,7 +234,7 @@ static void message_recovering(struct text *out, const struct event *event, cons
     text_format(out, "%s is coming back", subject);
     if (event->recovered >= 0)
         text_format(out, " (%.0f %% so far)", 100 * fraction(event->recovered));
-    text_format(out, " after %s %s, since ", span, darkness(event->depth));
+    text_format(out, " after %s %s, since ", span, event_text_darkness(event->depth));
     put_onset(out, event);
     text_put(out, ": now ");
     put_rates(out, event);
@@ -223,12 +245,16 @@ static void message_recovering(struct text *out, const struct event *event, cons
 
 static void message_ended(struct text *out, const struct event *event, const char *subject)
 {
+    if (event->merged_into != 0) {
+        text_format(out, "%s is told no longer by itself: its outage is part of a wider one now.", subject);
+        return;
+    }
     char span[TEXT_SPAN_MAX], onset[TEXT_TIME_MAX], end[TEXT_TIME_MAX];
     text_span(clock_seconds(event->onset_ns, event->end_ns), span);
     text_clock(event->end_ns, event->time_ns, end);
     text_clock(event->onset_ns, event->end_ns, onset);
-    text_format(out, "%s is back since %s UTC; it was %s for %s, from %s", subject, end, darkness(event->depth), span,
-                onset);
+    text_format(out, "%s is back since %s UTC; it was %s for %s, from %s", subject, end,
+                event_text_darkness(event->depth), span, onset);
     put_cause(out, event);
 }
 
@@ -236,10 +262,10 @@ static void message_sensor(struct text *out, const struct event *event, const ch
 {
     char at[TEXT_TIME_MAX];
     bool impaired = event->action == EVENT_SENSOR_IMPAIRED;
-    int64_t returned_ns = event->end_ns != TIME_NONE ? event->end_ns : event->time_ns;
-    text_clock(impaired ? event->onset_ns : returned_ns, event->time_ns, at);
-    text_format(out, "The sensor %s %s since %s UTC: %.1f of %.1f packets a minute beside the watch list", sensor,
-                impaired ? "does not see" : "sees again", at, event->observed_rate, event->expected_rate);
+    text_clock(impaired ? event->onset_ns : event_text_end(event), event->time_ns, at);
+    text_format(out, "The sensor %s %s since %s UTC: %.1f of %.1f packets a minute beside the watch list",
+                sensor, impaired ? "does not see" : "sees again", at, event->observed_rate,
+                event->expected_rate);
     text_put(out, impaired ? "; nothing is said of the watch list meanwhile." : ".");
 }
 
@@ -265,8 +291,8 @@ void event_text_message(const struct event *event, const char *sensor, char text
     }
 }
 
-/* The JSON. A value that could not be made (no memory) leaves its field out, and the object then fails as a whole in
- * event_text_json by json_dumps or, at worst, is short of a field. */
+/* The JSON. A value that could not be made (no memory) leaves its field out, and the object then fails as a
+ * whole in event_text_json by json_dumps or, at worst, is short of a field. */
 
 static void set(json_t *object, const char *key, json_t *value)
 {
@@ -312,8 +338,7 @@ static json_t *about_event(const struct event *event, const char *sensor)
     set(object, "id", json_string(id));
     set(object, "severity", json_integer(event_text_severity(event)));
     set_time(object, "start", event->onset_ns);
-    if (event->action == EVENT_OUTAGE_ENDED || event->action == EVENT_SENSOR_RESTORED)
-        set_time(object, "end", event->end_ns);
+    set_time(object, "end", event_text_end(event));
     return object;
 }
 
@@ -341,13 +366,16 @@ static void evidence_text(const struct event_evidence *evidence, struct text *ou
     double value = evidence->value;
     switch (evidence->kind) {
     case EVIDENCE_INBOUND_PERSISTS:
-        text_format(out, "the outside keeps knocking: %.0f %% of the usual flow starts towards it", 100 * value);
+        text_format(out, "the outside keeps knocking: %.0f %% of the usual flow starts towards it",
+                    100 * value);
         break;
     case EVIDENCE_INBOUND_CEASED:
-        text_format(out, "the outside has stopped knocking: %.0f %% of the usual flow starts towards it", 100 * value);
+        text_format(out, "the outside has stopped knocking: %.0f %% of the usual flow starts towards it",
+                    100 * value);
         break;
     case EVIDENCE_INBOUND_SURGE:
-        text_format(out, "a surge led into it: %.1f times the usual traffic towards it in the hour before", value);
+        text_format(out, "a surge led into it: %.1f times the usual traffic towards it in the hour before",
+                    value);
         break;
     case EVIDENCE_ALL_PATHS:
         text_format(out, "all paths are down together: %.0f", value);
@@ -378,7 +406,7 @@ static json_t *evidence_list(const struct event *event)
         set(row, "kind", json_string(evidence_name(evidence->kind)));
         set(row, "text", json_string(bytes));
         set_real(row, "value", evidence->value);
-        if (evidence->usual >= 0)
+        if (evidence->usual > 0)
             set_real(row, "usual", evidence->usual);
         json_array_append_new(array, row);
     }
@@ -436,11 +464,13 @@ static json_t *hosts(const struct event *event)
 
 static void set_end(json_t *object, const struct event *event)
 {
-    set_time(object, "end", event->end_ns);
+    int64_t end_ns = event_text_end(event);
+    if (end_ns == TIME_NONE)
+        return;
+    set_time(object, "end", end_ns);
     set_time(object, "end_earliest", event->end_earliest_ns);
     set_time(object, "end_latest", event->end_latest_ns);
-    if (event->end_ns != TIME_NONE)
-        set_real(object, "duration_s", clock_seconds(event->onset_ns, event->end_ns));
+    set_real(object, "duration_s", clock_seconds(event->onset_ns, end_ns));
 }
 
 static json_t *outage(const struct event *event, const char *sensor)
@@ -455,8 +485,7 @@ static json_t *outage(const struct event *event, const char *sensor)
     set_time(object, "onset", event->onset_ns);
     set_time(object, "onset_earliest", event->onset_earliest_ns);
     set_time(object, "onset_latest", event->onset_latest_ns);
-    if (event->action == EVENT_OUTAGE_ENDED)
-        set_end(object, event);
+    set_end(object, event);
     set_real(object, "depth", fraction(event->depth));
     set(object, "severity", json_string(event_text_depth(event->depth)));
     set_real(object, "expected_rate", event->expected_rate);
@@ -475,6 +504,10 @@ static json_t *outage(const struct event *event, const char *sensor)
         set(object, "recovery", recovery(event));
     if (event->flaps > 0)
         set(object, "flaps", json_integer(event->flaps));
+    if (event->merged_into != 0) {
+        episode_id(sensor, event->merged_into, id);
+        set(object, "merged_into", json_string(id));
+    }
     return object;
 }
 
@@ -498,8 +531,7 @@ static json_t *sensor_state(const struct event *event, const char *sensor)
     set_text(object, "scope", event->scope);
     set(object, "phase", json_string(phase(event->action)));
     set_time(object, "onset", event->onset_ns);
-    if (event->action == EVENT_SENSOR_RESTORED)
-        set_end(object, event);
+    set_end(object, event);
     set_real(object, "expected_rate", event->expected_rate);
     set_real(object, "observed_rate", event->observed_rate);
     set(object, "signal", json_string(event_text_signal(event->signal)));
@@ -531,7 +563,8 @@ char *event_text_json(const struct event *event, const char *sensor)
         set(root, "sensor", sensor_state(event, sensor));
     else
         set(root, "outage", outage(event, sensor));
-    /* Fifteen digits are exact for what was rounded to thousandths, and show none of the noise behind them. */
+    /* Fifteen digits are exact for what was rounded to thousandths, and show none of the noise behind them.
+     */
     char *line = json_dumps(root, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15));
     json_decref(root);
     return line;

@@ -29,10 +29,17 @@ enum verdict event_text_cause(const struct event *event, double *confidence);
  */
 int event_text_severity(const struct event *event);
 
-/* The depth in a word: "total" (0.95 and more), "major" (0.6 and more) or "partial". */
-const char *event_text_depth(double depth);
+/* When it ended: TIME_NONE unless the event says that it has. The sensor's return is told when it is certain.
+ */
+int64_t event_text_end(const struct event *event);
 
-/* The episode's id (16 hexadecimal digits, of the sensor's name and the episode) and the event's ("ID-SEQUENCE"). */
+/* The depth in a word: "total" (0.95 and more), "major" (0.6 and more) or "partial"; and as people say it:
+ * "dark", "mostly dark", "partly dark". */
+const char *event_text_depth(double depth);
+const char *event_text_darkness(double depth);
+
+/* The episode's id (16 hexadecimal digits, of the sensor's name and the episode) and the event's
+ * ("ID-SEQUENCE"). */
 enum { EVENT_ID_MAX = 32 };
 void event_text_outage_id(const struct event *event, const char *sensor, char text[EVENT_ID_MAX]);
 void event_text_id(const struct event *event, const char *sensor, char text[EVENT_ID_MAX]);
@@ -44,5 +51,6 @@ void event_text_subject(const char *scope, char *text, size_t room);
 enum { EVENT_MESSAGE_MAX = 640 };
 void event_text_message(const struct event *event, const char *sensor, char text[EVENT_MESSAGE_MAX]);
 
-/* The event as one line of JSON without the line's end, to be freed with free(); NULL when there is no memory. */
+/* The event as one line of JSON without the line's end, to be freed with free(); NULL when there is no
+ * memory. */
 char *event_text_json(const struct event *event, const char *sensor);

@@ -79,9 +79,10 @@ struct transport {
 static const struct transport *find_transport(uint8_t number)
 {
     static const struct transport known[] = {
-        {6, true, "tcp"},   {17, true, "udp"},  {1, false, "icmp"}, {58, false, "ipv6-icmp"}, {132, true, "sctp"},
-        {2, false, "igmp"}, {47, false, "gre"}, {50, false, "esp"}, {51, false, "ah"},        {33, true, "dccp"},
-        {4, false, "ipv4"}, {41, false, "ipv6"}, {89, false, "ospfigp"}, {103, false, "pim"}, {136, true, "udplite"},
+        {6, true, "tcp"},       {17, true, "udp"},   {1, false, "icmp"},     {58, false, "ipv6-icmp"},
+        {132, true, "sctp"},    {2, false, "igmp"},  {47, false, "gre"},     {50, false, "esp"},
+        {51, false, "ah"},      {33, true, "dccp"},  {4, false, "ipv4"},     {41, false, "ipv6"},
+        {89, false, "ospfigp"}, {103, false, "pim"}, {136, true, "udplite"},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (known[i].number == number)
@@ -89,7 +90,8 @@ static const struct transport *find_transport(uint8_t number)
     return NULL;
 }
 
-static void put_side(struct text *out, const char *key, const struct flow_side *side, bool has_ports, const char *domain)
+static void put_side(struct text *out, const char *key, const struct flow_side *side, bool has_ports,
+                     const char *domain)
 {
     char address[INET6_ADDRSTRLEN];
     if (is_ipv4(side->address))
@@ -124,7 +126,8 @@ static void put_when(struct text *out, const struct flow_record *record)
 
 static void put_network(struct text *out, const struct flow_record *record, const struct transport *transport)
 {
-    text_format(out, ",\"network\":{\"type\":\"%s\",\"transport\":\"", is_ipv4(record->source.address) ? "ipv4" : "ipv6");
+    text_format(out, ",\"network\":{\"type\":\"%s\",\"transport\":\"",
+                is_ipv4(record->source.address) ? "ipv4" : "ipv6");
     if (transport != NULL)
         text_put(out, transport->name);
     else
@@ -176,7 +179,8 @@ static void put_lightsout(struct text *out, const struct flow_record *record, co
     put_scope(out, "prefix", scopes, record->prefix);
     put_scope(out, "path", scopes, record->path);
     put_scope(out, "service", scopes, record->service);
-    text_format(out, ",\"answered\":%s,\"ended\":\"%s\"", record->answered ? "true" : "false", ends[record->reason]);
+    text_format(out, ",\"answered\":%s,\"ended\":\"%s\"", record->answered ? "true" : "false",
+                ends[record->reason]);
     put_tunnels(out, record);
     text_put(out, "}}\n");
 }

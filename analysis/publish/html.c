@@ -35,7 +35,8 @@ static bool html_wanted(const struct publish_options *options)
     return options->report_path != NULL;
 }
 
-static void *html_open(const struct publish_options *options, const struct scope_list *scopes, struct fault *fault)
+static void *html_open(const struct publish_options *options, const struct scope_list *scopes,
+                       struct fault *fault)
 {
     struct html *html = calloc(1, sizeof *html);
     if (html == NULL || story_init(&html->story, scopes) != 0) {
@@ -88,7 +89,8 @@ static int html_bin(void *state, const struct bin *bin, struct fault *fault)
     story_bin(&html->story, bin);
     if (bin->scope != SCOPE_NUMBER_ALL)
         return 0;
-    double minutes = bin_text_minutes(bin), observed = bin_text_observed(bin), expected = bin_text_expected(bin);
+    double minutes = bin_text_minutes(bin), observed = bin_text_observed(bin),
+           expected = bin_text_expected(bin);
     struct point point = {.start_ns = bin->tally.start_ns, .end_ns = bin->tally.end_ns};
     if (observed >= 0)
         point.observed = observed, point.observed_minutes = minutes;
@@ -124,20 +126,25 @@ static void put_head(const struct html *html)
     char answer[STORY_ANSWER_MAX];
     fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>lightsout: ", html->out);
     escaped(html, html->options->sensor);
-    fputs("</title>\n<meta name=\"viewport\" content=\"width=device-width\">\n<style>\n"
-          ":root{color-scheme:light dark;--fg:#1c1e21;--bg:#fff;--dim:#667;--line:#dde;--seen:#1668b8;--usual:#999;"
-          "--out:#d33a2c33}\n"
-          "@media(prefers-color-scheme:dark){:root{--fg:#dcdfe4;--bg:#15181c;--dim:#9aa;--line:#333a42;--seen:#5aa9f0;"
-          "--usual:#777;--out:#ff5a4a44}}\n"
-          "body{font:15px/1.45 system-ui,sans-serif;color:var(--fg);background:var(--bg);max-width:64em;margin:2em auto;"
-          "padding:0 1em}\n"
-          "h1{font-size:1.35em}h2{font-size:1.05em;margin-top:2em}.dim{color:var(--dim)}\n"
-          "table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.25em .8em .25em 0;"
-          "border-bottom:1px solid var(--line)}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\n"
-          "svg{width:100%;height:auto}svg text{font-size:11px;fill:var(--dim)}.seen{stroke:var(--seen)}"
-          ".usual{stroke:var(--usual);stroke-dasharray:4 3}polyline{fill:none;stroke-width:1.3}.out{fill:var(--out)}"
-          ".axis{stroke:var(--line)}\n</style></head><body>\n<h1>",
-          html->out);
+    fputs(
+        "</title>\n<meta name=\"viewport\" content=\"width=device-width\">\n<style>\n"
+        ":root{color-scheme:light "
+        "dark;--fg:#1c1e21;--bg:#fff;--dim:#667;--line:#dde;--seen:#1668b8;--usual:#999;"
+        "--out:#d33a2c33}\n"
+        "@media(prefers-color-scheme:dark){:root{--fg:#dcdfe4;--bg:#15181c;--dim:#9aa;--line:#333a42;--seen:#"
+        "5aa9f0;"
+        "--usual:#777;--out:#ff5a4a44}}\n"
+        "body{font:15px/1.45 "
+        "system-ui,sans-serif;color:var(--fg);background:var(--bg);max-width:64em;margin:2em auto;"
+        "padding:0 1em}\n"
+        "h1{font-size:1.35em}h2{font-size:1.05em;margin-top:2em}.dim{color:var(--dim)}\n"
+        "table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.25em .8em .25em 0;"
+        "border-bottom:1px solid var(--line)}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\n"
+        "svg{width:100%;height:auto}svg text{font-size:11px;fill:var(--dim)}.seen{stroke:var(--seen)}"
+        ".usual{stroke:var(--usual);stroke-dasharray:4 "
+        "3}polyline{fill:none;stroke-width:1.3}.out{fill:var(--out)}"
+        ".axis{stroke:var(--line)}\n</style></head><body>\n<h1>",
+        html->out);
     story_answer(&html->story, answer);
     escaped(html, answer);
     fputs("</h1>\n<p class=\"dim\">Sensor ", html->out);
@@ -147,7 +154,8 @@ static void put_head(const struct html *html)
         escaped(html, html->options->input);
     }
     if (html->health.packets_read > 0)
-        fprintf(html->out, "; %llu packets, %llu of them watched", (unsigned long long)html->health.packets_read,
+        fprintf(html->out, "; %llu packets, %llu of them watched",
+                (unsigned long long)html->health.packets_read,
                 (unsigned long long)html->health.packets_watched);
     fputs(".</p>\n", html->out);
 }
@@ -216,8 +224,8 @@ static void put_bands(const struct html *html, const struct frame *frame)
             continue;
         double from = x_of(frame, episode->onset_ns);
         double to = x_of(frame, episode->end_ns != TIME_NONE ? episode->end_ns : frame->end_ns);
-        fprintf(html->out, "<rect class=\"out\" x=\"%.1f\" y=\"0\" width=\"%.1f\" height=\"%d\"><title>", from,
-                to - from < 1 ? 1 : to - from, HEIGHT - BOTTOM);
+        fprintf(html->out, "<rect class=\"out\" x=\"%.1f\" y=\"0\" width=\"%.1f\" height=\"%d\"><title>",
+                from, to - from < 1 ? 1 : to - from, HEIGHT - BOTTOM);
         escaped(html, episode->scope);
         fputs("</title></rect>\n", html->out);
     }
@@ -229,14 +237,15 @@ static void put_plot(const struct html *html)
         return;
     struct frame frame = fit_frame(html);
     fprintf(html->out,
-            "<h2>All watched space: %s a minute</h2>\n<p class=\"dim\">Solid: observed. Dashed: expected. Shaded: "
+            "<h2>All watched space: %s a minute</h2>\n<p class=\"dim\">Solid: observed. Dashed: expected. "
+            "Shaded: "
             "outages. Times are UTC.</p>\n<svg viewBox=\"0 0 %d %d\" role=\"img\">\n",
             event_text_measure(html->story.scope[SCOPE_NUMBER_ALL].last.signal), WIDTH, HEIGHT);
     put_bands(html, &frame);
     for (int i = 0; i <= 4; i++) {
         double rate = frame.highest * i / 4;
-        fprintf(html->out, "<path class=\"axis\" d=\"M%d %.1fH%d\"/><text x=\"0\" y=\"%.1f\">%.4g</text>\n", LEFT,
-                y_of(&frame, rate), WIDTH, y_of(&frame, rate) + (i == 4 ? 10 : 0), rate);
+        fprintf(html->out, "<path class=\"axis\" d=\"M%d %.1fH%d\"/><text x=\"0\" y=\"%.1f\">%.4g</text>\n",
+                LEFT, y_of(&frame, rate), WIDTH, y_of(&frame, rate) + (i == 4 ? 10 : 0), rate);
     }
     for (int i = 0; i < 6; i++) {
         char at[TEXT_TIME_MAX];
@@ -265,8 +274,8 @@ static void put_episode(const struct html *html, const struct story_episode *epi
     else if (episode->verdict == VERDICT_UNKNOWN)
         fprintf(html->out, "<td class=\"n\">%.0f&#8239;%%</td><td>unknown</td></tr>\n", 100 * episode->depth);
     else
-        fprintf(html->out, "<td class=\"n\">%.0f&#8239;%%</td><td>%s (%.0f&#8239;%%)</td></tr>\n", 100 * episode->depth,
-                event_text_verdict(episode->verdict), 100 * episode->confidence);
+        fprintf(html->out, "<td class=\"n\">%.0f&#8239;%%</td><td>%s (%.0f&#8239;%%)</td></tr>\n",
+                100 * episode->depth, event_text_verdict(episode->verdict), 100 * episode->confidence);
 }
 
 static void put_episodes(const struct html *html)
@@ -291,7 +300,8 @@ static void put_number(const struct html *html, double value)
 
 static void put_scopes(const struct html *html)
 {
-    fputs("<h2>Scopes</h2>\n<table><tr><th>scope</th><th>state at the end</th><th>measure</th><th class=\"n\">observed "
+    fputs("<h2>Scopes</h2>\n<table><tr><th>scope</th><th>state at the end</th><th>measure</th><th "
+          "class=\"n\">observed "
           "a minute</th><th class=\"n\">expected a minute</th><th class=\"n\">noticed after (s)</th></tr>\n",
           html->out);
     for (uint32_t i = 0; i < html->story.scopes->count; i++) {

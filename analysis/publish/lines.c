@@ -81,7 +81,8 @@ struct lines *lines_open(const char *path, enum lines_manner manner, struct faul
     return lines;
 }
 
-/* Writes all of it, also into a pipe that does not block. Returns 0 or the errno; `done` is how far it came. */
+/* Writes all of it, also into a pipe that does not block. Returns 0 or the errno; `done` is how far it came.
+ */
 static int write_all(int fd, const char *bytes, size_t length, size_t *done)
 {
     for (*done = 0; *done < length;) {
@@ -96,7 +97,8 @@ static int write_all(int fd, const char *bytes, size_t length, size_t *done)
     return 0;
 }
 
-/* A line at once. One that was written in part is taken back, unless somebody else has added to the file since. */
+/* A line at once. One that was written in part is taken back, unless somebody else has added to the file
+ * since. */
 static int put_whole(struct lines *lines, const char *bytes, size_t length, struct fault *fault)
 {
     struct stat before, after;
@@ -105,7 +107,8 @@ static int put_whole(struct lines *lines, const char *bytes, size_t length, stru
     int error = write_all(lines->fd, bytes, length, &done);
     if (error == 0)
         return 0;
-    if (regular && done > 0 && fstat(lines->fd, &after) == 0 && after.st_size == before.st_size + (off_t)done &&
+    if (regular && done > 0 && fstat(lines->fd, &after) == 0 &&
+        after.st_size == before.st_size + (off_t)done &&
         (ftruncate(lines->fd, before.st_size) != 0 || lseek(lines->fd, before.st_size, SEEK_SET) < 0))
         error = errno;
     return broken(lines, error, fault);

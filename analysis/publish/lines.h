@@ -8,13 +8,15 @@
 
 /* How a file is written. */
 enum lines_manner {
-    LINES_ANEW,  /* emptied first; buffered; after a failure nothing more is written, so that no line is missing in between */
+    LINES_ANEW,  /* emptied first; buffered; after a failure nothing more is written, so that no line is
+                    missing in between */
     LINES_APPEND /* added to, each line at once and whole; after a failure the next line tries again */
 };
 
 struct lines;
 
-/* Opens the file, or standard output when the path is "-". Borrows the path. NULL with the fault naming it. */
+/* Opens the file, or standard output when the path is "-". Borrows the path. NULL with the fault naming it.
+ */
 struct lines *lines_open(const char *path, enum lines_manner manner, struct fault *fault);
 
 /* Adds bytes that end with a line. 0, or -1 with the fault. */

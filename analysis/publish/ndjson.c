@@ -17,7 +17,8 @@ static bool ndjson_wanted(const struct publish_options *options)
     return options->events_path != NULL;
 }
 
-static void *ndjson_open(const struct publish_options *options, const struct scope_list *scopes, struct fault *fault)
+static void *ndjson_open(const struct publish_options *options, const struct scope_list *scopes,
+                         struct fault *fault)
 {
     (void)scopes;
     struct ndjson *ndjson = malloc(sizeof *ndjson);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What waits for Redis, bounded: events in order until they are acknowledged, bins, and the latest state of each scope. */
+/* What waits for Redis, bounded: events in order until they are acknowledged, bins, and the latest state of
+ * each scope. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,7 +24,7 @@ struct outbox_event {
 struct outbox_options {
     const char *sensor;
     size_t events_max, bins_max;
-    bool patient;  /* a writer that finds no room waits, as long as Redis takes things */
+    bool patient; /* a writer that finds no room waits, as long as Redis takes things */
     double drain_s;
 };
 
@@ -31,15 +32,16 @@ struct outbox_options {
 struct outbox *outbox_new(const struct outbox_options *options, const struct scope_list *scopes);
 void outbox_free(struct outbox *outbox);
 
-/* The writer's side. False: there was no room (or memory), and the value is lost and counted. Redis being away keeps
- * nobody waiting. */
+/* The writer's side. False: there was no room (or memory), and the value is lost and counted. Redis being
+ * away keeps nobody waiting. */
 bool outbox_put_event(struct outbox *outbox, const struct event *event);
 bool outbox_put_bin(struct outbox *outbox, const struct bin *bin);
 
 /* There will be no more: what is there may be delivered for `drain_s`. With `at_once`, not even that. */
 void outbox_close(struct outbox *outbox, bool at_once);
 
-/* The counters redis_sent, redis_dropped, redis_errors and queue_dropped; how many wait; whether closing has begun. */
+/* The counters redis_sent, redis_dropped, redis_errors and queue_dropped; how many wait; whether closing has
+ * begun. */
 void outbox_count(struct outbox *outbox, struct health *sum);
 size_t outbox_waiting(struct outbox *outbox, size_t *bins);
 bool outbox_closing(struct outbox *outbox);
@@ -47,8 +49,9 @@ bool outbox_closing(struct outbox *outbox);
 /* Now, in nanoseconds of a clock that only goes forward. */
 int64_t outbox_now(void);
 
-/* The reader's side, one thread. Waits until `until_ns`; when `eager`, no longer than until an event, many bins or a state
- * that is due is there. Returns false when it is over: closing, and all is delivered or the time is up. */
+/* The reader's side, one thread. Waits until `until_ns`; when `eager`, no longer than until an event, many
+ * bins or a state that is due is there. Returns false when it is over: closing, and all is delivered or the
+ * time is up. */
 bool outbox_wait(struct outbox *outbox, int64_t until_ns, bool eager);
 
 /* The oldest events, up to `max`, borrowed until they are taken away. */
@@ -59,8 +62,9 @@ void outbox_events_sent(struct outbox *outbox, size_t count);
 size_t outbox_bins(struct outbox *outbox, struct bin *bins, size_t max);
 void outbox_bins_sent(struct outbox *outbox, size_t count);
 
-/* Writes the state of the next scope at or after `*scope` that has changed, if states are due; `*scope` moves behind it.
- * Returns its number, or SCOPE_NONE. When sending failed, `outbox_states_again` brings all of them once more. */
+/* Writes the state of the next scope at or after `*scope` that has changed, if states are due; `*scope` moves
+ * behind it. Returns its number, or SCOPE_NONE. When sending failed, `outbox_states_again` brings all of them
+ * once more. */
 uint32_t outbox_state(struct outbox *outbox, uint32_t *scope, char json[BIN_JSON_MAX]);
 void outbox_states_again(struct outbox *outbox);
 

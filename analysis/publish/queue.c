@@ -9,8 +9,8 @@
 #include "clock.h"
 
 enum {
-    WAKE_BYTES = 64 * 1024,     /* so much waiting wakes the reader at once */
-    LINGER_NS = 50 * 1000000,   /* so long it waits for more, once something is there */
+    WAKE_BYTES = 64 * 1024,      /* so much waiting wakes the reader at once */
+    LINGER_NS = 50 * 1000000,    /* so long it waits for more, once something is there */
     TAG_SKIP = UINT32_C(1) << 31 /* fills the end of the ring when an item does not fit there */
 };
 
@@ -92,7 +92,8 @@ static void place(struct queue *queue, uint32_t tag, const void *value, size_t l
 {
     size_t bytes = item_bytes(length_bytes), skip = skip_before(queue, bytes);
     if (skip > 0) {
-        *item_at(queue, queue->written) = (struct queue_item){.length_bytes = (uint32_t)skip, .tag = TAG_SKIP};
+        *item_at(queue, queue->written) =
+            (struct queue_item){.length_bytes = (uint32_t)skip, .tag = TAG_SKIP};
         queue->written += skip;
     }
     struct queue_item *item = item_at(queue, queue->written);
@@ -101,7 +102,8 @@ static void place(struct queue *queue, uint32_t tag, const void *value, size_t l
     queue->written += bytes;
 }
 
-bool queue_put(struct queue *queue, enum queue_rank rank, uint32_t tag, const void *value, size_t length_bytes)
+bool queue_put(struct queue *queue, enum queue_rank rank, uint32_t tag, const void *value,
+               size_t length_bytes)
 {
     pthread_mutex_lock(&queue->lock);
     /* Whoever waits loses nothing, so that ranks matter only to those who do not. */
@@ -147,7 +149,8 @@ static void wait_filled(struct queue *queue)
     int64_t nanoseconds = until.tv_nsec + LINGER_NS;
     until.tv_sec += nanoseconds / NS_PER_S;
     until.tv_nsec = nanoseconds % NS_PER_S;
-    while (!queue->closed && !queue->urgent && !queue->writer_waits && queue->written - queue->read < WAKE_BYTES)
+    while (!queue->closed && !queue->urgent && !queue->writer_waits &&
+           queue->written - queue->read < WAKE_BYTES)
         if (pthread_cond_timedwait(&queue->filled, &queue->lock, &until) != 0)
             break;
     queue->hunger = HUNGER_NONE;
@@ -169,8 +172,8 @@ static void look(struct queue *queue, bool wait)
 
 const struct queue_item *queue_next(struct queue *queue, bool wait)
 {
-    /* A sixteenth at a time, so that a waiting writer goes on while the rest is read. `released` is written by this
-     * thread alone and may be read here without the lock. */
+    /* A sixteenth at a time, so that a waiting writer goes on while the rest is read. `released` is written
+     * by this thread alone and may be read here without the lock. */
     if (queue->read == queue->seen || queue->read - queue->released >= queue->room / 16)
         look(queue, wait);
     if (queue->read == queue->seen)

@@ -9,17 +9,22 @@ static const char forms[] = "redis://[user[:password]@]host[:port][/db] or unix:
 
 static int hex_digit(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
-/* Copies `length` bytes with %XX decoded. -1 when they do not fit, or a % stands before no byte (zero is none). */
+/* Copies `length` bytes with %XX decoded. -1 when they do not fit, or a % stands before no byte (zero is
+ * none). */
 static int decode(const char *from, size_t length, char *into, size_t room)
 {
     size_t at = 0;
     for (size_t i = 0; i < length; i++) {
         int byte = (unsigned char)from[i];
         if (byte == '%') {
-            int high = i + 1 < length ? hex_digit(from[i + 1]) : -1, low = i + 2 < length ? hex_digit(from[i + 2]) : -1;
+            int high = i + 1 < length ? hex_digit(from[i + 1]) : -1,
+                low = i + 2 < length ? hex_digit(from[i + 2]) : -1;
             byte = high < 0 || low < 0 ? 0 : high * 16 + low;
             i += 2;
         }
@@ -58,8 +63,10 @@ static int parse_user(const char *text, size_t length, struct redis_url *url, st
     size_t user_length = colon != NULL ? (size_t)(colon - text) : length;
     if (decode(text, user_length, url->user, sizeof url->user) != 0)
         return fault_set(fault, "--redis: the user is too long or not well spelled (a %% is written %%25)");
-    if (colon != NULL && decode(colon + 1, length - user_length - 1, url->password, sizeof url->password) != 0)
-        return fault_set(fault, "--redis: the password is too long or not well spelled (a %% is written %%25)");
+    if (colon != NULL &&
+        decode(colon + 1, length - user_length - 1, url->password, sizeof url->password) != 0)
+        return fault_set(fault,
+                         "--redis: the password is too long or not well spelled (a %% is written %%25)");
     return 0;
 }
 
@@ -71,7 +78,8 @@ static int parse_host(const char *text, size_t length, struct redis_url *url, st
         text++;
         host_end = memchr(text, ']', (size_t)(end - text));
         if (host_end == NULL)
-            return fault_set(fault, "--redis: the address lacks its closing bracket; write redis://[2001:db8::1]:6379");
+            return fault_set(
+                fault, "--redis: the address lacks its closing bracket; write redis://[2001:db8::1]:6379");
     } else {
         host_end = memchr(text, ':', length);
         if (host_end == NULL)
@@ -83,10 +91,14 @@ static int parse_host(const char *text, size_t length, struct redis_url *url, st
     memcpy(url->host, text, host_length);
     const char *rest = host_end + bracketed;
     url->port = 6379;
-    if (rest < end && (*rest != ':' || number(rest + 1, (size_t)(end - rest - 1), 65535, &url->port) != 0 || url->port == 0))
-        return fault_set(fault, "--redis: the port is not 1 to 65535 (an IPv6 address stands in brackets); write %s", forms);
+    if (rest < end && (*rest != ':' || number(rest + 1, (size_t)(end - rest - 1), 65535, &url->port) != 0 ||
+                       url->port == 0))
+        return fault_set(fault,
+                         "--redis: the port is not 1 to 65535 (an IPv6 address stands in brackets); write %s",
+                         forms);
     bool colons = strchr(url->host, ':') != NULL;
-    snprintf(url->shown, sizeof url->shown, "redis://%s%s%s:%d", colons ? "[" : "", url->host, colons ? "]" : "", url->port);
+    snprintf(url->shown, sizeof url->shown, "redis://%s%s%s:%d", colons ? "[" : "", url->host,
+             colons ? "]" : "", url->port);
     return 0;
 }
 
@@ -112,9 +124,11 @@ static int parse_unix(const char *text, struct redis_url *url, struct fault *fau
 {
     size_t length = strcspn(text, "?");
     if (text[0] != '/')
-        return fault_set(fault, "--redis: the socket's path is not absolute; write unix:///run/redis/redis.sock");
+        return fault_set(fault,
+                         "--redis: the socket's path is not absolute; write unix:///run/redis/redis.sock");
     if (decode(text, length, url->path, sizeof url->path) != 0)
-        return fault_set(fault, "--redis: the socket's path is longer than the %zu bytes that the system takes",
+        return fault_set(fault,
+                         "--redis: the socket's path is longer than the %zu bytes that the system takes",
                          sizeof url->path - 1);
     snprintf(url->shown, sizeof url->shown, "unix://%s", url->path);
     if (text[length] == '\0')
@@ -132,6 +146,7 @@ int redis_url_parse(const char *text, struct redis_url *url, struct fault *fault
     if (strncmp(text, "unix://", 7) == 0)
         return parse_unix(text + 7, url, fault);
     if (strncmp(text, "rediss://", 9) == 0)
-        return fault_set(fault, "--redis: this build's hiredis has no TLS: use redis:// or unix://, or stunnel");
+        return fault_set(fault,
+                         "--redis: this build's hiredis has no TLS: use redis:// or unix://, or stunnel");
     return fault_set(fault, "--redis is not a URL of a Redis; write %s", forms);
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The row that each sink fills: one way of telling events, bins and flows. Adding a sink is a file and a row in publish.c. */
+/* The row that each sink fills: one way of telling events, bins and flows. Adding a sink is a file and a row
+ * in publish.c. */
 #pragma once
 
 #include <stdbool.h>
 
 #include "publish.h"
 
-/* What does not apply is NULL. All calls but `open`, `finish` and `close` come from the publishing thread. Where a
- * fault can be filled, -1 means that what was handed over is lost; the others carry on, and so does this sink. */
+/* What does not apply is NULL. All calls but `open`, `finish` and `close` come from the publishing thread.
+ * Where a fault can be filled, -1 means that what was handed over is lost; the others carry on, and so does
+ * this sink. */
 struct sink {
     const char *name;
 
@@ -15,7 +17,8 @@ struct sink {
     bool (*wanted)(const struct publish_options *options);
 
     /* Returns the sink's own state, or NULL with the fault. Both arguments are borrowed until `close`. */
-    void *(*open)(const struct publish_options *options, const struct scope_list *scopes, struct fault *fault);
+    void *(*open)(const struct publish_options *options, const struct scope_list *scopes,
+                  struct fault *fault);
 
     int (*event)(void *state, const struct event *event, struct fault *fault);
     int (*bin)(void *state, const struct bin *bin, struct fault *fault);

@@ -51,16 +51,24 @@ static struct story_episode *add_episode(struct story *story, const struct event
 
 static void count_parts(struct story_parts *parts, const struct event_part *part, uint32_t count)
 {
-    uint32_t down = 0;
-    for (uint32_t i = 0; i < count; i++)
-        down += part[i].state == STATE_DOWN;
-    if (down > parts->down || parts->known == 0)
-        *parts = (struct story_parts){down, count};
+    struct story_parts now = {0, 0};
+    for (uint32_t i = 0; i < count; i++) {
+        now.down += part[i].state == STATE_DOWN;
+        now.known += part[i].last_seen_ns != TIME_NONE;
+    }
+    if (now.down > parts->down || parts->known == 0)
+        *parts = now;
 }
 
 void story_event(struct story *story, const struct event *event)
 {
     struct story_episode *episode = find_episode(story, event->episode);
+    if (event->merged_into != 0) {
+        if (episode != NULL) /* it is told in the wider one */
+            memmove(episode, episode + 1,
+                    (size_t)(story->episodes + --story->episode_count - episode) * sizeof *episode);
+        return;
+    }
     if (episode == NULL && (episode = add_episode(story, event)) == NULL)
         return;
     memcpy(episode->scope, event->scope, sizeof episode->scope);
@@ -70,7 +78,7 @@ void story_event(struct story *story, const struct event *event)
     episode->onset_ns = event->onset_ns;
     episode->onset_earliest_ns = event->onset_earliest_ns;
     episode->onset_latest_ns = event->onset_latest_ns;
-    episode->end_ns = event->end_ns;
+    episode->end_ns = event_text_end(event);
     episode->end_earliest_ns = event->end_earliest_ns;
     episode->end_latest_ns = event->end_latest_ns;
     episode->depth = event->depth;
@@ -185,11 +193,12 @@ void story_answer(const struct story *story, char text[STORY_ANSWER_MAX])
         answer_nothing(story, &out);
         return;
     }
-    const char *dark = worst->depth >= 0.95 ? "dark" : worst->depth >= 0.6 ? "mostly dark" : "partly dark";
+    const char *dark = event_text_darkness(worst->depth);
     event_text_subject(worst->scope, subject, sizeof subject);
     text_clock(worst->onset_ns, TIME_NONE, onset);
     if (worst->end_ns == TIME_NONE) {
-        text_format(&out, "%s has been %s since %s UTC, and still is when the data end.", subject, dark, onset);
+        text_format(&out, "%s has been %s since %s UTC, and still is when the data end.", subject, dark,
+                    onset);
     } else {
         text_clock(worst->end_ns, worst->onset_ns, end);
         text_span(clock_seconds(worst->onset_ns, worst->end_ns), span);

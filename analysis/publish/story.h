@@ -32,11 +32,11 @@ struct story_episode {
 /* One scope over the run. */
 struct story_scope {
     uint64_t bins;
-    struct bin last;                           /* valid when bins > 0 */
-    double observed, observed_minutes;         /* of the signal, where known */
+    struct bin last;                   /* valid when bins > 0 */
+    double observed, observed_minutes; /* of the signal, where known */
     double expected, expected_minutes;
     double expected_hour[24], minutes_hour[24]; /* the same by hour of the day, UTC */
-    double packets_in, minutes;                /* of the tap: what is not watched; of all bins */
+    double packets_in, minutes;                 /* of the tap: what is not watched; of all bins */
 };
 
 struct story {
@@ -59,8 +59,8 @@ void story_bin(struct story *story, const struct bin *bin);
 /* How many episodes are told, of the sensor or of the watch list. */
 size_t story_count(const struct story *story, bool sensor);
 
-/* What is expected of a scope a minute, over the run; negative when it never became known. The lowest and highest
- * hour of the day go to `low` and `high`. */
+/* What is expected of a scope a minute, over the run; negative when it never became known. The lowest and
+ * highest hour of the day go to `low` and `high`. */
 double story_expected(const struct story_scope *scope, double *low, double *high);
 
 /* What was observed of it a minute; negative when unknown. */

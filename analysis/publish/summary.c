@@ -22,7 +22,8 @@ static bool summary_wanted(const struct publish_options *options)
     return options->summary;
 }
 
-static void *summary_open(const struct publish_options *options, const struct scope_list *scopes, struct fault *fault)
+static void *summary_open(const struct publish_options *options, const struct scope_list *scopes,
+                          struct fault *fault)
 {
     struct summary *summary = calloc(1, sizeof *summary);
     if (summary == NULL || story_init(&summary->story, scopes) != 0) {
@@ -83,8 +84,8 @@ static void tell_input(const struct summary *summary)
     if (summary->options->input != NULL)
         fprintf(summary->out, "read       %s\n", summary->options->input);
     if (health->packets_read > 0)
-        fprintf(summary->out, "packets    %s, of them watched %s (%.2f %%)\n", grouped(health->packets_read, packets),
-                grouped(health->packets_watched, watched),
+        fprintf(summary->out, "packets    %s, of them watched %s (%.2f %%)\n",
+                grouped(health->packets_read, packets), grouped(health->packets_watched, watched),
                 100.0 * (double)health->packets_watched / (double)health->packets_read);
     if (story->start_ns == TIME_NONE) {
         fprintf(summary->out, "period     nothing was measured\n");
@@ -107,8 +108,9 @@ static void tell_baseline(const struct summary *summary)
     if (all->bins == 0)
         return;
     if (summary->story.watched_packets == 0)
-        fprintf(summary->out, "baseline   none: no packet of the watched space was seen; is it the right tap,\n"
-                              "           and does the watch list name what is behind it?\n");
+        fprintf(summary->out,
+                "baseline   none: no packet of the watched space was seen; is it the right tap,\n"
+                "           and does the watch list name what is behind it?\n");
     else if (expected < 0)
         fprintf(summary->out, "baseline   still learning when the capture ends\n");
     else
@@ -130,17 +132,19 @@ static void tell_tap(const struct summary *summary)
         return;
     if (tap->packets_in > 0)
         fprintf(summary->out, "tap        %s packets a minute beside the watch list; %s at the end\n",
-                rate(tap->packets_in / tap->minutes, packets),
-                event_text_state(tap->last.state));
+                rate(tap->packets_in / tap->minutes, packets), event_text_state(tap->last.state));
     else
-        fprintf(summary->out, "tap        no control traffic: an outage cannot be told from a blind sensor\n");
+        fprintf(summary->out,
+                "tap        no control traffic: an outage cannot be told from a blind sensor\n");
 }
 
-static void tell_parts(const struct summary *summary, const char *what, const struct story_parts *parts, bool *first)
+static void tell_parts(const struct summary *summary, const char *what, const struct story_parts *parts,
+                       bool *first)
 {
     if (parts->known == 0)
         return;
-    fprintf(summary->out, "%s%u of %u %s", *first ? "             down     " : ", ", parts->down, parts->known, what);
+    fprintf(summary->out, "%s%u of %u %s", *first ? "             down     " : ", ", parts->down,
+            parts->known, what);
     *first = false;
 }
 
@@ -178,7 +182,8 @@ static void tell_outage(const struct summary *summary, const struct story_episod
     char name[3 * SCOPE_TEXT_MAX], observed[32], expected[32], span[TEXT_SPAN_MAX];
     text_utf8(episode->scope, name, sizeof name);
     text_span(episode->delay_s, span);
-    fprintf(summary->out, "outage     %s: %s, told %s after its onset\n", name, event_text_depth(episode->depth), span);
+    fprintf(summary->out, "outage     %s: %s, told %s after its onset\n", name,
+            event_text_depth(episode->depth), span);
     tell_when(summary, episode);
     fprintf(summary->out, "             depth    %.0f %%: %s of %s %s a minute\n", 100 * episode->depth,
             rate(episode->observed_rate, observed), rate(episode->expected_rate, expected),
@@ -190,7 +195,8 @@ static void tell_outage(const struct summary *summary, const struct story_episod
     if (!first)
         fprintf(summary->out, "\n");
     if (episode->verdict == VERDICT_UNKNOWN)
-        fprintf(summary->out, "             cause    unknown%s\n", episode->control ? "" : " (no control traffic)");
+        fprintf(summary->out, "             cause    unknown%s\n",
+                episode->control ? "" : " (no control traffic)");
     else
         fprintf(summary->out, "             cause    %s (%.0f %%)\n", event_text_verdict(episode->verdict),
                 100 * episode->confidence);
@@ -228,8 +234,9 @@ static void tell_losses(const struct summary *summary)
     /* What counts work done, or was told above, is no loss. */
     static const size_t work[] = {
 #define PLACE(name) offsetof(struct health, name) / sizeof(uint64_t)
-        PLACE(packets_read), PLACE(packets_watched), PLACE(flows_started),    PLACE(classified), PLACE(unclassified),
-        PLACE(holes),        PLACE(files_read),      PLACE(events_published), PLACE(redis_sent),
+        PLACE(packets_read), PLACE(packets_watched),  PLACE(flows_started),
+        PLACE(classified),   PLACE(unclassified),     PLACE(holes),
+        PLACE(files_read),   PLACE(events_published), PLACE(redis_sent),
 #undef PLACE
     };
     const char *title = "noted";

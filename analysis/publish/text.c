@@ -55,8 +55,9 @@ void text_format(struct text *text, const char *format, ...)
     text->at += length;
 }
 
-/* How many bytes the character at `bytes` takes, 1 to 4; 0 when it is no UTF-8: overlong forms, surrogates and what
- * lies beyond U+10FFFF included (RFC 3629, section 4). The terminating zero is never part of a character. */
+/* How many bytes the character at `bytes` takes, 1 to 4; 0 when it is no UTF-8: overlong forms, surrogates
+ * and what lies beyond U+10FFFF included (RFC 3629, section 4). The terminating zero is never part of a
+ * character. */
 static size_t utf8_length(const unsigned char *bytes)
 {
     unsigned char first = bytes[0], low = 0x80, high = 0xbf;

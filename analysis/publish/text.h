@@ -25,7 +25,8 @@ void text_json(struct text *text, const char *string);
 /* The string for HTML; bytes that are no UTF-8 become U+FFFD, control bytes a question mark. */
 void text_html(struct text *text, const char *string);
 
-/* Copies a string of unknown origin as valid UTF-8, bad bytes as U+FFFD, cut between characters to fit `room`. */
+/* Copies a string of unknown origin as valid UTF-8, bad bytes as U+FFFD, cut between characters to fit
+ * `room`. */
 void text_utf8(const char *string, char *clean, size_t room);
 
 /* An instant as "2025-06-07T00:14:09.123456Z" or, of whole seconds, "2025-06-07T00:14:09Z"; rounded down. */

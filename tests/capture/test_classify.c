@@ -306,6 +306,31 @@ static void a_name_longer_than_ndpi_keeps_is_cut_and_stays_a_string(void **state
     finish(&flow);
 }
 
+static void a_greeting_or_a_banner_is_no_domain(void **state)
+{
+    (void)state;
+    static const char *const talks[][5] = {
+        {"220 mail.example.kp ESMTP ready\r\n", "EHLO a.example.net\r\n", "250 mail.example.kp\r\n",
+         "MAIL FROM:<a@example.net>\r\n", "250 OK\r\n"},
+        {"SSH-2.0-OpenSSH_9.2\r\n", "SSH-2.0-PuTTY\r\n", NULL},
+    };
+    for (int i = 0; i < 2; i++) {
+        struct flow flow = flow_of(IPPROTO_TCP);
+        uint32_t sequence[2] = {1, 1};
+        for (unsigned line = 0; line < 5 && talks[i][line] != NULL; line++) {
+            unsigned side = 1 - line % 2; /* the server speaks first */
+            size_t length = strlen(talks[i][line]);
+            struct made made;
+            make_tcp(&made, side, i == 0 ? 25 : 22, sequence[side], talks[i][line], length);
+            show(&flow, &made);
+            sequence[side] += (uint32_t)length;
+        }
+        classify_end(classify, &flow);
+        assert_name(&flow, i == 0 ? "SMTP" : "SSH", "");
+        finish(&flow);
+    }
+}
+
 static void a_dns_question_names_the_host_in_either_direction(void **state)
 {
     (void)state;
@@ -465,6 +490,7 @@ int main(void)
         TEST(an_http_host_may_come_in_a_later_segment),
         TEST(an_http_request_without_a_host_is_known_at_its_end),
         TEST(a_name_longer_than_ndpi_keeps_is_cut_and_stays_a_string),
+        TEST(a_greeting_or_a_banner_is_no_domain),
         TEST(a_dns_question_names_the_host_in_either_direction),
         TEST(an_echo_is_icmp_at_once),
         TEST(a_port_alone_says_nothing),

@@ -476,6 +476,11 @@ static void ipv6_fragments_are_told_apart(void **state)
     assert_true(r.packet.fragment && r.packet.later_fragment);
     assert_false(r.packet.has_transport);
     ASSERT_IPV6_TUPLE(r.packet, 0, 0, 17);
+    /* What follows is no header, even where the first fragment has one there. */
+    static const uint8_t behind[] = {IPV6(16, 44), 60, 0, 0x05, 0xa8, ZERO4, 17, 0, 1, 4, ZERO4};
+    r = DECODE(DLT_RAW, behind);
+    assert_true(r.packet.later_fragment);
+    ASSERT_IPV6_TUPLE(r.packet, 0, 0, 60);
 }
 
 /* Frames of `count` empty destination options before UDP. */

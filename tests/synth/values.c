@@ -143,7 +143,7 @@ static bool whole(const char *text, uint64_t most, uint64_t *number)
 VALUE(seed)
 {
     (void)script;
-    return whole(text, UINT64_MAX, field) ? NULL : "is not a whole number";
+    return whole(text, INT64_MAX, field) ? NULL : "is not a whole number";
 }
 
 VALUE(number)

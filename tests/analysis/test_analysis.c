@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The study through its door: streams with known truth in, bins and events out. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "analysis.h"
+#include "stream.h"
+
+#define START    (1749081600 * NS_PER_S) /* 2025-06-05T00:00:00Z */
+#define STEP     (5 * NS_PER_S)
+#define HOUR(n)  (START + (int64_t)((n)*3600) * NS_PER_S)
+#define MAX_KEPT 400
+
+enum { ALL, P1, P2, SERVICE, TAP, SCOPES };
+
+static const struct scope scopes[SCOPES] = {
+    {SCOPE_ALL, true, "all"},
+    {SCOPE_PREFIX, true, "prefix:192.0.2.0/24"},
+    {SCOPE_PREFIX, true, "prefix:198.51.100.0/24"},
+    {SCOPE_SERVICE, true, "service:www"},
+    {SCOPE_TAP, false, "tap"},
+};
+static const struct scope_list list = {scopes, SCOPES};
+
+/* What a run gave. */
+struct result {
+    struct event events[MAX_KEPT];
+    unsigned event_count;
+    unsigned bins[SCOPES], states[SCOPES][STATE__COUNT];
+    uint64_t answered;
+    int64_t last_bin_ns;
+};
+
+static void keep_event(void *context, const struct event *event)
+{
+    struct result *result = context;
+    assert_true(result->event_count < MAX_KEPT);
+    result->events[result->event_count++] = *event;
+}
+
+static void keep_bin(void *context, const struct bin *bin)
+{
+    struct result *result = context;
+    result->bins[bin->scope]++;
+    result->states[bin->scope][bin->state]++;
+    if (bin->scope == ALL)
+        result->answered += bin->tally.value[TALLY_answered_flows];
+    result->last_bin_ns = bin->start_ns;
+}
+
+/* A world of two prefixes, one of them with a service, and a tap; each may be silent for a while. */
+struct world {
+    double rate[SCOPES];       /* a minute; that of `all` is the sum of the prefixes' */
+    int64_t silent[SCOPES][2]; /* from, to */
+    int64_t begin_ns, end_ns;
+    uint64_t seed;
+};
+
+static bool is_silent(const struct world *world, int scope, int64_t at_ns)
+{
+    return at_ns >= world->silent[scope][0] && at_ns < world->silent[scope][1];
+}
+
+static void fill(struct tally *tally, uint64_t count)
+{
+    tally->value[TALLY_flows] += count;
+    tally->value[TALLY_live_flows] += count;
+    tally->value[TALLY_answered_flows] += count;
+    tally->value[TALLY_packets_in] += count * 5;
+    tally->value[TALLY_packets_out] += count * 5;
+    for (uint64_t i = 0; i < count; i++)
+        tally_span_add(&tally->answered,
+                       tally->start_ns + (int64_t)((i + 0.5) * (double)STEP / (double)count));
+    tally->live = tally->in = tally->out = tally->answered;
+}
+
+static void run(const struct world *world, struct result *result)
+{
+    const struct analysis_options options = {.bin_ns = 60 * NS_PER_S,
+                                             .false_alarms_per_year = 1,
+                                             .half_life_s = 14 * 86400,
+                                             .recovery_hold_s = 900,
+                                             .learn_flows = 100,
+                                             .learn_s = 1800};
+    const struct analysis_output output = {result, keep_bin, keep_event};
+    struct analysis *analysis = analysis_new(&options, &list, &output);
+    uint64_t seed = world->seed;
+    *result = (struct result){.event_count = 0};
+    for (int64_t at_ns = world->begin_ns; at_ns < world->end_ns; at_ns += STEP) {
+        struct tally tallies[SCOPES];
+        for (int i = 0; i < SCOPES; i++)
+            tallies[i] = tally_empty(at_ns, at_ns + STEP, TALLY_ALL_KNOWN & ~TALLY_BIT(TALLY_drops));
+        bool dark = is_silent(world, ALL, at_ns), blind = is_silent(world, TAP, at_ns);
+        uint64_t service = stream_poisson(&seed, world->rate[SERVICE] / 12), sum = 0;
+        for (int i = P1; i <= P2; i++) {
+            uint64_t count = stream_poisson(&seed, world->rate[i] / 12);
+            if (i == P1 && !is_silent(world, SERVICE, at_ns))
+                count += service;
+            if (dark || blind || is_silent(world, i, at_ns))
+                count = 0;
+            fill(&tallies[i], count);
+            sum += count;
+        }
+        if (!dark && !blind && !is_silent(world, P1, at_ns) && !is_silent(world, SERVICE, at_ns))
+            fill(&tallies[SERVICE], service);
+        fill(&tallies[ALL], sum);
+        uint64_t knocks = blind ? 0 : stream_poisson(&seed, 2);
+        tallies[ALL].value[TALLY_flows] += knocks;
+        tallies[ALL].value[TALLY_packets_in] += knocks;
+        tallies[TAP].value[TALLY_packets_in] = blind ? 0 : stream_poisson(&seed, world->rate[TAP] / 12);
+        if (tallies[TAP].value[TALLY_packets_in] > 0)
+            tallies[TAP].in = (struct tally_span){at_ns + 1, at_ns + STEP - 1};
+        analysis_step(analysis, tallies);
+    }
+    analysis_finish(analysis);
+    analysis_free(analysis);
+}
+
+static struct world quiet_world(uint64_t seed)
+{
+    return (struct world){.rate = {[P1] = 5, [P2] = 3, [SERVICE] = 2, [TAP] = 60},
+                          .begin_ns = START,
+                          .end_ns = HOUR(48),
+                          .seed = seed};
+}
+
+static unsigned count_actions(const struct result *result, enum event_action action)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < result->event_count; i++)
+        count += result->events[i].action == action;
+    return count;
+}
+
+static const struct event *first_of(const struct result *result, enum event_action action)
+{
+    for (unsigned i = 0; i < result->event_count; i++)
+        if (result->events[i].action == action)
+            return &result->events[i];
+    return NULL;
+}
+
+static void silence(struct world *world, int scope, double from_h, double to_h)
+{
+    world->silent[scope][0] = HOUR(from_h);
+    world->silent[scope][1] = HOUR(to_h);
+}
+
+static struct result result;
+
+static void test_two_quiet_days_say_nothing(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        struct world world = quiet_world(seed);
+        run(&world, &result);
+        assert_int_equal(result.event_count, 0);
+        assert_int_equal(result.bins[ALL], 48 * 60);
+        assert_true(result.states[ALL][STATE_LEARNING] <= 31);
+        assert_int_equal(result.states[ALL][STATE_DOWN], 0);
+    }
+}
+
+static void test_a_blackout_is_one_episode_of_all_with_its_onset_inside(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 11; seed <= 20; seed++) {
+        struct world world = quiet_world(seed);
+        silence(&world, ALL, 30.2, 33);
+        run(&world, &result);
+        assert_int_equal(count_actions(&result, EVENT_OUTAGE_STARTED), 1);
+        assert_int_equal(count_actions(&result, EVENT_OUTAGE_ENDED), 1);
+        const struct event *started = first_of(&result, EVENT_OUTAGE_STARTED),
+                           *ended = first_of(&result, EVENT_OUTAGE_ENDED);
+        assert_string_equal(started->scope, "all");
+        assert_true(started->onset_earliest_ns <= HOUR(30.2) &&
+                    HOUR(30.2) <= started->onset_latest_ns + STEP);
+        assert_true(clock_seconds(HOUR(30.2), started->time_ns) < 400);
+        assert_true(started->depth > 0.99 && started->control);
+        assert_int_equal(started->signal, SIGNAL_ANSWERED_FLOWS);
+        assert_true(started->probability[VERDICT_INTERNAL] > 0.3);
+        assert_true(ended->episode == started->episode && ended->sequence > started->sequence);
+        assert_true(fabs(clock_seconds(HOUR(33), ended->end_ns)) < 120);
+        for (unsigned i = 0; i < result.event_count; i++)
+            assert_true(result.events[i].time_ns >= started->time_ns &&
+                        strcmp(result.events[i].scope, "all") == 0);
+    }
+}
+
+static void test_an_open_end_leaves_the_episode_open(void **state)
+{
+    (void)state;
+    struct world world = quiet_world(21);
+    silence(&world, ALL, 40, 99);
+    run(&world, &result);
+    assert_int_equal(count_actions(&result, EVENT_OUTAGE_STARTED), 1);
+    assert_int_equal(count_actions(&result, EVENT_OUTAGE_ENDED), 0);
+}
+
+static void test_one_prefix_down_is_told_of_that_prefix(void **state)
+{
+    (void)state;
+    struct world world = quiet_world(31);
+    silence(&world, P2, 30, 34);
+    run(&world, &result);
+    assert_int_equal(count_actions(&result, EVENT_OUTAGE_STARTED), 1);
+    assert_int_equal(count_actions(&result, EVENT_OUTAGE_ENDED), 1);
+    assert_string_equal(first_of(&result, EVENT_OUTAGE_STARTED)->scope, "prefix:198.51.100.0/24");
+}
+
+static void test_one_service_down_is_told_of_that_service(void **state)
+{
+    (void)state;
+    struct world world = quiet_world(32);
+    silence(&world, SERVICE, 30, 34);
+    run(&world, &result);
+    assert_int_equal(count_actions(&result, EVENT_OUTAGE_STARTED), 1);
+    const struct event *started = first_of(&result, EVENT_OUTAGE_STARTED);
+    assert_string_equal(started->scope, "service:www");
+    assert_true(started->probability[VERDICT_SERVICE] > 0.5);
+}
+
+static void test_a_narrow_outage_that_spreads_keeps_its_name(void **state)
+{
+    (void)state;
+    struct world world = quiet_world(33);
+    silence(&world, P2, 30, 35);
+    silence(&world, ALL, 32, 35);
+    run(&world, &result);
+    const struct event *started = first_of(&result, EVENT_OUTAGE_STARTED);
+    assert_int_equal(count_actions(&result, EVENT_OUTAGE_STARTED), 1);
+    bool widened = false;
+    for (unsigned i = 0; i < result.event_count; i++)
+        widened |= strcmp(result.events[i].scope, "all") == 0 && result.events[i].episode == started->episode;
+    assert_true(widened);
+}
+
+static void test_a_silent_tap_is_a_blind_sensor_and_no_outage(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 41; seed <= 50; seed++) {
+        struct world world = quiet_world(seed);
+        silence(&world, TAP, 30.1, 31);
+        run(&world, &result);
+        assert_int_equal(count_actions(&result, EVENT_OUTAGE_STARTED), 0);
+        assert_int_equal(count_actions(&result, EVENT_SENSOR_IMPAIRED), 1);
+        assert_int_equal(count_actions(&result, EVENT_SENSOR_RESTORED), 1);
+        assert_true(result.states[ALL][STATE_BLIND] > 50);
+    }
+}
+
+static void test_a_thin_control_is_waited_for(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 51; seed <= 60; seed++) {
+        struct world world = quiet_world(seed);
+        world.rate[TAP] = 1;
+        silence(&world, TAP, 30.1, 30.3); /* shorter than the tap itself would be missed for */
+        run(&world, &result);
+        assert_int_equal(count_actions(&result, EVENT_OUTAGE_STARTED), 0);
+    }
+}
+
+static void test_without_control_traffic_the_silence_is_told_and_the_cause_unknown(void **state)
+{
+    (void)state;
+    struct world world = quiet_world(61);
+    world.rate[TAP] = 0;
+    silence(&world, ALL, 30, 33);
+    run(&world, &result);
+    assert_int_equal(count_actions(&result, EVENT_OUTAGE_STARTED), 1);
+    const struct event *started = first_of(&result, EVENT_OUTAGE_STARTED);
+    assert_false(started->control);
+    assert_true(started->probability[VERDICT_UNKNOWN] > 0.99);
+}
+
+static void test_nothing_is_said_while_learning(void **state)
+{
+    (void)state;
+    struct world world = quiet_world(71);
+    world.end_ns = HOUR(0.4); /* less than the time to learn */
+    silence(&world, ALL, 0.2, 0.4);
+    run(&world, &result);
+    assert_int_equal(result.event_count, 0);
+    assert_int_equal(result.states[ALL][STATE_LEARNING], result.bins[ALL]);
+}
+
+static void test_the_same_input_gives_the_same_events(void **state)
+{
+    (void)state;
+    static struct result again;
+    struct world world = quiet_world(81);
+    silence(&world, ALL, 20, 22);
+    run(&world, &result);
+    run(&world, &again);
+    assert_memory_equal(&result, &again, sizeof result);
+}
+
+static void test_a_gap_between_intervals_is_not_silence(void **state)
+{
+    (void)state;
+    const struct analysis_options options = {.bin_ns = 60 * NS_PER_S,
+                                             .false_alarms_per_year = 1,
+                                             .half_life_s = 14 * 86400,
+                                             .recovery_hold_s = 900,
+                                             .learn_flows = 100,
+                                             .learn_s = 1800};
+    const struct analysis_output output = {&result, keep_bin, keep_event};
+    struct analysis *analysis = analysis_new(&options, &list, &output);
+    uint64_t seed = 91;
+    result = (struct result){.event_count = 0};
+    for (int hour = 0; hour < 20; hour++) {
+        if (hour % 5 == 4)
+            continue;
+        for (int64_t at_ns = HOUR(hour); at_ns < HOUR(hour + 1); at_ns += STEP) {
+            struct tally tallies[SCOPES];
+            for (int i = 0; i < SCOPES; i++) {
+                tallies[i] = tally_empty(at_ns, at_ns + STEP, TALLY_ALL_KNOWN);
+                fill(&tallies[i], stream_poisson(&seed, 1));
+            }
+            analysis_step(analysis, tallies);
+        }
+    }
+    analysis_finish(analysis);
+    analysis_free(analysis);
+    assert_int_equal(result.event_count, 0);
+    assert_int_equal(result.bins[ALL], 16 * 60);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_two_quiet_days_say_nothing),
+        cmocka_unit_test(test_a_blackout_is_one_episode_of_all_with_its_onset_inside),
+        cmocka_unit_test(test_an_open_end_leaves_the_episode_open),
+        cmocka_unit_test(test_one_prefix_down_is_told_of_that_prefix),
+        cmocka_unit_test(test_one_service_down_is_told_of_that_service),
+        cmocka_unit_test(test_a_narrow_outage_that_spreads_keeps_its_name),
+        cmocka_unit_test(test_a_silent_tap_is_a_blind_sensor_and_no_outage),
+        cmocka_unit_test(test_a_thin_control_is_waited_for),
+        cmocka_unit_test(test_without_control_traffic_the_silence_is_told_and_the_cause_unknown),
+        cmocka_unit_test(test_nothing_is_said_while_learning),
+        cmocka_unit_test(test_the_same_input_gives_the_same_events),
+        cmocka_unit_test(test_a_gap_between_intervals_is_not_silence),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

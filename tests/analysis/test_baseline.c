@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "baseline.h"
+#include "clock.h"
+#include "stream.h"
+
+#define HOUR_NS (3600 * NS_PER_S)
+#define START   (1749038400 * NS_PER_S) /* 2025-06-04T12:00:00Z */
+
+static const double half_life_s = 14 * 86400;
+
+/* Learns `hours` of a stream of `per_minute`, minute by minute. */
+static void learn(struct baseline *baseline, int64_t from_ns, int hours, double per_minute, uint64_t *seed)
+{
+    for (int i = 0; i < hours * 60; i++)
+        baseline_learn(baseline, from_ns + i * 60 * NS_PER_S, from_ns + (i + 1) * 60 * NS_PER_S,
+                       (double)stream_poisson(seed, per_minute));
+}
+
+static void test_nothing_learned_expects_nothing(void **state)
+{
+    (void)state;
+    struct baseline baseline;
+    baseline_init(&baseline, half_life_s);
+    assert_true(baseline_at(&baseline, START).per_s <= 0);
+    assert_true(baseline_learned(&baseline, START).events <= 0);
+}
+
+static void test_a_flat_stream_is_learned_to_its_rate(void **state)
+{
+    (void)state;
+    struct baseline baseline;
+    uint64_t seed = 1;
+    baseline_init(&baseline, half_life_s);
+    learn(&baseline, START, 48, 7, &seed);
+    struct baseline_rate rate = baseline_at(&baseline, START + 25 * HOUR_NS);
+    assert_true(fabs(rate.per_s * 60 - 7) < 0.7);
+    assert_true(rate.shape > 300);
+}
+
+static void test_night_and_day_are_told_apart(void **state)
+{
+    (void)state;
+    struct baseline baseline;
+    uint64_t seed = 2;
+    baseline_init(&baseline, half_life_s);
+    for (int day = 0; day < 7; day++) {
+        learn(&baseline, START + day * 24 * HOUR_NS, 12, 10, &seed);
+        learn(&baseline, START + (day * 24 + 12) * HOUR_NS, 12, 1, &seed);
+    }
+    double noon = baseline_at(&baseline, START + (7 * 24 + 5) * HOUR_NS).per_s * 60;
+    double night = baseline_at(&baseline, START + (7 * 24 + 18) * HOUR_NS).per_s * 60;
+    assert_true(fabs(noon - 10) < 1);
+    assert_true(fabs(night - 1) < 0.25);
+}
+
+static void test_an_hour_never_seen_is_known_only_roughly(void **state)
+{
+    (void)state;
+    struct baseline baseline;
+    uint64_t seed = 3;
+    baseline_init(&baseline, half_life_s);
+    learn(&baseline, START, 6, 30, &seed);
+    struct baseline_rate seen = baseline_at(&baseline, START + 2 * HOUR_NS);
+    struct baseline_rate unseen = baseline_at(&baseline, START + 10 * HOUR_NS);
+    assert_true(unseen.per_s > 0);
+    assert_true(unseen.shape < 30 && seen.shape > 1000);
+}
+
+static void test_the_old_level_is_forgotten_by_half_in_a_half_life(void **state)
+{
+    (void)state;
+    struct baseline baseline;
+    uint64_t seed = 4;
+    baseline_init(&baseline, 86400);
+    learn(&baseline, START, 24, 10, &seed);
+    double before = baseline_learned(&baseline, START + 24 * HOUR_NS).events;
+    double after = baseline_learned(&baseline, START + 48 * HOUR_NS).events;
+    assert_true(fabs(after / before - 0.5) < 0.01);
+}
+
+static void test_centuries_do_not_overflow_the_unit(void **state)
+{
+    (void)state;
+    struct baseline baseline;
+    baseline_init(&baseline, 3600);
+    for (int day = 0; day < 400; day++)
+        baseline_learn(&baseline, START + day * 24 * HOUR_NS, START + day * 24 * HOUR_NS + 60 * NS_PER_S, 5);
+    struct baseline_rate rate = baseline_at(&baseline, START + 400LL * 24 * HOUR_NS);
+    assert_true(isfinite(rate.per_s) && rate.per_s > 0 && isfinite(rate.shape));
+}
+
+static void test_low_is_the_thousandth_of_a_poisson_when_the_rate_is_known(void **state)
+{
+    (void)state;
+    /* Poisson(20): P(N <= 7) = 0.00078, P(N <= 8) = 0.0021. */
+    assert_int_equal((int)baseline_low(20, 1e9, 0.001), 8);
+    assert_int_equal((int)baseline_low(5, 1e9, 0.001), 0); /* P(0) = 0.0067: nothing is too low */
+    assert_true(baseline_low(20, 4, 0.001) < 4);           /* a rate known roughly allows more */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing_learned_expects_nothing),
+        cmocka_unit_test(test_a_flat_stream_is_learned_to_its_rate),
+        cmocka_unit_test(test_night_and_day_are_told_apart),
+        cmocka_unit_test(test_an_hour_never_seen_is_known_only_roughly),
+        cmocka_unit_test(test_the_old_level_is_forgotten_by_half_in_a_half_life),
+        cmocka_unit_test(test_centuries_do_not_overflow_the_unit),
+        cmocka_unit_test(test_low_is_the_thousandth_of_a_poisson_when_the_rate_is_known),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The live source on veth pairs in a network namespace of its own: silence, packets, and interfaces that go away."""
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DRIVER = os.environ.get("LIGHTSOUT_DRIVE_LIVE", str(ROOT / "build/tests/capture/drive_live"))
+
+# Sends frames of 60 bytes: send.py IFACE COUNT FIRST_BYTE
+SEND = """
+import socket, sys
+out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+out.bind((sys.argv[1], 0))
+for _ in range(int(sys.argv[2])):
+    out.send(bytes.fromhex("02000000000b" "02000000000a" "0800") + bytes([int(sys.argv[3])]) * 46)
+"""
+
+
+class Namespace:
+    """A network namespace that lasts as long as this object: its holder ends when its input closes."""
+
+    def __init__(self):
+        self.holder = subprocess.Popen(["unshare", "--net", "sh", "-c", "echo ready; cat"], stdin=subprocess.PIPE,
+                                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.usable = self.holder.stdout.readline() == "ready\n"
+
+    def close(self):
+        self.holder.stdin.close()
+        self.holder.wait()
+        self.holder.stdout.close()
+
+    def command(self, *words):
+        return ["nsenter", "--net", "--target", str(self.holder.pid), "--", *words]
+
+    def run(self, line, check=True):
+        return subprocess.run(self.command(*line.split()), capture_output=True, text=True, check=check)
+
+    def send(self, interface, count, byte):
+        subprocess.run(self.command(sys.executable, "-c", SEND, interface, str(count), str(byte)), check=True)
+
+    def watch(self, seconds, *interfaces, wanted="-", before=()):
+        """Starts the driver and waits until it watches."""
+        watch = subprocess.Popen([*self.command(*before, DRIVER, str(seconds), wanted, *interfaces)],
+                                 stdout=subprocess.PIPE, text=True)
+        watch.first = watch.stdout.readline().strip()
+        return watch
+
+
+@pytest.fixture
+def namespace():
+    space = Namespace()
+    try:
+        if not space.usable:
+            pytest.skip("may not make a network namespace: run as root")
+        # A host's own IPv6 chatter would break the silence.
+        space.run("sysctl -q -w net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1", check=False)
+        for pair in "ab":
+            if space.run(f"ip link add {pair}0 type veth peer name {pair}1", check=False).returncode != 0:
+                pytest.skip("may not make veth interfaces")
+            space.run(f"ip link set {pair}0 up")
+            space.run(f"ip link set {pair}1 up")
+        yield space
+    finally:
+        space.close()
+
+
+def finish(watch):
+    """Everything that the driver said, as a list of lists of words; and its last line as a dict."""
+    lines = [line.split() for line in watch.communicate(timeout=30)[0].splitlines()]
+    assert watch.returncode == 0, lines
+    words = lines.pop()
+    assert words[0] == "done", lines
+    return lines, {"calls": int(words[2]), "longest_ms": int(words[4]), "cpu_ms": int(words[6]), "drops": words[8:]}
+
+
+def of_kind(lines, kind):
+    return [line[1:] for line in lines if line[0] == kind]
+
+
+def test_a_silent_wire_ticks_and_sleeps(namespace):
+    lines, cost = finish(namespace.watch(2.0, "a0"))
+    ticks = of_kind(lines, "tick")
+    assert len(lines) == len(ticks)
+    assert 5 <= len(ticks) <= 6  # every 0.3 s
+    for said, clock in ticks:
+        assert 100 <= (int(clock) - int(said)) / 1e6 < 150  # 0.1 s behind the clock
+    assert cost["longest_ms"] < 300
+    assert cost["calls"] < 40 and cost["cpu_ms"] < 200
+
+
+def test_packets_arrive_with_their_time_length_and_interface(namespace):
+    watch = namespace.watch(1.5, "a0", "b0")
+    begin = time.time_ns()
+    namespace.send("a1", 3, 1)
+    namespace.send("b1", 2, 1)
+    lines, _ = finish(watch)
+    frames = of_kind(lines, "frame")
+    assert sorted(frame[0] for frame in frames) == ["0", "0", "0", "1", "1"]
+    for _, at, captured, wire, link_type in frames:
+        assert begin <= int(at) <= begin + 2 * 10**9
+        assert (captured, wire, link_type) == ("60", "60", "1")
+    assert any(int(frame[1]) % 1000 != 0 for frame in frames)  # nanoseconds, where the kernel gives them
+    assert not of_kind(lines, "failed")
+
+
+def test_a_flood_on_one_interface_does_not_starve_the_other(namespace):
+    watch = namespace.watch(3.0, "a0", "b0")
+    flood = subprocess.Popen(namespace.command(sys.executable, "-c", SEND, "a1", "20000", "1"))
+    namespace.send("b1", 50, 2)
+    assert flood.wait() == 0
+    lines, cost = finish(watch)
+    places = [frame[0] for frame in of_kind(lines, "frame")]
+    assert places.count("1") == 50
+    known, kernel, interface = (int(word) for word in cost["drops"])
+    assert known == 1 and interface == 0
+    assert places.count("0") + kernel == 20000  # nothing is lost uncounted
+
+
+def test_a_filter_is_in_force(namespace):
+    watch = namespace.watch(1.0, "a0", wanted="ether[14] = 7")
+    namespace.send("a1", 5, 6)
+    namespace.send("a1", 4, 7)
+    assert len(of_kind(finish(watch)[0], "frame")) == 4
+
+
+def test_an_interface_that_is_deleted_is_told_once_and_the_other_goes_on(namespace):
+    watch = namespace.watch(2.5, "a0", "b0")
+    namespace.send("a1", 1, 1)
+    time.sleep(0.3)
+    namespace.run("ip link del a0")
+    time.sleep(0.5)
+    namespace.send("b1", 2, 1)
+    lines, cost = finish(watch)
+    failed = of_kind(lines, "failed")
+    assert len(failed) == 1 and failed[0][:4] == ["interface", "a0", "is", "gone:"]
+    assert [frame[0] for frame in of_kind(lines, "frame")] == ["0", "1", "1"]
+    assert of_kind(lines[lines.index(["failed", *failed[0]]):], "tick")
+    assert cost["calls"] < 60 and cost["cpu_ms"] < 250
+
+
+def test_ticks_go_on_when_the_only_interface_is_deleted(namespace):
+    watch = namespace.watch(2.0, "a0")
+    namespace.run("ip link del a0")
+    lines, cost = finish(watch)
+    assert len(of_kind(lines, "failed")) == 1
+    assert len(of_kind(lines, "tick")) >= 4
+    assert cost["calls"] < 60 and cost["cpu_ms"] < 250
+
+
+def test_an_interface_that_goes_down_is_waited_for_without_haste(namespace):
+    watch = namespace.watch(3.0, "a0")
+    namespace.run("ip link set a0 down")
+    time.sleep(1.0)
+    namespace.run("ip link set a0 up")
+    time.sleep(0.3)
+    namespace.send("a1", 3, 1)
+    lines, cost = finish(watch)
+    assert not of_kind(lines, "failed")
+    assert len(of_kind(lines, "frame")) == 3
+    assert of_kind(lines, "tick")
+    assert cost["calls"] < 200 and cost["cpu_ms"] < 250
+
+
+def test_what_cannot_be_watched_is_refused_with_the_way_out(namespace):
+    watch = namespace.watch(1, "nowhere0")
+    assert watch.wait() == 1
+    assert watch.first == "refused no interface 'nowhere0': `ip link` lists those there are"
+    namespace.run("ip link set b0 down")
+    watch = namespace.watch(1, "a0", "b0")
+    assert watch.wait() == 1
+    assert watch.first == "refused interface b0 is down: `ip link set b0 up` brings it up"
+    watch = namespace.watch(1, "a0", wanted="host and and")
+    assert watch.wait() == 1
+    assert watch.first.startswith("refused filter 'host and and': ")
+
+
+def test_without_permission_the_way_to_get_it_is_told(namespace):
+    drop = ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all"]
+    if namespace.run(" ".join([*drop, "true"]), check=False).returncode != 0:
+        pytest.skip("setpriv cannot drop capabilities here")
+    watch = namespace.watch(1, "a0", before=drop)
+    assert watch.wait() == 1
+    assert watch.first.startswith("refused may not capture on a0: run as root or give the program CAP_NET_RAW")
