@@ -95,10 +95,13 @@ demo:
 # On all processors, unless -j was given.
 JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
+# The thread sanitizer does not bear every layout that the kernel may draw.
+RUNNER = $(if $(filter tsan,$(MODE)),$(shell setarch -R true 2>/dev/null && echo setarch -R))
+
 test:
 	@.ci/deps build test
 	@$(MAKE) --no-print-directory $(JOBS) test-programs
-	@$(PYTHON) tests/run $(OUT)
+	@$(RUNNER) $(PYTHON) tests/run $(OUT)
 
 test-programs: $(PROGRAM) $(SYNTH) $(TESTS)
 

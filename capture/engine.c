@@ -1,10 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "capture.h"
+
+#include <stdlib.h>
+
 #include "rules.h"
 #include "source.h"
 #include "worker.h"
 
 static const double tick_s = 0.25;
+
+struct capture {
+    const struct capture_options *options;
+    const struct rules *rules;
+    const struct scope_list *scopes;
+    struct health *health;
+    struct source *source;
+};
 
 static struct source *open_source(const struct capture_options *options, struct health *health,
                                   struct fault *fault)
@@ -19,20 +30,39 @@ static struct source *open_source(const struct capture_options *options, struct 
     return source_live_open(options->interfaces, options->interface_count, options->filter, &live, fault);
 }
 
-int capture_run(const struct capture_options *options, const struct rules *rules,
-                const struct scope_list *scopes, const struct capture_output *output,
-                const volatile sig_atomic_t *stop, struct health *health, struct fault *fault)
+struct capture *capture_open(const struct capture_options *options, const struct rules *rules,
+                             const struct scope_list *scopes, struct health *health, struct fault *fault)
 {
-    struct worker *worker = worker_new(options, rules, scopes, output, health, fault);
+    struct capture *capture = calloc(1, sizeof *capture);
+    if (capture == NULL) {
+        fault_set(fault, "no memory");
+        return NULL;
+    }
+    *capture = (struct capture){.options = options, .rules = rules, .scopes = scopes, .health = health};
+    capture->source = open_source(options, health, fault);
+    if (capture->source == NULL) {
+        free(capture);
+        return NULL;
+    }
+    return capture;
+}
+
+int capture_run(struct capture *capture, const struct capture_output *output,
+                const volatile sig_atomic_t *stop, struct fault *fault)
+{
+    struct worker *worker =
+        worker_new(capture->options, capture->rules, capture->scopes, output, capture->health, fault);
     if (worker == NULL)
         return -1;
-    struct source *source = open_source(options, health, fault);
-    if (source == NULL) {
-        worker_free(worker);
-        return -1;
-    }
-    int status = worker_run(worker, source, stop);
-    source->kind->close(source);
+    int status = worker_run(worker, capture->source, stop);
     worker_free(worker);
     return status;
+}
+
+void capture_close(struct capture *capture)
+{
+    if (capture == NULL)
+        return;
+    capture->source->kind->close(capture->source);
+    free(capture);
 }

@@ -83,52 +83,77 @@ static void pass_progress(void *context, const struct health *health, int64_t da
     log_progress("%s UTC, %llu packets", text, (unsigned long long)health->packets_read);
 }
 
-/* Whether a fault of the beginning is the operator's (2) or the world's (1). */
 static int say_unusable(const struct fault *fault)
 {
     log_say("%s", fault->text);
     return EXIT_UNUSABLE;
 }
 
-static int read_input(struct wiring *wiring, struct bins_file *bins, struct health *health,
-                      struct fault *fault)
+/* What is read: a capture or a table of bins. */
+struct input {
+    struct capture *capture;
+    struct bins_file *bins;
+    const struct scope_list *scopes;
+    struct health health;
+};
+
+static int open_input(struct settings *settings, struct input *input, struct fault *fault)
 {
-    const struct settings *settings = wiring->settings;
+    input->scopes = &settings->scopes;
+    if (settings->task != TASK_BINS) {
+        input->capture =
+            capture_open(&settings->capture, &settings->rules, &settings->scopes, &input->health, fault);
+        return input->capture != NULL ? 0 : -1;
+    }
+    input->bins = capture_bins_open(settings->bins_file, fault);
+    if (input->bins == NULL)
+        return -1;
+    input->scopes = capture_bins_scopes(input->bins);
+    settings->analysis.bin_ns = settings->publish.bin_ns = capture_bins_length_ns(input->bins);
+    return 0;
+}
+
+static void close_input(struct input *input)
+{
+    capture_close(input->capture);
+    capture_bins_close(input->bins);
+}
+
+static int read_input(struct wiring *wiring, struct input *input, struct fault *fault)
+{
     const struct capture_output output = {.context = wiring,
                                           .step = pass_step,
                                           .flow = pass_flow,
                                           .say = pass_message,
                                           .progress = pass_progress};
-    if (bins != NULL)
-        return capture_bins_run(bins, &output, &stop, fault);
-    return capture_run(&settings->capture, &settings->rules, &settings->scopes, &output, &stop, health,
-                       fault);
+    if (input->bins != NULL)
+        return capture_bins_run(input->bins, &output, &stop, fault);
+    return capture_run(input->capture, &output, &stop, fault);
 }
 
 /* From the open input to everything written. */
-static int run(struct settings *settings, const struct scope_list *scopes, struct bins_file *bins)
+static int run(struct settings *settings, struct input *input)
 {
     struct wiring wiring = {.settings = settings, .shown_ns = TIME_NONE};
-    struct health health = {0};
     struct fault fault;
     wiring.progress =
         settings->progress >= 0 ? settings->progress : !settings->quiet && isatty(STDERR_FILENO);
-    wiring.publish = publish_open(&settings->publish, scopes, &fault);
+    wiring.publish = publish_open(&settings->publish, input->scopes, &fault);
     if (wiring.publish == NULL) {
         log_say("%s", fault.text);
         return EXIT_FAILED;
     }
     const struct analysis_output output = {.context = &wiring, .bin = pass_bin, .event = pass_event};
-    wiring.analysis = analysis_new(&settings->analysis, scopes, &output);
-    int status = wiring.analysis == NULL ? fault_set(&fault, "no memory for %u scopes", scopes->count)
-                                         : read_input(&wiring, bins, &health, &fault);
+    wiring.analysis = analysis_new(&settings->analysis, input->scopes, &output);
+    int status = wiring.analysis == NULL ? fault_set(&fault, "no memory for %u scopes", input->scopes->count)
+                                         : read_input(&wiring, input, &fault);
     log_progress_end();
     if (status < 0)
         log_say("%s", fault.text);
     if (wiring.analysis != NULL)
         analysis_finish(wiring.analysis);
     analysis_free(wiring.analysis);
-    publish_health(wiring.publish, &health);
+    publish_health(wiring.publish, &input->health);
     if (publish_close(wiring.publish, &fault) != 0) {
         log_say("%s", fault.text);
         status = -1;
@@ -153,26 +178,20 @@ static char *join(int argc, char **argv)
 static int start(struct settings *settings, int argc, char **argv)
 {
     struct fault fault;
-    struct bins_file *bins = NULL;
-    const struct scope_list *scopes = &settings->scopes;
-    bool to_stdout = settings->publish.events_path != NULL && strcmp(settings->publish.events_path, "-") == 0;
+    struct input input = {0};
+    const char *events = settings->publish.events_path;
     char *command = join(argc, argv);
     settings->publish.command = command;
     settings->publish.replay = settings->task != TASK_LIVE;
-    settings->publish.summary = settings->publish.replay && !to_stdout && !settings->quiet;
-    if (settings->task == TASK_BINS) {
-        bins = capture_bins_open(settings->bins_file, &fault);
-        if (bins == NULL) {
-            log_say("%s", fault.text);
-            free(command);
-            return EXIT_FAILED;
-        }
-        scopes = capture_bins_scopes(bins);
-        settings->analysis.bin_ns = settings->publish.bin_ns = capture_bins_length_ns(bins);
-    }
+    settings->publish.summary =
+        settings->publish.replay && !settings->quiet && (events == NULL || strcmp(events, "-") != 0);
     catch_signals();
-    int status = run(settings, scopes, bins);
-    capture_bins_close(bins);
+    int status = EXIT_FAILED;
+    if (open_input(settings, &input, &fault) != 0)
+        log_say("%s", fault.text);
+    else
+        status = run(settings, &input);
+    close_input(&input);
     free(command);
     return status;
 }

@@ -4,7 +4,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <getopt.h>
 #include <ini.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "prefix_list.h"
 
 enum { PREFIX_SCOPES_MAX = 1024 }; /* longer watch lists count in `all` alone */
 
@@ -93,7 +90,7 @@ struct settings_store {
     char **seen; /* section and key of this file, to find duplicates */
     size_t seen_count;
     bool own_watches, own_paths, own_services; /* not the embedded ones */
-    bool command_line_watches;
+    bool command_line_watches;                 /* --watch has put away those of the files */
 };
 
 /* ---- owning ---- */
@@ -111,22 +108,18 @@ static void *own(struct settings *settings, void *memory)
     return memory;
 }
 
-static char *own_text(struct settings *settings, const char *text)
+char *settings_own_text(struct settings *settings, const char *text)
 {
     return own(settings, strdup(text));
 }
 
-/* An array grows by one: the old block stays owned until the end, which is no matter at this size. */
-static void *own_grown(struct settings *settings, const void *items, size_t count, size_t size)
+void *settings_own_grown(struct settings *settings, const void *items, size_t count, size_t size)
 {
     char *grown = own(settings, calloc(count + 1, size));
     if (count > 0)
         memcpy(grown, items, count * size);
     return grown;
 }
-
-#define APPEND(settings, items, count)                                                                       \
-    ((items) = own_grown((settings), (items), (count), sizeof *(items)), &(items)[(count)++])
 
 /* ---- values ---- */
 
@@ -181,7 +174,7 @@ static int read_password(struct settings *settings, const char *path, const char
     line[strcspn(line, "\r\n")] = '\0';
     if (!read || line[0] == '\0')
         return fault_set(fault, "password_file = %s: the first line should hold the password", path);
-    *password = own_text(settings, line);
+    *password = settings_own_text(settings, line);
     return 0;
 }
 
@@ -189,7 +182,7 @@ static int read_password(struct settings *settings, const char *path, const char
 static int each_word(struct settings *settings, const char *value, struct fault *fault,
                      int (*take)(struct settings *, void *, char *, struct fault *), void *into)
 {
-    char *words = own_text(settings, value), *rest = NULL;
+    char *words = settings_own_text(settings, value), *rest = NULL;
     for (char *word = strtok_r(words, " \t,", &rest); word != NULL; word = strtok_r(NULL, " \t,", &rest))
         if (take(settings, into, word, fault) != 0)
             return -1;
@@ -205,7 +198,7 @@ static int take_word(struct settings *settings, void *into, char *word, struct f
 {
     (void)fault;
     struct word_list *list = into;
-    *APPEND(settings, *list->words, *list->count) = word;
+    *SETTINGS_APPEND(settings, *list->words, *list->count) = word;
     return 0;
 }
 
@@ -216,7 +209,7 @@ static int put(struct settings *settings, const struct row *row, const char *val
     double number;
     switch (row->type) {
     case VALUE_TEXT:
-        *(const char **)at = own_text(settings, value);
+        *(const char **)at = settings_own_text(settings, value);
         return 0;
     case VALUE_WORDS: {
         struct word_list list = {(const char ***)at, (size_t *)((char *)settings + row->count_offset)};
@@ -250,8 +243,8 @@ static const struct row *find_row(const char *section, const char *key)
     return NULL;
 }
 
-static int set(struct settings *settings, const char *section, const char *key, const char *value,
-               struct fault *fault)
+int settings_set(struct settings *settings, const char *section, const char *key, const char *value,
+                 struct fault *fault)
 {
     const struct row *row = find_row(section, key);
     if (row == NULL)
@@ -264,7 +257,7 @@ static int set(struct settings *settings, const char *section, const char *key, 
 
 /* ---- watch, path and service sections ---- */
 
-static struct watch *find_watch(struct settings *settings, const char *cidr, struct fault *fault)
+struct watch *settings_watch(struct settings *settings, const char *cidr, struct fault *fault)
 {
     struct prefix prefix;
     if (prefix_parse(cidr, &prefix, fault) != 0)
@@ -273,15 +266,40 @@ static struct watch *find_watch(struct settings *settings, const char *cidr, str
     for (size_t i = 0; i < rules->watch_count; i++)
         if (memcmp(&rules->watches[i].prefix, &prefix, sizeof prefix) == 0)
             return &rules->watches[i];
-    struct watch *watch = APPEND(settings, rules->watches, rules->watch_count);
+    struct watch *watch = SETTINGS_APPEND(settings, rules->watches, rules->watch_count);
     *watch = (struct watch){.prefix = prefix, .enabled = true, .counted = true, .scope = SCOPE_NONE};
     return watch;
+}
+
+void settings_watch_anew(struct settings *settings)
+{
+    if (!settings->store->command_line_watches)
+        settings->rules.watch_count = 0;
+    settings->store->command_line_watches = settings->store->own_watches = true;
+}
+
+void settings_watch_many(struct settings *settings, const struct prefix *prefixes, size_t count)
+{
+    struct rules *rules = &settings->rules;
+    size_t before = rules->watch_count;
+    struct watch *watches = own(settings, calloc(before + count, sizeof *watches));
+    if (before > 0)
+        memcpy(watches, rules->watches, before * sizeof *watches);
+    rules->watches = watches;
+    for (size_t i = 0; i < count; i++) {
+        bool known = false;
+        for (size_t j = 0; j < before && !known; j++)
+            known = memcmp(&watches[j].prefix, &prefixes[i], sizeof prefixes[i]) == 0;
+        if (!known)
+            watches[rules->watch_count++] =
+                (struct watch){.prefix = prefixes[i], .enabled = true, .counted = true, .scope = SCOPE_NONE};
+    }
 }
 
 static int set_watch(struct settings *settings, const char *cidr, const char *key, const char *value,
                      struct fault *fault)
 {
-    struct watch *watch = find_watch(settings, cidr, fault);
+    struct watch *watch = settings_watch(settings, cidr, fault);
     if (watch == NULL)
         return -1;
     if (key == NULL)
@@ -360,7 +378,7 @@ static int take_path_key(struct settings *settings, void *into, char *word, stru
             return -1;
         break;
     }
-    *APPEND(settings, for_path->path->keys, for_path->path->key_count) = key;
+    *SETTINGS_APPEND(settings, for_path->path->keys, for_path->path->key_count) = key;
     return 0;
 }
 
@@ -377,7 +395,7 @@ static int set_path(struct settings *settings, const char *name, const char *key
         if (strcmp(rules->paths[i].name, name) == 0)
             path = &rules->paths[i];
     if (path == NULL) {
-        path = APPEND(settings, rules->paths, rules->path_count);
+        path = SETTINGS_APPEND(settings, rules->paths, rules->path_count);
         snprintf(path->name, sizeof path->name, "%s", name);
     }
     if (key == NULL)
@@ -394,7 +412,7 @@ static int take_host(struct settings *settings, void *into, char *word, struct f
 {
     (void)fault;
     struct service *service = into;
-    *APPEND(settings, service->hosts, service->host_count) = word;
+    *SETTINGS_APPEND(settings, service->hosts, service->host_count) = word;
     return 0;
 }
 
@@ -404,7 +422,7 @@ static int take_address(struct settings *settings, void *into, char *word, struc
     struct prefix prefix;
     if (prefix_parse(word, &prefix, fault) != 0)
         return -1;
-    *APPEND(settings, service->addresses, service->address_count) = prefix;
+    *SETTINGS_APPEND(settings, service->addresses, service->address_count) = prefix;
     return 0;
 }
 
@@ -414,7 +432,7 @@ static int take_port(struct settings *settings, void *into, char *word, struct f
     uint32_t port;
     if (read_whole("port", word, 65535, &port, fault) != 0)
         return -1;
-    *APPEND(settings, service->ports, service->port_count) = (uint16_t)port;
+    *SETTINGS_APPEND(settings, service->ports, service->port_count) = (uint16_t)port;
     return 0;
 }
 
@@ -429,7 +447,7 @@ static int set_service(struct settings *settings, const char *name, const char *
         if (strcmp(rules->services[i].name, name) == 0)
             service = &rules->services[i];
     if (service == NULL) {
-        service = APPEND(settings, rules->services, rules->service_count);
+        service = SETTINGS_APPEND(settings, rules->services, rules->service_count);
         snprintf(service->name, sizeof service->name, "%s", name);
     }
     if (key == NULL)
@@ -475,7 +493,7 @@ static int set_named(struct settings *settings, const char *section, const char 
     }
     for (size_t i = 0; i < ROW_COUNT; i++)
         if (strcmp(rows[i].section, section) == 0)
-            return key != NULL ? set(settings, section, key, value, fault) : 0;
+            return key != NULL ? settings_set(settings, section, key, value, fault) : 0;
     return fault_set(
         fault,
         "there is no section [%s]: capture, detect, lightsout, redis, path NAME, service NAME, watch CIDR",
@@ -492,7 +510,7 @@ static bool seen_before(struct settings *settings, const char *section, const ch
     for (size_t i = 0; i < store->seen_count; i++)
         if (strcmp(store->seen[i], both) == 0)
             return true;
-    *APPEND(settings, store->seen, store->seen_count) = own_text(settings, both);
+    *SETTINGS_APPEND(settings, store->seen, store->seen_count) = settings_own_text(settings, both);
     return false;
 }
 
@@ -672,6 +690,16 @@ static int build_watchlist(struct settings *settings, struct fault *fault)
     return any ? 0 : fault_set(fault, "nothing is watched: give --watch CIDR, or enable a [watch CIDR]");
 }
 
+/* Where a value was set, for a fault that shows only when all is read: "FILE:LINE: " or nothing. */
+static const char *place_of(struct settings *settings, const char *section, const char *key)
+{
+    int line = settings->store->origin[find_row(section, key) - rows];
+    char place[4200] = "";
+    if (line > 0)
+        snprintf(place, sizeof place, "%s:%d: ", settings->config_path, line);
+    return settings_own_text(settings, place);
+}
+
 static int check_times(struct settings *settings, struct fault *fault)
 {
     const struct capture_options *capture = &settings->capture;
@@ -679,12 +707,14 @@ static int check_times(struct settings *settings, struct fault *fault)
            step_s = (double)capture->step_ns / (double)NS_PER_S;
     struct settings_store *store = settings->store;
     if (capture->bin_ns % NS_PER_S != 0 || (3600 * NS_PER_S) % capture->bin_ns != 0)
-        return fault_set(fault, "bin = %g: a whole number of seconds that divides an hour is wanted", bin_s);
+        return fault_set(fault, "%sbin = %g: a whole number of seconds that divides an hour is wanted",
+                         place_of(settings, "lightsout", "bin"), bin_s);
     bool asked = store->origin[find_row("lightsout", "step") - rows] != FROM_DEFAULT;
     if (!asked && (capture->step_ns > capture->bin_ns || capture->bin_ns % capture->step_ns != 0))
         settings->capture.step_ns = capture->bin_ns < 5 * NS_PER_S ? capture->bin_ns : NS_PER_S;
     else if (capture->bin_ns % capture->step_ns != 0)
-        return fault_set(fault, "step = %g does not divide bin = %g", step_s, bin_s);
+        return fault_set(fault, "%sstep = %g does not divide bin = %g",
+                         place_of(settings, "lightsout", "step"), step_s, bin_s);
     return 0;
 }
 
@@ -696,7 +726,7 @@ static void name_sensor(struct settings *settings)
         return;
     if (gethostname(host, sizeof host - 1) != 0 || host[0] == '\0')
         strcpy(host, "sensor");
-    settings->publish.sensor = own_text(settings, host);
+    settings->publish.sensor = settings_own_text(settings, host);
 }
 
 static int check_sensor(const char *name, struct fault *fault)
@@ -722,7 +752,7 @@ static int finish(struct settings *settings, struct fault *fault)
         return -1;
     const char *password = getenv("LIGHTSOUT_REDIS_PASSWORD");
     if (settings->publish.redis.password == NULL && password != NULL)
-        settings->publish.redis.password = own_text(settings, password);
+        settings->publish.redis.password = settings_own_text(settings, password);
     if (settings->publish.redis.url != NULL && publish_check_redis(settings->publish.redis.url, fault) != 0)
         return -1;
     path_bind_interfaces(&settings->rules, settings->capture.interfaces, settings->capture.interface_count);
@@ -731,208 +761,7 @@ static int finish(struct settings *settings, struct fault *fault)
     return 0;
 }
 
-/* ---- the command line ---- */
-
-const char settings_help[] =
-    "Usage: lightsout -r PATH [-r PATH ...] [options]    replay captures (files, directories, -)\n"
-    "       lightsout -i IFACE [-i IFACE ...] [options]  watch interfaces\n"
-    "       lightsout -b FILE [options]                  analyse bins written with --bins\n"
-    "\n"
-    "  -r, --read PATH          pcap or pcapng, plain, gzip or zstd; repeatable\n"
-    "  -i, --interface IFACE    repeatable\n"
-    "  -b, --read-bins FILE     CSV\n"
-    "  -c, --config FILE        configuration; without it the DPRK is watched\n"
-    "  -T, --check              check the configuration, print what is in force, exit\n"
-    "  -w, --watch CIDR[,LABEL] replaces the watch list; repeatable\n"
-    "      --watch-from FILE[,CC]  prefixes from a list, or of a country from an RIR's delegated statistics\n"
-    "      --bin SECONDS        the published interval (60)\n"
-    "  -f, --filter EXPR        an additional pcap filter\n"
-    "      --events FILE        events as NDJSON, appended; - is standard output\n"
-    "      --bins FILE          a row per scope and bin as CSV\n"
-    "      --flows FILE         a record per watched flow as NDJSON\n"
-    "      --report FILE        a self-contained HTML report\n"
-    "      --redis URL          redis://[user[:password]@]host[:port][/db], unix:///path[?db=N]\n"
-    "      --speed N            replay at N times real time (default: as fast as it goes)\n"
-    "      --sensor NAME        the sensor's name (default: the host name)\n"
-    "      --progress, --no-progress\n"
-    "  -q, --quiet  -v, --verbose  -V, --version  -h, --help\n"
-    "\n"
-    "Exit status: 0 done; 1 failed while running, or the input was damaged; 2 unusable arguments.\n";
-
-enum { OPTION_WATCH_FROM = 256, OPTION_SPEED, OPTION_PROGRESS, OPTION_NO_PROGRESS, OPTION_KEY };
-
-/* Options that only set a key of [lightsout] or another section. */
-struct key_option {
-    const char *name, *section, *key;
-};
-
-static const struct key_option key_options[] = {
-    {"bin", "lightsout", "bin"},       {"events", "lightsout", "events"}, {"bins", "lightsout", "bins"},
-    {"flows", "lightsout", "flows"},   {"report", "lightsout", "report"}, {"redis", "redis", "url"},
-    {"sensor", "lightsout", "sensor"}, {"filter", "capture", "filter"},
-};
-
-enum { KEY_OPTION_COUNT = sizeof key_options / sizeof key_options[0] };
-
-static const struct option long_options[] = {
-    {"read", required_argument, NULL, 'r'},
-    {"interface", required_argument, NULL, 'i'},
-    {"read-bins", required_argument, NULL, 'b'},
-    {"config", required_argument, NULL, 'c'},
-    {"check", no_argument, NULL, 'T'},
-    {"watch", required_argument, NULL, 'w'},
-    {"watch-from", required_argument, NULL, OPTION_WATCH_FROM},
-    {"speed", required_argument, NULL, OPTION_SPEED},
-    {"progress", no_argument, NULL, OPTION_PROGRESS},
-    {"no-progress", no_argument, NULL, OPTION_NO_PROGRESS},
-    {"quiet", no_argument, NULL, 'q'},
-    {"verbose", no_argument, NULL, 'v'},
-    {"version", no_argument, NULL, 'V'},
-    {"help", no_argument, NULL, 'h'},
-    {"bin", required_argument, NULL, OPTION_KEY + 0},
-    {"events", required_argument, NULL, OPTION_KEY + 1},
-    {"bins", required_argument, NULL, OPTION_KEY + 2},
-    {"flows", required_argument, NULL, OPTION_KEY + 3},
-    {"report", required_argument, NULL, OPTION_KEY + 4},
-    {"redis", required_argument, NULL, OPTION_KEY + 5},
-    {"sensor", required_argument, NULL, OPTION_KEY + 6},
-    {"filter", required_argument, NULL, 'f'},
-    {NULL, 0, NULL, 0},
-};
-
-static int watch_one(struct settings *settings, const char *argument, struct fault *fault)
-{
-    char *cidr = own_text(settings, argument);
-    char *label = strchr(cidr, ',');
-    if (label != NULL)
-        *label++ = '\0';
-    struct fault why;
-    struct watch *watch = find_watch(settings, cidr, &why);
-    if (watch == NULL)
-        return fault_set(fault, "--watch %s: %s", argument, why.text);
-    if (label != NULL)
-        snprintf(watch->label, sizeof watch->label, "%s", label);
-    return 0;
-}
-
-static int watch_from(struct settings *settings, const char *argument, struct fault *fault)
-{
-    struct prefix *prefixes;
-    size_t count;
-    if (prefix_list_read(argument, &prefixes, &count, fault) != 0)
-        return -1;
-    struct rules *rules = &settings->rules;
-    struct watch *watches = own(settings, calloc(rules->watch_count + count, sizeof *watches));
-    if (rules->watch_count > 0)
-        memcpy(watches, rules->watches, rules->watch_count * sizeof *watches);
-    rules->watches = watches;
-    for (size_t i = 0; i < count; i++)
-        watches[rules->watch_count++] =
-            (struct watch){.prefix = prefixes[i], .enabled = true, .counted = true, .scope = SCOPE_NONE};
-    free(prefixes);
-    return 0;
-}
-
-static int take_speed(struct settings *settings, const char *argument, struct fault *fault)
-{
-    char *rest;
-    double speed = strtod(argument, &rest);
-    if (rest == argument || *rest != '\0' || !(speed > 0) || speed > 1e9)
-        return fault_set(fault, "--speed %s: a number above 0 is wanted", argument);
-    settings->capture.speed = speed;
-    return 0;
-}
-
-static int take_key_option(struct settings *settings, const struct key_option *option, const char *argument,
-                           struct fault *fault)
-{
-    struct fault why;
-    if (set(settings, option->section, option->key, argument, &why) != 0)
-        return fault_set(fault, "--%s: %s", option->name, why.text);
-    return 0;
-}
-
-static int take_task(struct settings *settings, enum settings_task task, struct fault *fault)
-{
-    if (settings->task != TASK_NONE && settings->task != task)
-        return fault_set(fault, "only one of --read, --interface and --read-bins can be asked for");
-    settings->task = task;
-    return 0;
-}
-
-static int take_option(struct settings *settings, int option, const char *argument, struct fault *fault)
-{
-    struct settings_store *store = settings->store;
-    switch (option) {
-    case 'r':
-        *APPEND(settings, *(const char ***)&settings->capture.reads, settings->capture.read_count) = argument;
-        return take_task(settings, TASK_REPLAY, fault);
-    case 'i':
-        if (settings->task != TASK_LIVE) /* those of the configuration, if any, are replaced */
-            settings->capture.interface_count = 0;
-        *APPEND(settings, *(const char ***)&settings->capture.interfaces, settings->capture.interface_count) =
-            argument;
-        return take_task(settings, TASK_LIVE, fault);
-    case 'b':
-        if (settings->bins_file != NULL)
-            return fault_set(fault, "--read-bins takes one file");
-        settings->bins_file = argument;
-        return take_task(settings, TASK_BINS, fault);
-    case 'w':
-    case OPTION_WATCH_FROM:
-        if (!store->command_line_watches)
-            settings->rules.watch_count = 0;
-        store->command_line_watches = store->own_watches = true;
-        return option == 'w' ? watch_one(settings, argument, fault) : watch_from(settings, argument, fault);
-    case OPTION_SPEED:
-        return take_speed(settings, argument, fault);
-    case 'f':
-        return take_key_option(settings, &key_options[KEY_OPTION_COUNT - 1], argument, fault);
-    case 'T':
-        settings->check = true;
-        return 0;
-    case 'q':
-        settings->quiet = true;
-        return 0;
-    case 'v':
-        settings->verbose = true;
-        return 0;
-    case OPTION_PROGRESS:
-    case OPTION_NO_PROGRESS:
-        settings->progress = option == OPTION_PROGRESS;
-        return 0;
-    default:
-        return take_key_option(settings, &key_options[option - OPTION_KEY], argument, fault);
-    }
-}
-
-/* Goes through the command line: the first time only for what decides which files are read. */
-static int read_command_line(struct settings *settings, int argc, char **argv, bool first,
-                             struct fault *fault)
-{
-    int option;
-    optind = 1;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":r:i:b:c:Tw:f:qvVh", long_options, NULL)) != -1) {
-        if (option == '?' || option == ':') {
-            const char *which = argv[optind - 1];
-            return option == ':' ? fault_set(fault, "%s wants a value; see --help", which)
-                                 : fault_set(fault, "there is no option %s; see --help", which);
-        }
-        if (option == 'h' || option == 'V') {
-            settings->task = option == 'h' ? TASK_HELP : TASK_VERSION;
-            return 0;
-        }
-        if (option == 'c')
-            settings->config_path = optarg;
-        else if (!first && take_option(settings, option, optarg, fault) != 0)
-            return -1;
-    }
-    if (optind < argc)
-        return fault_set(fault, "'%s' is not an option: captures are read with -r PATH; see --help",
-                         argv[optind]);
-    return 0;
-}
+/* ---- the door ---- */
 
 int settings_read(struct settings *settings, int argc, char **argv, struct fault *fault)
 {
@@ -943,7 +772,7 @@ int settings_read(struct settings *settings, int argc, char **argv, struct fault
     for (size_t i = 0; i < ROW_COUNT; i++)
         if (rows[i].value != NULL && put(settings, &rows[i], rows[i].value, fault) != 0)
             return -1;
-    if (read_command_line(settings, argc, argv, true, fault) != 0)
+    if (command_line_read(settings, argc, argv, true, fault) != 0)
         return -1;
     if (settings->task == TASK_HELP || settings->task == TASK_VERSION)
         return 0;
@@ -952,7 +781,7 @@ int settings_read(struct settings *settings, int argc, char **argv, struct fault
     if (settings->config_path != NULL && read_configuration(settings, settings->config_path, fault) != 0)
         return -1;
     settings->store->command_line = true;
-    if (read_command_line(settings, argc, argv, false, fault) != 0)
+    if (command_line_read(settings, argc, argv, false, fault) != 0)
         return -1;
     if (settings->task == TASK_NONE && settings->capture.interface_count > 0)
         settings->task = TASK_LIVE;

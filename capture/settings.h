@@ -36,6 +36,31 @@ void settings_free(struct settings *settings);
 /* Prints what is in force, in the form of a configuration file, to standard output. */
 void settings_print(const struct settings *settings);
 
-/* The text of --help, and the configuration that is in force without one. */
-extern const char settings_help[];
-extern const char settings_embedded[];
+extern const char settings_help[];     /* the text of --help */
+extern const char settings_embedded[]; /* the configuration that is in force without one */
+
+/* ---- for command_line.c, while the settings are read ---- */
+
+/* Goes through the command line: the first time only for --config, --help and --version. */
+int command_line_read(struct settings *settings, int argc, char **argv, bool first, struct fault *fault);
+
+/* Sets a key of a section as a line of the configuration would. */
+int settings_set(struct settings *settings, const char *section, const char *key, const char *value,
+                 struct fault *fault);
+
+/* Puts the watch list of the files away, the first time it is called. */
+void settings_watch_anew(struct settings *settings);
+
+/* The watch of this CIDR, added if there is none yet; NULL with the fault. Valid until the next is added. */
+struct watch *settings_watch(struct settings *settings, const char *cidr, struct fault *fault);
+
+/* Adds many at once; `prefixes` are sorted and each is there once. */
+void settings_watch_many(struct settings *settings, const struct prefix *prefixes, size_t count);
+
+/* Memory that lives as long as the settings. An array grows by one: its old block stays until the end, which
+ * is no matter at this size. */
+char *settings_own_text(struct settings *settings, const char *text);
+void *settings_own_grown(struct settings *settings, const void *items, size_t count, size_t size);
+
+#define SETTINGS_APPEND(settings, items, count)                                                              \
+    ((items) = settings_own_grown((settings), (items), (count), sizeof *(items)), &(items)[(count)++])

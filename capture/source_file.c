@@ -69,9 +69,8 @@ static void savefile_clear(struct savefile *file)
 static void say_damage(const struct savefile *file, int64_t offset, const char *words, struct fault *fault)
 {
     const char *trouble = unpack_trouble(file->unpack);
-    fault_set(fault, "%s is damaged or cut off at byte %lld%s, read up to there: %s",
-              savefile_name(file), (long long)offset,
-              unpack_is_packed(file->unpack) ? " of the unpacked data" : "",
+    fault_set(fault, "%s is damaged or cut off at byte %lld%s, read up to there: %s", savefile_name(file),
+              (long long)offset, unpack_is_packed(file->unpack) ? " of the unpacked data" : "",
               trouble != NULL ? trouble : words);
 }
 

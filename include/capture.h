@@ -45,12 +45,19 @@ struct capture_output {
     void (*progress)(void *context, const struct health *health, int64_t data_ns); /* now and then */
 };
 
-/* Reads until the input ends or `*stop` is set, then closes what is open. `health` is kept up to date.
- * Returns 0; 1 when some of the input was damaged, which was said through `say` while all that could be read
- * was counted; -1 with the fault when it could not begin. */
-int capture_run(const struct capture_options *options, const struct rules *rules,
-                const struct scope_list *scopes, const struct capture_output *output,
-                const volatile sig_atomic_t *stop, struct health *health, struct fault *fault);
+struct capture;
+
+/* Opens the input. Borrows everything until capture_close; `health` is kept up to date. NULL with the fault.
+ */
+struct capture *capture_open(const struct capture_options *options, const struct rules *rules,
+                             const struct scope_list *scopes, struct health *health, struct fault *fault);
+
+/* Reads until the input ends or `*stop` is set, then closes what is open. Returns 0; 1 when some of the input
+ * was damaged, which was said through `say` while all that could be read was counted; -1 with the fault when
+ * it could not begin. */
+int capture_run(struct capture *capture, const struct capture_output *output,
+                const volatile sig_atomic_t *stop, struct fault *fault);
+void capture_close(struct capture *capture);
 
 /* Reads a table of bins instead (`-b`): its scopes become the list, and its bin length the bin. */
 struct bins_file;

@@ -41,7 +41,7 @@ struct cell {
     double visits, flows_per_visit; /* visits a minute, before the curve */
     double answered;                /* share, when nothing goes wrong */
     struct place place;
-    size_t host;                             /* number of its address among all cells' */
+    size_t host;                            /* number of its address among all cells' */
     int scope[SCOPES_OF_CELL], scope_count; /* the numbers of its rows */
     struct world_volume volume;
     uint32_t packets_in_vain, bytes_in_vain; /* towards the watched side, of an unanswered flow */
@@ -81,7 +81,8 @@ struct binner {
     struct storm storm[BURSTS_MAX];
 };
 
-/* -- drawing ------------------------------------------------------------------------------------------------------- */
+/* -- drawing
+ * ------------------------------------------------------------------------------------------------------- */
 
 static double draw_normal(struct prng *prng)
 {
@@ -140,7 +141,8 @@ static uint64_t draw_flows(struct prng *prng, uint64_t visits, double mean)
     return flows;
 }
 
-/* -- rows and cells ------------------------------------------------------------------------------------------------ */
+/* -- rows and cells
+ * ------------------------------------------------------------------------------------------------ */
 
 static int add_row(struct binner *binner, const char *kind, const char *name, const char *wanted)
 {
@@ -175,7 +177,8 @@ static void place_cell(const struct binner *binner, struct cell *cell)
     const struct script *script = binner->script;
     cell->scope[cell->scope_count++] = 0;
     for (int i = 0; i < script->watch.count; i++)
-        if (cell->place.address >= script->watch.item[i].first && cell->place.address <= script->watch.item[i].last) {
+        if (cell->place.address >= script->watch.item[i].first &&
+            cell->place.address <= script->watch.item[i].last) {
             cell->scope[cell->scope_count++] = 1 + i;
             break;
         }
@@ -200,7 +203,8 @@ static size_t number_host(struct binner *binner, uint32_t address)
 /* Adds a copy of the cell for each path to its address. Returns 0, or -1 when there is no memory. */
 static int add_cells(struct binner *binner, struct cell cell)
 {
-    int paths[PATHS_MAX], count = script_paths(binner->script, cell.place.address, paths), copies = count > 0 ? count : 1;
+    int paths[PATHS_MAX], count = script_paths(binner->script, cell.place.address, paths),
+                          copies = count > 0 ? count : 1;
     size_t host = number_host(binner, cell.place.address);
     for (int i = 0; i < copies; i++) {
         if (binner->cell_count == binner->cell_room) {
@@ -225,7 +229,8 @@ static int add_cells(struct binner *binner, struct cell cell)
 static void set_vain(struct cell *cell)
 {
     uint32_t packets = cell->kind == KIND_PING ? 1 : cell->kind == KIND_DNS ? 3 : 4;
-    uint32_t each = cell->kind <= KIND_TCP ? 48 : cell->volume.bytes[SIDE_CLIENT] / cell->volume.packets[SIDE_CLIENT];
+    uint32_t each =
+        cell->kind <= KIND_TCP ? 48 : cell->volume.bytes[SIDE_CLIENT] / cell->volume.packets[SIDE_CLIENT];
     cell->packets_in_vain = packets;
     cell->bytes_in_vain = packets * each;
 }
@@ -248,8 +253,10 @@ static int add_traffic(struct binner *binner, int number, enum kind kind)
     double visits = traffic->rate[kind] / traffic->flows_per_visit;
     set_vain(&cell);
     for (uint32_t i = 0; i < size; i++) {
-        /* Callers differ in zeal, as in world.c: the place of the one who calls is the square of an even number. */
-        double share = cell.watched == SIDE_CLIENT ? sqrt((i + 1.0) / size) - sqrt((double)i / size) : 1.0 / size;
+        /* Callers differ in zeal, as in world.c: the place of the one who calls is the square of an even
+         * number. */
+        double share =
+            cell.watched == SIDE_CLIENT ? sqrt((i + 1.0) / size) - sqrt((double)i / size) : 1.0 / size;
         cell.visits = visits * share;
         cell.place.address = ranges_pick(watched, i);
         if (add_cells(binner, cell) != 0)
@@ -339,12 +346,14 @@ static int add_everything(struct binner *binner)
     return 0;
 }
 
-/* -- one bin ------------------------------------------------------------------------------------------------------- */
+/* -- one bin
+ * ------------------------------------------------------------------------------------------------------- */
 
 /* The part of a bin that lies between two instants. */
 static double overlap(const struct bin *bin, int64_t from_ns, int64_t to_ns)
 {
-    int64_t first_ns = bin->start_ns > from_ns ? bin->start_ns : from_ns, last_ns = bin->end_ns < to_ns ? bin->end_ns : to_ns;
+    int64_t first_ns = bin->start_ns > from_ns ? bin->start_ns : from_ns,
+            last_ns = bin->end_ns < to_ns ? bin->end_ns : to_ns;
     return last_ns > first_ns ? (double)(last_ns - first_ns) / (double)(bin->end_ns - bin->start_ns) : 0;
 }
 
@@ -353,7 +362,8 @@ static double mean_loss(const struct script *script, enum direction direction, c
     const int parts = 60;
     double sum = 0;
     for (int part = 0; script->tap_fault_count > 0 && part < parts; part++)
-        sum += fate_tap_loss(script, direction, bin->start_ns + (bin->end_ns - bin->start_ns) * (2 * part + 1) / (2 * parts));
+        sum += fate_tap_loss(script, direction,
+                             bin->start_ns + (bin->end_ns - bin->start_ns) * (2 * part + 1) / (2 * parts));
     return sum / parts;
 }
 
@@ -367,12 +377,15 @@ static double refused_share(const struct binner *binner, const struct cell *cell
 }
 
 /* What so many flows of a cell look like. Volumes go wholly to the bin in which the flow starts. */
-static struct counts count_flows(struct binner *binner, const struct cell *cell, uint64_t flows, const struct bin *bin)
+static struct counts count_flows(struct binner *binner, const struct cell *cell, uint64_t flows,
+                                 const struct bin *bin)
 {
     struct prng *prng = &binner->prng;
     const struct world_volume *volume = &cell->volume;
     double silenced = fate_silenced_share(binner->script, &cell->place, bin->start_ns, bin->end_ns);
-    double ceased = silenced > 0 ? fate_ceased_share(binner->script, &cell->place, bin->start_ns, bin->end_ns) / silenced : 0;
+    double ceased =
+        silenced > 0 ? fate_ceased_share(binner->script, &cell->place, bin->start_ns, bin->end_ns) / silenced
+                     : 0;
     bool inward = cell->watched == SIDE_SERVER;
     enum side in = inward ? SIDE_CLIENT : SIDE_SERVER, out = inward ? SIDE_SERVER : SIDE_CLIENT;
     uint64_t dark = draw_binomial(prng, flows, silenced);
@@ -381,24 +394,28 @@ static struct counts count_flows(struct binner *binner, const struct cell *cell,
     uint64_t vain_packets = vain * cell->packets_in_vain;
     double kept_in = 1 - bin->loss[DIRECTION_IN], kept_out = 1 - bin->loss[DIRECTION_OUT];
     /* The chance that at least one packet of a flow's side is seen. */
-    double heard_in = 1 - pow(1 - kept_in, volume->packets[in]), heard_out = 1 - pow(1 - kept_out, volume->packets[out]);
+    double heard_in = 1 - pow(1 - kept_in, volume->packets[in]),
+           heard_out = 1 - pow(1 - kept_out, volume->packets[out]);
     uint64_t live = draw_binomial(prng, answered, heard_out), both = draw_binomial(prng, live, heard_in);
     struct counts counts = {.live_flows = live, .answered_flows = both};
     counts.flows = live + draw_binomial(prng, answered - live, heard_in) +
                    draw_binomial(prng, vain, 1 - pow(1 - kept_in, cell->packets_in_vain));
     counts.packets_in = draw_binomial(prng, answered * volume->packets[in] + vain_packets, kept_in);
     counts.packets_out = draw_binomial(prng, answered * volume->packets[out], kept_out);
-    counts.bytes_in = (uint64_t)((double)(answered * volume->bytes[in] + vain * cell->bytes_in_vain) * kept_in);
+    counts.bytes_in =
+        (uint64_t)((double)(answered * volume->bytes[in] + vain * cell->bytes_in_vain) * kept_in);
     counts.bytes_out = (uint64_t)((double)(answered * volume->bytes[out]) * kept_out);
     if (inward && cell->kind <= KIND_TCP)
         counts.syn_in = draw_binomial(prng, answered + vain_packets, kept_in);
     if (dark > 0 && inward)
-        counts.icmp_errors = draw_binomial(prng, vain_packets, kept_out * refused_share(binner, cell, bin->start_ns));
+        counts.icmp_errors =
+            draw_binomial(prng, vain_packets, kept_out * refused_share(binner, cell, bin->start_ns));
     return counts;
 }
 
 /* A visit's flows in the rows of their cell. */
-static void count_cell(struct binner *binner, const struct cell *cell, uint64_t flows, uint64_t visits, const struct bin *bin)
+static void count_cell(struct binner *binner, const struct cell *cell, uint64_t flows, uint64_t visits,
+                       const struct bin *bin)
 {
     const struct counts counts = count_flows(binner, cell, flows, bin);
     for (int i = 0; i < cell->scope_count; i++) {
@@ -414,7 +431,8 @@ static void count_cell(struct binner *binner, const struct cell *cell, uint64_t 
 }
 
 /* Control traffic: its clients' packets pass in one direction, its servers' in the other. */
-static void count_control(struct binner *binner, const struct cell *cell, uint64_t flows, const struct bin *bin)
+static void count_control(struct binner *binner, const struct cell *cell, uint64_t flows,
+                          const struct bin *bin)
 {
     struct counts *counts = &binner->row[binner->row_count - 1].counts;
     for (int side = 0; side < 2; side++) {
@@ -456,11 +474,13 @@ static void count_bin(struct binner *binner, const struct bin *bin)
     for (size_t i = 0; i < binner->cell_count; i++) {
         const struct cell *cell = &binner->cell[i];
         if (known == NULL || memcmp(known, cell->curve, sizeof *known) != 0)
-            factor = script_curve(binner->script, cell->curve, bin->start_ns + (bin->end_ns - bin->start_ns) / 2);
+            factor =
+                script_curve(binner->script, cell->curve, bin->start_ns + (bin->end_ns - bin->start_ns) / 2);
         known = cell->curve;
         double mean = cell->visits * factor * minutes * overlap(bin, cell->from_ns, cell->to_ns);
         uint64_t visits = draw_poisson(&binner->prng, mean);
-        uint64_t flows = draw_flows(&binner->prng, visits, cell->flows_per_visit) + storm_flows(binner, i, bin);
+        uint64_t flows =
+            draw_flows(&binner->prng, visits, cell->flows_per_visit) + storm_flows(binner, i, bin);
         if (flows > 0 && cell->watched == SIDE_NONE)
             count_control(binner, cell, flows, bin);
         else if (flows > 0)
@@ -468,7 +488,9 @@ static void count_bin(struct binner *binner, const struct bin *bin)
     }
 }
 
-/* -- CSV ----------------------------------------------------------------------------------------------------------- */
+/* -- CSV
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 static char *put_number(char *at, uint64_t value)
 {
@@ -488,11 +510,12 @@ static void write_header(struct output *output)
 #define NAME(name) "," #name
         MEASURES(NAME)
 #undef NAME
-        ",drops\n";
+            ",drops\n";
     output_write(output, header, sizeof header - 1);
 }
 
-static void write_row(const struct binner *binner, struct output *output, const char *time, const struct row *row)
+static void write_row(const struct binner *binner, struct output *output, const char *time,
+                      const struct row *row)
 {
     char line[400], *at = stpcpy(stpcpy(stpcpy(line, time), ","), row->name);
     struct counts counts = row->counts;
@@ -527,7 +550,8 @@ static void place_storms(struct binner *binner)
 {
     for (int i = 0; i < binner->script->burst_count; i++) {
         size_t cell = 0;
-        while (cell < binner->cell_count && binner->cell[cell].place.service != binner->script->burst[i].traffic)
+        while (cell < binner->cell_count &&
+               binner->cell[cell].place.service != binner->script->burst[i].traffic)
             cell++;
         binner->storm[i] = (struct storm){.cell = cell};
     }
@@ -569,7 +593,8 @@ int bins_write(const struct script *script, struct output *output, int64_t bin_n
         write_header(output);
     }
     struct bin bin = {.number = 0};
-    for (int64_t t_ns = clock_floor(script->from_ns, bin_ns); status == 0 && t_ns < script->to_ns; t_ns += bin_ns) {
+    for (int64_t t_ns = clock_floor(script->from_ns, bin_ns); status == 0 && t_ns < script->to_ns;
+         t_ns += bin_ns) {
         bin.number++;
         bin.start_ns = t_ns > script->from_ns ? t_ns : script->from_ns;
         bin.end_ns = t_ns + bin_ns < script->to_ns ? t_ns + bin_ns : script->to_ns;

@@ -16,7 +16,8 @@ static bool target_holds(const struct script *script, const struct target *targe
     return false;
 }
 
-static bool flickers(const struct script *script, const struct outage *outage, const struct place *place, int64_t t_ns)
+static bool flickers(const struct script *script, const struct outage *outage, const struct place *place,
+                     int64_t t_ns)
 {
     for (int i = 0; i < outage->flicker.count; i++) {
         const struct flicker *flicker = &outage->flicker.item[i];
@@ -36,7 +37,7 @@ int64_t fate_return(const struct outage *outage, int item)
     int last = outage->order.count - 1;
     if (outage->recovery.shape != SHAPE_RAGGED || last < 1)
         return outage->to_ns + outage->recovery.takes_ns;
-    return outage->to_ns + outage->recovery.takes_ns / last * item;
+    return outage->to_ns + outage->recovery.takes_ns * item / last;
 }
 
 /* What is not in the order comes back with the last. */
@@ -48,7 +49,8 @@ static int64_t returns_at(const struct script *script, const struct outage *outa
     return fate_return(outage, item);
 }
 
-double fate_depth(const struct script *script, const struct outage *outage, const struct place *place, int64_t t_ns)
+double fate_depth(const struct script *script, const struct outage *outage, const struct place *place,
+                  int64_t t_ns)
 {
     int64_t over_ns = outage->to_ns + outage->recovery.takes_ns;
     if (t_ns < outage->from_ns || t_ns >= over_ns || !target_holds(script, &outage->target, place) ||
@@ -64,7 +66,8 @@ double fate_depth(const struct script *script, const struct outage *outage, cons
     return t_ns < returns_at(script, outage, place) ? depth : 0;
 }
 
-const struct outage *fate_silenced(const struct script *script, const struct place *place, double lot, int64_t t_ns)
+const struct outage *fate_silenced(const struct script *script, const struct place *place, double lot,
+                                   int64_t t_ns)
 {
     for (int i = 0; i < script->outage_count; i++)
         if (lot < fate_depth(script, &script->outage[i], place, t_ns))
@@ -73,8 +76,8 @@ const struct outage *fate_silenced(const struct script *script, const struct pla
 }
 
 /* The mean over the interval, by its value in the middle of 60 parts, or of one where nothing changes. */
-static double mean_share(const struct script *script, const struct place *place, int64_t from_ns, int64_t to_ns,
-                         bool ceased_only)
+static double mean_share(const struct script *script, const struct place *place, int64_t from_ns,
+                         int64_t to_ns, bool ceased_only)
 {
     bool touched = false;
     for (int i = 0; i < script->outage_count; i++) {
@@ -96,12 +99,14 @@ static double mean_share(const struct script *script, const struct place *place,
     return sum / parts;
 }
 
-double fate_silenced_share(const struct script *script, const struct place *place, int64_t from_ns, int64_t to_ns)
+double fate_silenced_share(const struct script *script, const struct place *place, int64_t from_ns,
+                           int64_t to_ns)
 {
     return mean_share(script, place, from_ns, to_ns, false);
 }
 
-double fate_ceased_share(const struct script *script, const struct place *place, int64_t from_ns, int64_t to_ns)
+double fate_ceased_share(const struct script *script, const struct place *place, int64_t from_ns,
+                         int64_t to_ns)
 {
     return mean_share(script, place, from_ns, to_ns, true);
 }

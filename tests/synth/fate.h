@@ -13,16 +13,20 @@ struct place {
 };
 
 /* Share of the place's flows, 0 to 1, that this outage cuts off at an instant. */
-double fate_depth(const struct script *script, const struct outage *outage, const struct place *place, int64_t t_ns);
+double fate_depth(const struct script *script, const struct outage *outage, const struct place *place,
+                  int64_t t_ns);
 
-/* The outage that silences a flow of this place, or NULL. `lot` (0 to 1) is the flow's own: an outage of depth 0.6
- * silences the flows whose lot is below 0.6, all along. */
-const struct outage *fate_silenced(const struct script *script, const struct place *place, double lot, int64_t t_ns);
+/* The outage that silences a flow of this place, or NULL. `lot` (0 to 1) is the flow's own: an outage of
+ * depth 0.6 silences the flows whose lot is below 0.6, all along. */
+const struct outage *fate_silenced(const struct script *script, const struct place *place, double lot,
+                                   int64_t t_ns);
 
-/* Share of the place's flows that are silenced between two instants, and likewise of the packets towards it that do
- * not even reach the tap. */
-double fate_silenced_share(const struct script *script, const struct place *place, int64_t from_ns, int64_t to_ns);
-double fate_ceased_share(const struct script *script, const struct place *place, int64_t from_ns, int64_t to_ns);
+/* Share of the place's flows that are silenced between two instants, and likewise of the packets towards it
+ * that do not even reach the tap. */
+double fate_silenced_share(const struct script *script, const struct place *place, int64_t from_ns,
+                           int64_t to_ns);
+double fate_ceased_share(const struct script *script, const struct place *place, int64_t from_ns,
+                         int64_t to_ns);
 
 /* When an item of the outage's order is back. */
 int64_t fate_return(const struct outage *outage, int item);
@@ -31,4 +35,3 @@ enum direction { DIRECTION_IN, DIRECTION_OUT };
 
 /* Share of packets of a direction that the tap loses. */
 double fate_tap_loss(const struct script *script, enum direction direction, int64_t t_ns);
-

@@ -31,8 +31,8 @@ static uint32_t sum16(const uint8_t *bytes, size_t length, uint32_t sum)
 
 static uint32_t pseudo_header(const struct frame *frame, size_t length)
 {
-    return (frame->source >> 16) + (frame->source & 0xffff) + (frame->target >> 16) + (frame->target & 0xffff) +
-           frame->protocol + (uint32_t)length;
+    return (frame->source >> 16) + (frame->source & 0xffff) + (frame->target >> 16) +
+           (frame->target & 0xffff) + frame->protocol + (uint32_t)length;
 }
 
 static size_t header_bytes(const struct frame *frame)
@@ -92,7 +92,8 @@ static uint8_t *put_ip(const struct frame *frame, uint8_t *at)
 
 static void put_tcp(const struct frame *frame, uint8_t *at)
 {
-    static const uint8_t options[TCP_OPTION_BYTES] = {2, 4, 0x05, 0x78, 1, 1, 4, 2}; /* MSS 1400, SACK permitted */
+    static const uint8_t options[TCP_OPTION_BYTES] = {2, 4, 0x05, 0x78,
+                                                      1, 1, 4,    2}; /* MSS 1400, SACK permitted */
     size_t header = header_bytes(frame), length = header + frame->payload_bytes;
     uint8_t *start = at;
     at = put16(put16(at, frame->source_port), frame->target_port);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Bytes of packets: Ethernet, VLAN tag, IPv4, TCP, UDP, ICMP echo and errors, ARP, with right lengths and checksums. */
+/* Bytes of packets: Ethernet, VLAN tag, IPv4, TCP, UDP, ICMP echo and errors, ARP, with right lengths and
+ * checksums. */
 #pragma once
 
 #include <stddef.h>
@@ -15,8 +16,8 @@ struct frame {
     uint16_t vlan; /* 0: no tag */
     uint32_t source, target;
     uint8_t ttl, protocol;
-    uint8_t flags;                     /* TCP */
-    uint8_t icmp_type, icmp_code;      /* ICMP, where the ports are identifier and sequence number; ARP: 1 or 2 */
+    uint8_t flags;                /* TCP */
+    uint8_t icmp_type, icmp_code; /* ICMP, where the ports are identifier and sequence number; ARP: 1 or 2 */
     uint16_t source_port, target_port;
     uint32_t sequence, acknowledged;
     const uint8_t *payload;

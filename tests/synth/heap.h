@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What is still to happen, earliest first; what is due at the same instant happens in the order it was put in. */
+/* What is still to happen, earliest first; what is due at the same instant happens in the order it was put
+ * in. */
 #pragma once
 
 #include <stdint.h>

@@ -17,40 +17,55 @@ static const char help[] =
     "Plays the scenario that SCRIPT describes. The same script and seed give the same bytes.\n"
     "\n"
     "  --pcap FILE      write a capture: Ethernet, with real handshakes, names and checksums\n"
-    "  --bins FILE      write a row per scope and bin as CSV instead, without making packets: counts are drawn\n"
+    "  --bins FILE      write a row per scope and bin as CSV instead, without making packets: counts are "
+    "drawn\n"
     "                   from the distributions that the script implies, they are not those of the capture\n"
     "  --truth FILE     write what really happened, as JSON\n"
     "  --seed N         instead of the script's own\n"
     "  --bin SECONDS    length of a bin (60)\n"
     "  --scopes KINDS   of --bins: which of all,prefix,path,service,tap (all of them)\n"
     "  --nanoseconds    a capture with nanosecond time stamps\n"
-    "  --zstd LEVEL     a file whose name ends in .zst is compressed at this level (19); - is standard output\n"
+    "  --zstd LEVEL     a file whose name ends in .zst is compressed at this level (19); - is standard "
+    "output\n"
     "  --help           this text\n"
     "\n"
-    "A script has sections and `key = value` lines; # begins a comment. Keys that take lists may be given again.\n"
+    "A script has sections and `key = value` lines; # begins a comment. Keys that take lists may be given "
+    "again.\n"
     "  instant   2025-06-06 17:23:41.6 (UTC), or +3h20m after the scenario's start\n"
     "  duration  250ms 90s 10m 1h30m 2d          rate   12 (a minute), 0.4/s, 30/h\n"
-    "  share     0.3 or 30%                      addresses   IPv4: 192.0.2.1 192.0.2.0/24 192.0.2.1-192.0.2.9\n"
+    "  share     0.3 or 30%                      addresses   IPv4: 192.0.2.1 192.0.2.0/24 "
+    "192.0.2.1-192.0.2.9\n"
     "\n"
-    "  [scenario]       name, from, to, watch (prefixes); note, assumed (lines for the truth), utc-offset (+0h), seed\n"
-    "                   (1), grain (0.001ms), ttl (50), rtt (100ms), answers-scans (0.3), and the curve, see below\n"
-    "  [path NAME]      prefix; vlan, mac, ttl, rtt, router (sends ICMP errors). A prefix in two paths uses both\n"
+    "  [scenario]       name, from, to, watch (prefixes); note, assumed (lines for the truth), utc-offset "
+    "(+0h), seed\n"
+    "                   (1), grain (0.001ms), ttl (50), rtt (100ms), answers-scans (0.3), and the curve, see "
+    "below\n"
+    "  [path NAME]      prefix; vlan, mac, ttl, rtt, router (sends ICMP errors). A prefix in two paths uses "
+    "both\n"
     "  [host NAME]      address; ttl, answers-scans\n"
     "  [clients NAME]   address: who calls; services without `clients` use the first\n"
-    "  [service NAME]   host (names or addresses), clients, name (SNI, Host, DNS question; default NAME), and flows a\n"
-    "                   minute by kind: http https smtp tcp dns ntp ping; flows-per-visit (1), response-bytes (600),\n"
+    "  [service NAME]   host (names or addresses), clients, name (SNI, Host, DNS question; default NAME), "
+    "and flows a\n"
+    "                   minute by kind: http https smtp tcp dns ntp ping; flows-per-visit (1), "
+    "response-bytes (600),\n"
     "                   tcp-port (8888), and the curve\n"
     "  [outward NAME]   the same for flows that watched `clients` open to a `server` outside\n"
     "  [control NAME]   the same for traffic of the tap that is not watched; also arp, vlan\n"
-    "  [scan NAME]      rate, source; target (all watched), ports, ping (share), from, to, and the curve (flat)\n"
-    "  [burst NAME]     service; at or every (on average); flows (30), over (1m): one client storms a service\n"
-    "  [outage NAME]    from, to; scope (all, prefix:CIDR, path:NAME, service:NAME, host:NAME), depth (1), onset (step,\n"
-    "                   ramp 10m), recovery (step, ramp 10m, ragged 40m), order (of a ragged return), flicker\n"
-    "                   (INSTANT for 4m: who ...), inbound (persists, ceases), unreachable (share of packets that\n"
+    "  [scan NAME]      rate, source; target (all watched), ports, ping (share), from, to, and the curve "
+    "(flat)\n"
+    "  [burst NAME]     service; at or every (on average); flows (30), over (1m): one client storms a "
+    "service\n"
+    "  [outage NAME]    from, to; scope (all, prefix:CIDR, path:NAME, service:NAME, host:NAME), depth (1), "
+    "onset (step,\n"
+    "                   ramp 10m), recovery (step, ramp 10m, ragged 40m), order (of a ragged return), "
+    "flicker\n"
+    "                   (INSTANT for 4m: who ...), inbound (persists, ceases), unreachable (share of packets "
+    "that\n"
     "                   the path's router refuses), surge (40/s for 20m: before the onset), verdict, note\n"
     "  [tap-fault NAME] from, to, loses (everything, inbound, outbound, 20%)\n"
     "\n"
-    "The curve: day-amplitude (0.4), peak-hour (14), weekend (factor on Saturday and Sunday, 1), in local time.\n"
+    "The curve: day-amplitude (0.4), peak-hour (14), weekend (factor on Saturday and Sunday, 1), in local "
+    "time.\n"
     "\n"
     "Exit status: 0 done, 1 could not write, 2 bad arguments or script.\n";
 
@@ -78,10 +93,11 @@ static bool number(const char *text, uint64_t least, uint64_t most, uint64_t *va
 /* Returns -1 to go on, else the exit status. */
 static int read_arguments(int argc, char **argv, struct request *request)
 {
-    static const struct option options[] = {
-        {"pcap", 1, NULL, 'p'}, {"bins", 1, NULL, 'b'},        {"truth", 1, NULL, 't'}, {"seed", 1, NULL, 's'},
-        {"bin", 1, NULL, 'l'},  {"nanoseconds", 0, NULL, 'n'}, {"zstd", 1, NULL, 'z'},  {"help", 0, NULL, 'h'},
-        {"scopes", 1, NULL, 'k'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"pcap", 1, NULL, 'p'},   {"bins", 1, NULL, 'b'},
+                                            {"truth", 1, NULL, 't'},  {"seed", 1, NULL, 's'},
+                                            {"bin", 1, NULL, 'l'},    {"nanoseconds", 0, NULL, 'n'},
+                                            {"zstd", 1, NULL, 'z'},   {"help", 0, NULL, 'h'},
+                                            {"scopes", 1, NULL, 'k'}, {NULL, 0, NULL, 0}};
     uint64_t value = 0;
     int option;
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {

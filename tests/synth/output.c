@@ -77,7 +77,8 @@ int output_close(struct output *output, struct fault *fault)
         output->error = errno;
     int error = output->error;
     if (error != 0)
-        fault_set(fault, "%s: cannot be written: %s", output->path, error > 0 ? strerror(error) : "zstd failed");
+        fault_set(fault, "%s: cannot be written: %s", output->path,
+                  error > 0 ? strerror(error) : "zstd failed");
     ZSTD_freeCCtx(output->zstd);
     free(output);
     return error == 0 ? 0 : -1;
@@ -99,7 +100,8 @@ void output_pcap_header(struct output *output, bool nanoseconds)
     output_write(output, header, sizeof header);
 }
 
-void output_pcap_packet(struct output *output, bool nanoseconds, int64_t t_ns, const uint8_t *bytes, size_t length)
+void output_pcap_packet(struct output *output, bool nanoseconds, int64_t t_ns, const uint8_t *bytes,
+                        size_t length)
 {
     uint8_t header[16], *at = put32_little(header, (uint32_t)(t_ns / NS_PER_S));
     at = put32_little(at, (uint32_t)(t_ns % NS_PER_S / (nanoseconds ? 1 : 1000)));

@@ -21,4 +21,5 @@ int output_close(struct output *output, struct fault *fault);
 
 /* A pcap file header (Ethernet, whole packets), and one packet. */
 void output_pcap_header(struct output *output, bool nanoseconds);
-void output_pcap_packet(struct output *output, bool nanoseconds, int64_t t_ns, const uint8_t *bytes, size_t length);
+void output_pcap_packet(struct output *output, bool nanoseconds, int64_t t_ns, const uint8_t *bytes,
+                        size_t length);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Chance that is the same everywhere: PCG32 (O'Neill 2014, pcg-random.org, XSH-RR 64/32), one stream a source of
- * traffic, so that a change to one source does not move the others. */
+/* Chance that is the same everywhere: PCG32 (O'Neill 2014, pcg-random.org, XSH-RR 64/32), one stream a source
+ * of traffic, so that a change to one source does not move the others. */
 #pragma once
 
 #include <math.h>

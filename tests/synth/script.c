@@ -17,7 +17,10 @@ struct key {
     const char *(*set)(const struct script *script, const char *text, void *field);
 };
 
-#define KEY(type, key, member, value) {key, offsetof(struct type, member), value_##value}
+#define KEY(type, key, member, value)                                                                        \
+    {                                                                                                        \
+        key, offsetof(struct type, member), value_##value                                                    \
+    }
 #define CURVE(type)                                                                                          \
     KEY(type, "day-amplitude", curve.amplitude, share), KEY(type, "peak-hour", curve.peak_hour, factor),     \
         KEY(type, "weekend", curve.weekend, factor)
@@ -47,8 +50,12 @@ static const struct key scenario_keys[] = {
     {0},
 };
 static const struct key path_keys[] = {
-    KEY(path, "prefix", prefix, addresses), KEY(path, "mac", mac, mac),          KEY(path, "vlan", vlan, short),
-    KEY(path, "ttl", ttl, byte),            KEY(path, "rtt", rtt_ns, duration), KEY(path, "router", router, address),
+    KEY(path, "prefix", prefix, addresses),
+    KEY(path, "mac", mac, mac),
+    KEY(path, "vlan", vlan, short),
+    KEY(path, "ttl", ttl, byte),
+    KEY(path, "rtt", rtt_ns, duration),
+    KEY(path, "router", router, address),
     {0},
 };
 static const struct key host_keys[] = {
@@ -61,17 +68,27 @@ static const struct key clients_keys[] = {KEY(clients, "address", address, addre
 static const struct key service_keys[] = {KEY(traffic, "host", host, names), FLOWS, {0}};
 static const struct key outward_keys[] = {KEY(traffic, "server", host, names), FLOWS, {0}};
 static const struct key control_keys[] = {
-    KEY(traffic, "server", host, names), KEY(traffic, "arp", rate[KIND_ARP], rate), KEY(traffic, "vlan", vlan, short),
-    FLOWS, {0},
+    KEY(traffic, "server", host, names),
+    KEY(traffic, "arp", rate[KIND_ARP], rate),
+    KEY(traffic, "vlan", vlan, short),
+    FLOWS,
+    {0},
 };
 static const struct key scan_keys[] = {
-    KEY(scan, "rate", rate, rate),        KEY(scan, "source", source, addresses), KEY(scan, "target", target, addresses),
-    KEY(scan, "ports", port, ports),      KEY(scan, "ping", ping, share),         KEY(scan, "from", from_ns, instant),
-    KEY(scan, "to", to_ns, instant),      CURVE(scan),                            {0},
+    KEY(scan, "rate", rate, rate),
+    KEY(scan, "source", source, addresses),
+    KEY(scan, "target", target, addresses),
+    KEY(scan, "ports", port, ports),
+    KEY(scan, "ping", ping, share),
+    KEY(scan, "from", from_ns, instant),
+    KEY(scan, "to", to_ns, instant),
+    CURVE(scan),
+    {0},
 };
 static const struct key burst_keys[] = {
-    KEY(burst, "service", service, names), KEY(burst, "at", at_ns, instant),     KEY(burst, "every", every_ns, duration),
-    KEY(burst, "flows", flows, number),    KEY(burst, "over", over_ns, duration), {0},
+    KEY(burst, "service", service, names),   KEY(burst, "at", at_ns, instant),
+    KEY(burst, "every", every_ns, duration), KEY(burst, "flows", flows, number),
+    KEY(burst, "over", over_ns, duration),   {0},
 };
 static const struct key outage_keys[] = {
     KEY(outage, "scope", scope, name),
@@ -163,8 +180,8 @@ static const struct section {
 } sections[] = {
 #define SECTION(word, type, list, most, part)                                                                \
     {                                                                                                        \
-        word, part##_keys, default_##type, offsetof(struct script, list), offsetof(struct script, list##_count), \
-            sizeof(struct type), most, 0                                                                     \
+        word, part##_keys, default_##type, offsetof(struct script, list),                                    \
+            offsetof(struct script, list##_count), sizeof(struct type), most, 0                              \
     }
     {"scenario", scenario_keys, NULL, 0, 0, 0, 1, 0},
     SECTION("path", path, path, PATHS_MAX, path),
@@ -192,7 +209,8 @@ struct reading {
     void *item;
 };
 
-__attribute__((format(printf, 3, 4))) static int wrong(struct reading *reading, int line, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static int wrong(struct reading *reading, int line, const char *format,
+                                                       ...)
 {
     if (reading->failed)
         return -1;
@@ -282,7 +300,9 @@ static int handle(void *context, const char *title, const char *name, const char
     while (key->name != NULL && strcmp(key->name, name) != 0)
         key++;
     if (key->name == NULL)
-        return wrong(reading, reading->line, "%s: no such key in [%s]; see --help", name, reading->section->word), 0;
+        return wrong(reading, reading->line, "%s: no such key in [%s]; see --help", name,
+                     reading->section->word),
+               0;
     const char *complaint = key->set(reading->script, value, (char *)reading->item + key->offset);
     if (complaint != NULL)
         return wrong(reading, reading->line, "%s: \"%s\" %s", name, value, complaint), 0;
@@ -339,7 +359,9 @@ static const char *add_addresses(const struct script *script, const char *word, 
     const struct host *host = find_host(script, word);
     const struct clients *clients = find_clients(script, word);
     if (host != NULL)
-        return add_ranges(into, &(struct ranges){1, {{host->address, host->address}}}) ? NULL : "is one range too many";
+        return add_ranges(into, &(struct ranges){1, {{host->address, host->address}}})
+                   ? NULL
+                   : "is one range too many";
     if (clients != NULL)
         return add_ranges(into, &clients->address) ? NULL : "is one range too many";
     if (strspn(word, "0123456789./-") != strlen(word))
@@ -350,7 +372,8 @@ static const char *add_addresses(const struct script *script, const char *word, 
 static bool all_watched(const struct script *script, const struct ranges *ranges)
 {
     for (int i = 0; i < ranges->count; i++)
-        if (!ranges_hold(&script->watch, ranges->item[i].first) || !ranges_hold(&script->watch, ranges->item[i].last))
+        if (!ranges_hold(&script->watch, ranges->item[i].first) ||
+            !ranges_hold(&script->watch, ranges->item[i].last))
             return false;
     return true;
 }
@@ -371,9 +394,11 @@ static int add_hosts(struct reading *reading, const struct traffic *service)
         if (script_host(script, address) != NULL)
             continue;
         if (script->host_count == HOSTS_MAX)
-            return wrong(reading, service->label.line, "%s: too many hosts, at most %d", service->label.name, HOSTS_MAX);
+            return wrong(reading, service->label.line, "%s: too many hosts, at most %d", service->label.name,
+                         HOSTS_MAX);
         struct host *host = &script->host[script->host_count++];
-        *host = (struct host){.label.line = service->label.line, .address = address, .answers_scans = script->answers_scans};
+        *host = (struct host){
+            .label.line = service->label.line, .address = address, .answers_scans = script->answers_scans};
         snprintf(host->label.name, sizeof host->label.name, "%u.%u.%u.%u", address >> 24, address >> 16 & 255,
                  address >> 8 & 255, address & 255);
     }
@@ -385,7 +410,8 @@ static int link_traffic(struct reading *reading, struct traffic *traffic)
     struct script *script = reading->script;
     int line = traffic->label.line;
     if (traffic->host.count == 0)
-        return wrong(reading, line, "%s: says no %s", traffic->label.name, traffic->role == ROLE_SERVICE ? "host" : "server");
+        return wrong(reading, line, "%s: says no %s", traffic->label.name,
+                     traffic->role == ROLE_SERVICE ? "host" : "server");
     if (traffic->client.count == 0 && script->clients_count > 0 && traffic->role == ROLE_SERVICE)
         strcpy(traffic->client.item[traffic->client.count++], script->clients[0].label.name);
     if (traffic->client.count == 0)
@@ -406,14 +432,16 @@ static int link_traffic(struct reading *reading, struct traffic *traffic)
         return wrong(reading, line, "%s: its clients must%s be watched addresses", traffic->label.name,
                      traffic->role == ROLE_OUTWARD ? "" : " not");
     if (traffic->flows_per_visit < 1 || traffic->response_bytes > 8000)
-        return wrong(reading, line, "%s: flows-per-visit is at least 1, response-bytes at most 8000", traffic->label.name);
+        return wrong(reading, line, "%s: flows-per-visit is at least 1, response-bytes at most 8000",
+                     traffic->label.name);
     if (traffic->name.count == 0)
         strcpy(traffic->name.item[traffic->name.count++], traffic->label.name);
     curve_default(&traffic->curve, &script->curve);
     return traffic->role == ROLE_SERVICE ? add_hosts(reading, traffic) : 0;
 }
 
-/* A word of a scope, an order or a flicker. `whole` makes a service the service itself, not the hosts it runs on. */
+/* A word of a scope, an order or a flicker. `whole` makes a service the service itself, not the hosts it runs
+ * on. */
 static int link_target(struct reading *reading, int line, const char *word, bool whole, struct target *target)
 {
     const struct script *script = reading->script;
@@ -432,7 +460,8 @@ static int link_target(struct reading *reading, int line, const char *word, bool
         bool known = colon == NULL || strncmp(word, "prefix:", 7) == 0 || strncmp(word, "host:", 5) == 0;
         const char *complaint = known ? add_addresses(script, name, &target->address) : "is no scope";
         if (complaint != NULL || !all_watched(script, &target->address))
-            return wrong(reading, line, "%s: names no watched path, service, host or prefix of this script", word);
+            return wrong(reading, line, "%s: names no watched path, service, host or prefix of this script",
+                         word);
     }
     return 0;
 }
@@ -455,7 +484,8 @@ static int link_surge(struct reading *reading, const struct outage *outage)
     if (outage->surge.rate <= 0)
         return 0;
     if (script->scan_count == 0)
-        return wrong(reading, outage->label.line, "%s: a surge needs a [scan] whose sources it can use", outage->label.name);
+        return wrong(reading, outage->label.line, "%s: a surge needs a [scan] whose sources it can use",
+                     outage->label.name);
     struct scan *surge = &script->scan[script->scan_count++];
     *surge = script->scan[0];
     surge->label = outage->label;
@@ -469,7 +499,8 @@ static int link_surge(struct reading *reading, const struct outage *outage)
     if (outage->target.kind == TARGET_PATH)
         surge->target = script->path[outage->target.index].prefix;
     if (surge->from_ns < script->from_ns)
-        return wrong(reading, outage->label.line, "%s: its surge begins before the scenario", outage->label.name);
+        return wrong(reading, outage->label.line, "%s: its surge begins before the scenario",
+                     outage->label.name);
     return 0;
 }
 
@@ -481,14 +512,16 @@ static int link_outage(struct reading *reading, struct outage *outage)
         return wrong(reading, line, "%s: from and to must be given, in order and after the scenario's start",
                      outage->label.name);
     if (outage->onset.shape == SHAPE_RAGGED || outage->onset.takes_ns > outage->to_ns - outage->from_ns)
-        return wrong(reading, line, "%s: the onset is a step or a ramp within the outage", outage->label.name);
+        return wrong(reading, line, "%s: the onset is a step or a ramp within the outage",
+                     outage->label.name);
     if (link_target(reading, line, outage->scope, true, &outage->target) != 0)
         return -1;
     for (int i = 0; i < outage->order.count; i++)
         if (link_target(reading, line, outage->order.item[i], false, &outage->order_target[i]) != 0)
             return -1;
     if (outage->recovery.shape == SHAPE_RAGGED && outage->order.count < 2)
-        return wrong(reading, line, "%s: a ragged recovery needs an order of at least two", outage->label.name);
+        return wrong(reading, line, "%s: a ragged recovery needs an order of at least two",
+                     outage->label.name);
     for (int i = 0; i < outage->flicker.count; i++)
         if (link_flicker(reading, outage, &outage->flicker.item[i]) != 0)
             return -1;
@@ -506,7 +539,8 @@ static int link_rest(struct reading *reading)
     }
     for (int i = 0; i < script->path_count; i++)
         if (script->path[i].prefix.count == 0)
-            return wrong(reading, script->path[i].label.line, "%s: says no prefix", script->path[i].label.name);
+            return wrong(reading, script->path[i].label.line, "%s: says no prefix",
+                         script->path[i].label.name);
     for (int i = 0; i < script->scan_count; i++) {
         struct scan *scan = &script->scan[i];
         scan->from_ns = scan->from_ns == TIME_NONE ? script->from_ns : scan->from_ns;
@@ -518,12 +552,14 @@ static int link_rest(struct reading *reading)
         struct burst *burst = &script->burst[i];
         burst->traffic = burst->service.count == 1 ? find_service(script, burst->service.item[0]) : -1;
         if (burst->traffic < 0)
-            return wrong(reading, burst->label.line, "%s: names no service of this script", burst->label.name);
+            return wrong(reading, burst->label.line, "%s: names no service of this script",
+                         burst->label.name);
         if ((burst->at_ns == TIME_NONE) == (burst->every_ns == 0))
             return wrong(reading, burst->label.line, "%s: give either at or every", burst->label.name);
     }
     for (int i = 0; i < script->tap_fault_count; i++)
-        if (script->tap_fault[i].from_ns < script->from_ns || script->tap_fault[i].to_ns <= script->tap_fault[i].from_ns)
+        if (script->tap_fault[i].from_ns < script->from_ns ||
+            script->tap_fault[i].to_ns <= script->tap_fault[i].from_ns)
             return wrong(reading, script->tap_fault[i].label.line, "%s: from and to must be given, in order",
                          script->tap_fault[i].label.name);
     return 0;
@@ -538,8 +574,8 @@ static int link_script(struct reading *reading)
         script->name[0] == '\0')
         return wrong(reading, script->label.line, "[scenario] needs name, from, a later to, and watch");
     if (script->watch.count > WATCHES_MAX || script->grain_ns < 1000)
-        return wrong(reading, script->label.line, "[scenario]: at most %d watched prefixes, and a grain of 0.001ms or more",
-                     WATCHES_MAX);
+        return wrong(reading, script->label.line,
+                     "[scenario]: at most %d watched prefixes, and a grain of 0.001ms or more", WATCHES_MAX);
     if (link_rest(reading) != 0)
         return -1;
     for (int i = 0; i < script->traffic_count; i++)
@@ -599,7 +635,8 @@ double script_curve(const struct script *script, const struct curve *curve, int6
     int64_t day = clock_floor(local_s, day_s) / day_s;
     double hour = (double)(local_s - day * day_s) / 3600.0;
     int weekday = (int)(((day + 4) % 7 + 7) % 7); /* 1970-01-01 was a Thursday; 0 is Sunday */
-    double factor = 1.0 + curve->amplitude * cos((hour - curve->peak_hour) * (2.0 * 3.14159265358979323846 / 24.0));
+    double factor =
+        1.0 + curve->amplitude * cos((hour - curve->peak_hour) * (2.0 * 3.14159265358979323846 / 24.0));
     return factor * (weekday == 0 || weekday == 6 ? curve->weekend : 1.0);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A scenario as its script tells it: who is there, who talks to whom how often, and what goes wrong when.
- * The format is explained by `synth --help` and by example.ini. Addresses are IPv4 in host order; instants are
- * nanoseconds since the epoch; rates are a minute. */
+ * The format is explained by `synth --help` and by example.ini. Addresses are IPv4 in host order; instants
+ * are nanoseconds since the epoch; rates are a minute. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,7 +16,17 @@ enum { WATCHES_MAX = 16, PATHS_MAX = 8, HOSTS_MAX = 128, CLIENTS_MAX = 8, TRAFFI
 enum { BURSTS_MAX = 32, OUTAGES_MAX = 16, TAP_FAULTS_MAX = 16 };
 
 /* What a flow speaks. */
-enum kind { KIND_HTTP, KIND_HTTPS, KIND_SMTP, KIND_TCP, KIND_DNS, KIND_NTP, KIND_PING, KIND_ARP, KIND__COUNT };
+enum kind {
+    KIND_HTTP,
+    KIND_HTTPS,
+    KIND_SMTP,
+    KIND_TCP,
+    KIND_DNS,
+    KIND_NTP,
+    KIND_PING,
+    KIND_ARP,
+    KIND__COUNT
+};
 
 /* Every section starts with its name and the line it stands on. */
 struct label {
@@ -48,7 +58,8 @@ struct ports {
     uint16_t item[PORTS_MAX];
 };
 
-/* How a rate swings: base * (1 + amplitude * cos(hour - peak)) * (weekend on Saturday and Sunday), local time. */
+/* How a rate swings: base * (1 + amplitude * cos(hour - peak)) * (weekend on Saturday and Sunday), local
+ * time. */
 struct curve {
     double amplitude, peak_hour, weekend;
 };
@@ -77,8 +88,8 @@ struct clients {
 
 enum role { ROLE_SERVICE, ROLE_OUTWARD, ROLE_CONTROL };
 
-/* Flows from clients to servers. The watched side is the server's of a service, the client's of outward traffic and
- * neither of control traffic. */
+/* Flows from clients to servers. The watched side is the server's of a service, the client's of outward
+ * traffic and neither of control traffic. */
 struct traffic {
     struct label label;
     enum role role;
@@ -193,7 +204,8 @@ struct script {
     uint8_t ttl;
     int64_t rtt_ns;
 
-    int path_count, host_count, clients_count, traffic_count, scan_count, burst_count, outage_count, tap_fault_count;
+    int path_count, host_count, clients_count, traffic_count, scan_count, burst_count, outage_count,
+        tap_fault_count;
     struct path path[PATHS_MAX];
     struct host host[HOSTS_MAX];
     struct clients clients[CLIENTS_MAX];

@@ -58,10 +58,11 @@ static void put_http_response(struct writer *writer, const struct talk *talk)
 {
     static const char line[] = "<p>This page belongs to a made-up scenario.</p>\n";
     char head[200];
-    int length = snprintf(head, sizeof head,
-                          "HTTP/1.1 200 OK\r\nServer: nginx\r\nContent-Type: text/html\r\nContent-Length: %u\r\n"
-                          "Connection: close\r\n\r\n",
-                          talk->response_bytes);
+    int length =
+        snprintf(head, sizeof head,
+                 "HTTP/1.1 200 OK\r\nServer: nginx\r\nContent-Type: text/html\r\nContent-Length: %u\r\n"
+                 "Connection: close\r\n\r\n",
+                 talk->response_bytes);
     put(writer, head, (size_t)length);
     for (uint32_t i = 0; i < talk->response_bytes; i++)
         writer->bytes[writer->length++] = (uint8_t)line[i % (sizeof line - 1)];
@@ -189,8 +190,8 @@ static size_t put_message(const struct talk *talk, enum message message, uint8_t
     case MESSAGE_NONE:
         break;
     case MESSAGE_HTTP_REQUEST:
-        snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: %s\r\nUser-Agent: Mozilla/5.0\r\nAccept: */*\r\n\r\n",
-                 talk->name);
+        snprintf(text, sizeof text,
+                 "GET / HTTP/1.1\r\nHost: %s\r\nUser-Agent: Mozilla/5.0\r\nAccept: */*\r\n\r\n", talk->name);
         put_text(&writer, text);
         break;
     case MESSAGE_HTTP_RESPONSE:
@@ -263,7 +264,8 @@ static uint32_t pause_of(const struct talk *talk)
     return ((talk->salt >> 7) + (uint32_t)talk->count * 11) & 63;
 }
 
-/* One more step. Where the word passes to the other side, the tap sees the answer one round trip to that side later. */
+/* One more step. Where the word passes to the other side, the tap sees the answer one round trip to that side
+ * later. */
 static struct step *say(struct talk *talk, const uint32_t rtt_us[2], enum side side, uint8_t flags)
 {
     struct step *step = &talk->step[talk->count];

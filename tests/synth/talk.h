@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the two ends of a flow say to each other: a plan of steps, made when the flow starts, and the bytes of each. */
+/* What the two ends of a flow say to each other: a plan of steps, made when the flow starts, and the bytes of
+ * each. */
 #pragma once
 
 #include <stddef.h>
@@ -41,15 +42,16 @@ struct step {
 
 struct talk {
     enum kind kind;
-    const char *name;  /* Host, SNI, question, mail host; borrowed */
-    uint32_t answer;   /* address in a DNS answer */
-    uint32_t salt;     /* what differs between two flows: ids, randoms, pauses */
+    const char *name; /* Host, SNI, question, mail host; borrowed */
+    uint32_t answer;  /* address in a DNS answer */
+    uint32_t salt;    /* what differs between two flows: ids, randoms, pauses */
     uint32_t response_bytes;
     int count;
     struct step step[STEPS_MAX];
 };
 
-/* Plans a flow of talk->kind from the other fields. `rtt_us` is the time from the tap to each side and back. */
+/* Plans a flow of talk->kind from the other fields. `rtt_us` is the time from the tap to each side and back.
+ */
 void talk_plan(struct talk *talk, const uint32_t rtt_us[2]);
 
 /* Plans the probe of a scanner: an echo or a SYN, and the refusal or the answer should there be one. */

@@ -21,12 +21,13 @@ void truth_instant(char text[TRUTH_INSTANT_BYTES], int64_t t_ns)
 void truth_range(char text[TRUTH_RANGE_BYTES], const struct range *range)
 {
     uint32_t first = range->first, last = range->last, size = last - first;
-    int length = snprintf(text, TRUTH_RANGE_BYTES, "%u.%u.%u.%u", first >> 24, first >> 16 & 255, first >> 8 & 255, first & 255);
+    int length = snprintf(text, TRUTH_RANGE_BYTES, "%u.%u.%u.%u", first >> 24, first >> 16 & 255,
+                          first >> 8 & 255, first & 255);
     if ((size & (size + 1)) == 0 && (first & size) == 0)
         snprintf(text + length, TRUTH_RANGE_BYTES - (size_t)length, "/%d", 32 - __builtin_popcount(size));
     else
-        snprintf(text + length, TRUTH_RANGE_BYTES - (size_t)length, "-%u.%u.%u.%u", last >> 24, last >> 16 & 255,
-                 last >> 8 & 255, last & 255);
+        snprintf(text + length, TRUTH_RANGE_BYTES - (size_t)length, "-%u.%u.%u.%u", last >> 24,
+                 last >> 16 & 255, last >> 8 & 255, last & 255);
 }
 
 /* An instant, or null when the capture ends before it. */
@@ -67,7 +68,8 @@ static double traffic_rate(const struct traffic *traffic)
     return sum;
 }
 
-/* Flows a minute that would be answered if nothing went wrong: services and outward traffic, without scans. */
+/* Flows a minute that would be answered if nothing went wrong: services and outward traffic, without scans.
+ */
 static double watched_rate(const struct script *script, int64_t t_ns)
 {
     double sum = 0;
@@ -94,11 +96,13 @@ static json_t *expected(const struct script *script)
                             rate(traffic_rate(&script->traffic[i])));
     for (int i = 0; i < script->scan_count; i++)
         json_object_set_new(scans, script->scan[i].label.name, rate(script->scan[i].rate));
-    json_t *all = json_pack("{s:o, s:o, s:o}", "mean", rate(sum / steps), "least", rate(least), "most", rate(most));
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "unit",
-                     "flows a minute; all: over the day and week, without outages; the others: before their curve",
-                     "all", all, "services", roles[ROLE_SERVICE], "outward", roles[ROLE_OUTWARD], "control",
-                     roles[ROLE_CONTROL], "scans", scans);
+    json_t *all =
+        json_pack("{s:o, s:o, s:o}", "mean", rate(sum / steps), "least", rate(least), "most", rate(most));
+    return json_pack(
+        "{s:s, s:o, s:o, s:o, s:o, s:o}", "unit",
+        "flows a minute; all: over the day and week, without outages; the others: before their curve", "all",
+        all, "services", roles[ROLE_SERVICE], "outward", roles[ROLE_OUTWARD], "control", roles[ROLE_CONTROL],
+        "scans", scans);
 }
 
 static json_t *flickers(const struct script *script, const struct outage *outage)
@@ -106,8 +110,9 @@ static json_t *flickers(const struct script *script, const struct outage *outage
     json_t *array = json_array();
     for (int i = 0; i < outage->flicker.count; i++) {
         const struct flicker *flicker = &outage->flicker.item[i];
-        json_array_append_new(array, json_pack("{s:o, s:o, s:o}", "from", instant(script, flicker->from_ns), "to",
-                                               instant(script, flicker->to_ns), "who", words(&flicker->who)));
+        json_array_append_new(array,
+                              json_pack("{s:o, s:o, s:o}", "from", instant(script, flicker->from_ns), "to",
+                                        instant(script, flicker->to_ns), "who", words(&flicker->who)));
     }
     return array;
 }
@@ -123,16 +128,18 @@ static json_t *order(const struct script *script, const struct outage *outage)
 
 static json_t *outage_json(const struct script *script, const struct outage *outage)
 {
-    static const char *const shapes[] = {[SHAPE_STEP] = "step", [SHAPE_RAMP] = "ramp", [SHAPE_RAGGED] = "ragged"};
+    static const char *const shapes[] = {
+        [SHAPE_STEP] = "step", [SHAPE_RAMP] = "ramp", [SHAPE_RAGGED] = "ragged"};
     char full[TRUTH_INSTANT_BYTES], begins[TRUTH_INSTANT_BYTES];
     truth_instant(begins, outage->from_ns);
     truth_instant(full, outage->from_ns + outage->onset.takes_ns);
     json_t *object = json_pack(
         "{s:s, s:s, s:s, s:s, s:o, s:o, s:f, s:s, s:s, s:s, s:f, s:s}", "name", outage->label.name, "scope",
-        outage->scope, "onset", begins, "full_depth", full, "end", instant(script, outage->to_ns), "recovered",
-        instant(script, outage->to_ns + outage->recovery.takes_ns), "depth", outage->depth, "onset_shape",
-        shapes[outage->onset.shape], "recovery_shape", shapes[outage->recovery.shape], "inbound",
-        outage->inbound_ceases ? "ceases" : "persists", "unreachable", outage->unreachable, "verdict", outage->verdict);
+        outage->scope, "onset", begins, "full_depth", full, "end", instant(script, outage->to_ns),
+        "recovered", instant(script, outage->to_ns + outage->recovery.takes_ns), "depth", outage->depth,
+        "onset_shape", shapes[outage->onset.shape], "recovery_shape", shapes[outage->recovery.shape],
+        "inbound", outage->inbound_ceases ? "ceases" : "persists", "unreachable", outage->unreachable,
+        "verdict", outage->verdict);
     json_object_set_new(object, "flickers", flickers(script, outage));
     json_object_set_new(object, "order", order(script, outage));
     json_object_set_new(object, "note", lines(&outage->note));
@@ -145,14 +152,16 @@ static json_t *outage_json(const struct script *script, const struct outage *out
 
 static json_t *tap_faults(const struct script *script)
 {
-    static const char *const kinds[] = {[LOSS_SHARE] = "share", [LOSS_INBOUND] = "inbound", [LOSS_OUTBOUND] = "outbound"};
+    static const char *const kinds[] = {
+        [LOSS_SHARE] = "share", [LOSS_INBOUND] = "inbound", [LOSS_OUTBOUND] = "outbound"};
     json_t *array = json_array();
     for (int i = 0; i < script->tap_fault_count; i++) {
         const struct tap_fault *fault = &script->tap_fault[i];
-        json_array_append_new(array, json_pack("{s:s, s:o, s:o, s:s, s:f}", "name", fault->label.name, "from",
-                                               instant(script, fault->from_ns), "to", instant(script, fault->to_ns),
-                                               "loses", kinds[fault->loss.kind], "share",
-                                               fault->loss.kind == LOSS_SHARE ? fault->loss.share : 1.0));
+        json_array_append_new(array,
+                              json_pack("{s:s, s:o, s:o, s:s, s:f}", "name", fault->label.name, "from",
+                                        instant(script, fault->from_ns), "to", instant(script, fault->to_ns),
+                                        "loses", kinds[fault->loss.kind], "share",
+                                        fault->loss.kind == LOSS_SHARE ? fault->loss.share : 1.0));
     }
     return array;
 }
@@ -168,23 +177,24 @@ static json_t *watched(const struct script *script)
     return array;
 }
 
-int truth_write(const struct script *script, const char *path, const struct world_counts *counts, struct fault *fault)
+int truth_write(const struct script *script, const char *path, const struct world_counts *counts,
+                struct fault *fault)
 {
     json_t *outages = json_array();
     for (int i = 0; i < script->outage_count; i++)
         json_array_append_new(outages, outage_json(script, &script->outage[i]));
-    json_t *truth =
-        json_pack("{s:s, s:o, s:I, s:{s:o, s:o}, s:I, s:o, s:o, s:o, s:o, s:o}", "scenario", script->name, "note",
-                  lines(&script->note), "seed", (json_int_t)script->seed, "period", "from",
-                  instant(script, script->from_ns), "to", instant(script, script->to_ns), "utc_offset_s",
-                  (json_int_t)(script->zone_ns / NS_PER_S), "watch", watched(script), "outages", outages, "tap_faults",
-                  tap_faults(script), "expected", expected(script), "assumed", lines(&script->assumed));
+    json_t *truth = json_pack(
+        "{s:s, s:o, s:I, s:{s:o, s:o}, s:I, s:o, s:o, s:o, s:o, s:o}", "scenario", script->name, "note",
+        lines(&script->note), "seed", (json_int_t)script->seed, "period", "from",
+        instant(script, script->from_ns), "to", instant(script, script->to_ns), "utc_offset_s",
+        (json_int_t)(script->zone_ns / NS_PER_S), "watch", watched(script), "outages", outages, "tap_faults",
+        tap_faults(script), "expected", expected(script), "assumed", lines(&script->assumed));
     if (truth != NULL && counts != NULL)
         json_object_set_new(truth, "written",
-                            json_pack("{s:I, s:I, s:I, s:I, s:I}", "packets", (json_int_t)counts->packets, "packets_in",
-                                      (json_int_t)counts->packets_in, "packets_out", (json_int_t)counts->packets_out,
-                                      "flows", (json_int_t)counts->flows, "answered_flows",
-                                      (json_int_t)counts->answered_flows));
+                            json_pack("{s:I, s:I, s:I, s:I, s:I}", "packets", (json_int_t)counts->packets,
+                                      "packets_in", (json_int_t)counts->packets_in, "packets_out",
+                                      (json_int_t)counts->packets_out, "flows", (json_int_t)counts->flows,
+                                      "answered_flows", (json_int_t)counts->answered_flows));
     if (truth == NULL)
         return fault_set(fault, "%s: the truth cannot be made: is a text of the script no UTF-8?", path);
     FILE *file = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");

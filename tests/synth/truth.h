@@ -6,7 +6,8 @@
 #include "world.h"
 
 /* Writes the file anew ("-" is standard output). `counts` may be NULL. Returns 0, or -1 with the fault. */
-int truth_write(const struct script *script, const char *path, const struct world_counts *counts, struct fault *fault);
+int truth_write(const struct script *script, const char *path, const struct world_counts *counts,
+                struct fault *fault);
 
 enum { TRUTH_INSTANT_BYTES = 40, TRUTH_RANGE_BYTES = 40 };
 

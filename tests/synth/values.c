@@ -50,8 +50,8 @@ static size_t take_instant(const struct script *script, const char *text, int64_
     if (sscanf(text, "%4d-%2d-%2d%*1[T ]%2d:%2d:%lf%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour,
                &tm.tm_min, &second, &taken) != 6)
         return 0;
-    if (tm.tm_year < 1970 || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 ||
-        tm.tm_min > 59 || tm.tm_hour < 0 || tm.tm_min < 0 || !(second >= 0 && second < 60))
+    if (tm.tm_year < 1970 || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 ||
+        tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_hour < 0 || tm.tm_min < 0 || !(second >= 0 && second < 60))
         return 0;
     tm.tm_year -= 1900;
     tm.tm_mon -= 1;
@@ -120,8 +120,9 @@ VALUE(share)
         *share /= 100;
         taken++;
     }
-    return taken != 0 && text[taken] == '\0' && *share >= 0 && *share <= 1 ? NULL
-                                                                             : "is not a share such as 0.3 or 30%";
+    return taken != 0 && text[taken] == '\0' && *share >= 0 && *share <= 1
+               ? NULL
+               : "is not a share such as 0.3 or 30%";
 }
 
 VALUE(factor)
@@ -129,8 +130,9 @@ VALUE(factor)
     (void)script;
     double *number = field;
     size_t taken = take_number(text, number);
-    return taken != 0 && text[taken] == '\0' && *number >= 0 && *number <= 1000 ? NULL
-                                                                                  : "is not a number from 0 to 1000";
+    return taken != 0 && text[taken] == '\0' && *number >= 0 && *number <= 1000
+               ? NULL
+               : "is not a number from 0 to 1000";
 }
 
 static bool whole(const char *text, uint64_t most, uint64_t *number)
@@ -289,8 +291,8 @@ VALUE(mac)
     (void)script;
     uint8_t *mac = field;
     int taken = 0;
-    if (sscanf(text, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx%n", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5], &taken) !=
-            6 ||
+    if (sscanf(text, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx%n", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5],
+               &taken) != 6 ||
         text[taken] != '\0')
         return "is not a MAC address such as 02:00:00:00:48:37";
     return NULL;
@@ -298,7 +300,8 @@ VALUE(mac)
 
 VALUE(turn)
 {
-    static const char *const shapes[] = {[SHAPE_STEP] = "step", [SHAPE_RAMP] = "ramp ", [SHAPE_RAGGED] = "ragged "};
+    static const char *const shapes[] = {
+        [SHAPE_STEP] = "step", [SHAPE_RAMP] = "ramp ", [SHAPE_RAGGED] = "ragged "};
     struct turn *turn = field;
     *turn = (struct turn){SHAPE_STEP, 0};
     if (strcmp(text, "step") == 0)
@@ -357,6 +360,7 @@ VALUE(loss)
         loss->kind = *text == 'i' ? LOSS_INBOUND : LOSS_OUTBOUND;
         return NULL;
     }
-    return value_share(script, text, &loss->share) == NULL ? NULL
-                                                            : "is neither everything, inbound, outbound nor a share";
+    return value_share(script, text, &loss->share) == NULL
+               ? NULL
+               : "is neither everything, inbound, outbound nor a share";
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The values of a script's keys: each function reads one text into the field of one type. They return NULL, or what
- * is wrong with the text, said so that it can follow it ("is not a duration such as 90s or 1h30m"). Lists append. */
+/* The values of a script's keys: each function reads one text into the field of one type. They return NULL,
+ * or what is wrong with the text, said so that it can follow it ("is not a duration such as 90s or 1h30m").
+ * Lists append. */
 #pragma once
 
 #include "script.h"

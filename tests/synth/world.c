@@ -53,8 +53,8 @@ struct world {
     struct source source[TRAFFIC_MAX * KIND__COUNT + SCANS_MAX + OUTAGES_MAX + BURSTS_MAX];
 };
 
-/* The first tick of the scenario's grain at or after an instant: every packet has its true time in the file. Ticks are
- * counted within each second, for which a grain with few odd bits (4.096 ms) compresses best. */
+/* The first tick of the scenario's grain at or after an instant: every packet has its true time in the file.
+ * Ticks are counted within each second, for which a grain with few odd bits (4.096 ms) compresses best. */
 static int64_t on_grain(const struct world *world, int64_t t_ns)
 {
     int64_t second_ns = clock_floor(t_ns, NS_PER_S), grain_ns = world->script->grain_ns;
@@ -62,7 +62,8 @@ static int64_t on_grain(const struct world *world, int64_t t_ns)
     return second_ns + (tick_ns < NS_PER_S ? tick_ns : NS_PER_S);
 }
 
-/* Returns false, and the event will not happen, when it lies after the scenario's end or there is no memory. */
+/* Returns false, and the event will not happen, when it lies after the scenario's end or there is no memory.
+ */
 static bool later(struct world *world, int64_t t_ns, void (*act)(struct world *, void *, int64_t), void *what)
 {
     t_ns = on_grain(world, t_ns);
@@ -85,7 +86,8 @@ static uint32_t trait(uint32_t address)
 static const uint8_t mac_near[6] = {0x02, 0, 0, 0, 0, 0x01}, mac_far[6] = {0x02, 0, 0, 0, 0, 0x02};
 static const uint8_t mac_everybody[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
-/* Packets from the watched side come from their path's router; everything else lives between two MAC addresses. */
+/* Packets from the watched side come from their path's router; everything else lives between two MAC
+ * addresses. */
 static void address_link(const struct flow *flow, enum side side, struct frame *frame)
 {
     const uint8_t *server = flow->path != NULL ? flow->path->mac : mac_far;
@@ -124,7 +126,8 @@ static uint8_t protocol_of(enum kind kind)
 }
 
 /* Fills the frame of a step; the payload goes to `payload`. */
-static void fill_frame(const struct flow *flow, const struct step *step, struct frame *frame, uint8_t *payload)
+static void fill_frame(const struct flow *flow, const struct step *step, struct frame *frame,
+                       uint8_t *payload)
 {
     enum side side = (enum side)step->side, other = side == SIDE_CLIENT ? SIDE_SERVER : SIDE_CLIENT;
     *frame = (struct frame){.source = flow->address[side],
@@ -186,7 +189,8 @@ static void refuse(struct world *world, void *what, int64_t t_ns)
     free(refusal);
 }
 
-/* Some packets into the dark are answered by the path's router: network unreachable, with the head of the packet. */
+/* Some packets into the dark are answered by the path's router: network unreachable, with the head of the
+ * packet. */
 static void maybe_refuse(struct world *world, const struct flow *flow, const struct frame *frame,
                          const struct outage *outage, int64_t t_ns)
 {
@@ -224,7 +228,8 @@ static void send_step(struct world *world, struct flow *flow, const struct step 
     fill_frame(flow, step, &frame, payload);
     frame.ttl = ttl_of(world, flow, side);
     address_link(flow, side, &frame);
-    flow->sequence[side] += (uint32_t)frame.payload_bytes + !!(step->flags & TCP_SYN) + !!(step->flags & TCP_FIN);
+    flow->sequence[side] +=
+        (uint32_t)frame.payload_bytes + !!(step->flags & TCP_SYN) + !!(step->flags & TCP_FIN);
     bool outward = flow->watched == SIDE_NONE ? side == SIDE_SERVER : side == flow->watched;
     const struct outage *outage = NULL;
     if (flow->watched != SIDE_NONE && !outward)
@@ -299,7 +304,8 @@ static void play_step(struct world *world, void *what, int64_t t_ns)
     go_on(world, flow, t_ns);
 }
 
-/* Clients' ports are handed out one after the other; peers in the control traffic keep theirs for time and echo. */
+/* Clients' ports are handed out one after the other; peers in the control traffic keep theirs for time and
+ * echo. */
 static uint16_t client_port(struct world *world, enum kind kind, uint32_t client, enum side watched)
 {
     if (watched == SIDE_NONE && kind == KIND_NTP)
@@ -310,8 +316,8 @@ static uint16_t client_port(struct world *world, enum kind kind, uint32_t client
     return world->port;
 }
 
-static struct flow *new_flow(struct world *world, struct prng *prng, enum kind kind, uint32_t client, uint32_t server,
-                             enum side watched)
+static struct flow *new_flow(struct world *world, struct prng *prng, enum kind kind, uint32_t client,
+                             uint32_t server, enum side watched)
 {
     static const uint16_t ports[KIND__COUNT] = {
         [KIND_HTTP] = 80, [KIND_HTTPS] = 443, [KIND_SMTP] = 25, [KIND_DNS] = 53, [KIND_NTP] = 123};
@@ -351,7 +357,8 @@ static void round_trips(const struct world *world, const struct flow *flow, uint
         rtt_us[side] = 10000 + trait(flow->address[side]) % 120 * 1000;
         if ((enum side)side == flow->watched)
             rtt_us[side] =
-                (uint32_t)((flow->path != NULL && flow->path->rtt_ns != 0 ? flow->path->rtt_ns : world->script->rtt_ns) /
+                (uint32_t)((flow->path != NULL && flow->path->rtt_ns != 0 ? flow->path->rtt_ns
+                                                                          : world->script->rtt_ns) /
                            1000);
     }
 }
@@ -423,14 +430,16 @@ static void storm(struct world *world, struct source *source, int64_t t_ns)
 {
     uint32_t caller = pick_caller(&source->prng, &source->traffic->callers);
     for (uint32_t i = 0; i < source->burst->flows; i++)
-        open_flow(world, source, caller, t_ns + (int64_t)(prng_unit(&source->prng) * (double)source->burst->over_ns));
+        open_flow(world, source, caller,
+                  t_ns + (int64_t)(prng_unit(&source->prng) * (double)source->burst->over_ns));
 }
 
 static bool is_open(const struct script *script, uint32_t address, uint16_t port)
 {
     for (int i = 0; i < script->traffic_count; i++) {
         const struct traffic *traffic = &script->traffic[i];
-        bool open = (port == 80 && traffic->rate[KIND_HTTP] > 0) || (port == 443 && traffic->rate[KIND_HTTPS] > 0) ||
+        bool open = (port == 80 && traffic->rate[KIND_HTTP] > 0) ||
+                    (port == 443 && traffic->rate[KIND_HTTPS] > 0) ||
                     (port == 25 && traffic->rate[KIND_SMTP] > 0);
         if (open && traffic->role == ROLE_SERVICE && ranges_hold(&traffic->servers, address))
             return true;
@@ -524,13 +533,14 @@ static void add_sources(struct world *world)
             const struct traffic *traffic = &script->traffic[i];
             if (traffic->rate[kind] <= 0)
                 continue;
-            struct source *source = add_source(world, traffic->rate[kind] / traffic->flows_per_visit, &traffic->curve,
-                                               (uint64_t)(1000 + i * KIND__COUNT + kind));
+            struct source *source = add_source(world, traffic->rate[kind] / traffic->flows_per_visit,
+                                               &traffic->curve, (uint64_t)(1000 + i * KIND__COUNT + kind));
             source->traffic = traffic;
             source->kind = (enum kind)kind;
         }
     for (int i = 0; i < script->scan_count; i++) {
-        struct source *source = add_source(world, script->scan[i].rate, &script->scan[i].curve, (uint64_t)(100 + i));
+        struct source *source =
+            add_source(world, script->scan[i].rate, &script->scan[i].curve, (uint64_t)(100 + i));
         source->scan = &script->scan[i];
         source->from_ns = script->scan[i].from_ns;
         source->to_ns = script->scan[i].to_ns;
@@ -545,8 +555,8 @@ static void add_sources(struct world *world)
     }
 }
 
-int world_play(const struct script *script, struct output *output, bool nanoseconds, struct world_counts *counts,
-               struct fault *fault)
+int world_play(const struct script *script, struct output *output, bool nanoseconds,
+               struct world_counts *counts, struct fault *fault)
 {
     struct world *world = calloc(1, sizeof *world);
     if (world == NULL)
@@ -579,7 +589,8 @@ int world_play(const struct script *script, struct output *output, bool nanoseco
 struct world_volume world_volume(const struct traffic *traffic, enum kind kind)
 {
     struct world_volume volume = {{0}, {0}};
-    struct flow flow = {.talk = {.kind = kind, .name = traffic->name.item[0], .response_bytes = traffic->response_bytes}};
+    struct flow flow = {
+        .talk = {.kind = kind, .name = traffic->name.item[0], .response_bytes = traffic->response_bytes}};
     const uint32_t rtt_us[2] = {0, 0};
     uint8_t payload[MESSAGE_MAX_BYTES];
     talk_plan(&flow.talk, rtt_us);

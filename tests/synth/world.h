@@ -11,10 +11,10 @@ struct world_counts {
     uint64_t flows, answered_flows;            /* watched flows seen; seen from both sides */
 };
 
-/* Writes the capture of the whole scenario. Memory grows with the flows open at one time only. Returns 0, or -1 with
- * the fault when there is no memory; what cannot be written is told by output_close. */
-int world_play(const struct script *script, struct output *output, bool nanoseconds, struct world_counts *counts,
-               struct fault *fault);
+/* Writes the capture of the whole scenario. Memory grows with the flows open at one time only. Returns 0, or
+ * -1 with the fault when there is no memory; what cannot be written is told by output_close. */
+int world_play(const struct script *script, struct output *output, bool nanoseconds,
+               struct world_counts *counts, struct fault *fault);
 
 /* What the two sides of a flow of this traffic exchange, in packets and IP bytes, when nothing goes wrong. */
 struct world_volume {

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "prefix_list.h"
+#include "settings.h"
+
+const char settings_help[] =
+    "Usage: lightsout -r PATH [-r PATH ...] [options]    replay captures (files, directories, -)\n"
+    "       lightsout -i IFACE [-i IFACE ...] [options]  watch interfaces\n"
+    "       lightsout -b FILE [options]                  analyse bins written with --bins\n"
+    "\n"
+    "  -r, --read PATH          pcap or pcapng, plain, gzip or zstd; repeatable\n"
+    "  -i, --interface IFACE    repeatable\n"
+    "  -b, --read-bins FILE     CSV\n"
+    "  -c, --config FILE        configuration; without it the DPRK is watched\n"
+    "  -T, --check              check the configuration, print what is in force, exit\n"
+    "  -w, --watch CIDR[,LABEL] replaces the watch list; repeatable\n"
+    "      --watch-from FILE[,CC]  prefixes from a list, or of a country from an RIR's delegated statistics\n"
+    "      --bin SECONDS        the published interval (60)\n"
+    "  -f, --filter EXPR        an additional pcap filter\n"
+    "      --events FILE        events as NDJSON, appended; - is standard output\n"
+    "      --bins FILE          a row per scope and bin as CSV\n"
+    "      --flows FILE         a record per watched flow as NDJSON\n"
+    "      --report FILE        a self-contained HTML report\n"
+    "      --redis URL          redis://[user[:password]@]host[:port][/db], unix:///path[?db=N]\n"
+    "      --speed N            replay at N times real time (default: as fast as it goes)\n"
+    "      --sensor NAME        the sensor's name (default: the host name)\n"
+    "      --progress, --no-progress\n"
+    "  -q, --quiet  -v, --verbose  -V, --version  -h, --help\n"
+    "\n"
+    "Exit status: 0 done; 1 failed while running, or the input was damaged; 2 unusable arguments.\n";
+
+enum { OPTION_WATCH_FROM = 256, OPTION_SPEED, OPTION_PROGRESS, OPTION_NO_PROGRESS, OPTION_KEY };
+
+/* Options that only set a key of [lightsout] or another section. */
+struct key_option {
+    const char *name, *section, *key;
+};
+
+static const struct key_option key_options[] = {
+    {"bin", "lightsout", "bin"},       {"events", "lightsout", "events"}, {"bins", "lightsout", "bins"},
+    {"flows", "lightsout", "flows"},   {"report", "lightsout", "report"}, {"redis", "redis", "url"},
+    {"sensor", "lightsout", "sensor"}, {"filter", "capture", "filter"},
+};
+
+enum { KEY_OPTION_COUNT = sizeof key_options / sizeof key_options[0] };
+
+static const struct option long_options[] = {
+    {"read", required_argument, NULL, 'r'},
+    {"interface", required_argument, NULL, 'i'},
+    {"read-bins", required_argument, NULL, 'b'},
+    {"config", required_argument, NULL, 'c'},
+    {"check", no_argument, NULL, 'T'},
+    {"watch", required_argument, NULL, 'w'},
+    {"watch-from", required_argument, NULL, OPTION_WATCH_FROM},
+    {"speed", required_argument, NULL, OPTION_SPEED},
+    {"progress", no_argument, NULL, OPTION_PROGRESS},
+    {"no-progress", no_argument, NULL, OPTION_NO_PROGRESS},
+    {"quiet", no_argument, NULL, 'q'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"version", no_argument, NULL, 'V'},
+    {"help", no_argument, NULL, 'h'},
+    {"bin", required_argument, NULL, OPTION_KEY + 0},
+    {"events", required_argument, NULL, OPTION_KEY + 1},
+    {"bins", required_argument, NULL, OPTION_KEY + 2},
+    {"flows", required_argument, NULL, OPTION_KEY + 3},
+    {"report", required_argument, NULL, OPTION_KEY + 4},
+    {"redis", required_argument, NULL, OPTION_KEY + 5},
+    {"sensor", required_argument, NULL, OPTION_KEY + 6},
+    {"filter", required_argument, NULL, 'f'},
+    {NULL, 0, NULL, 0},
+};
+
+static int watch_one(struct settings *settings, const char *argument, struct fault *fault)
+{
+    char *cidr = settings_own_text(settings, argument);
+    char *label = strchr(cidr, ',');
+    if (label != NULL)
+        *label++ = '\0';
+    struct fault why;
+    struct watch *watch = settings_watch(settings, cidr, &why);
+    if (watch == NULL)
+        return fault_set(fault, "--watch %s: %s", argument, why.text);
+    if (label != NULL)
+        snprintf(watch->label, sizeof watch->label, "%s", label);
+    return 0;
+}
+
+static int watch_from(struct settings *settings, const char *argument, struct fault *fault)
+{
+    struct prefix *prefixes;
+    size_t count;
+    if (prefix_list_read(argument, &prefixes, &count, fault) != 0)
+        return -1;
+    settings_watch_many(settings, prefixes, count);
+    free(prefixes);
+    return 0;
+}
+
+static int take_speed(struct settings *settings, const char *argument, struct fault *fault)
+{
+    char *rest;
+    double speed = strtod(argument, &rest);
+    if (rest == argument || *rest != '\0' || !(speed > 0) || speed > 1e9)
+        return fault_set(fault, "--speed %s: a number above 0 is wanted", argument);
+    settings->capture.speed = speed;
+    return 0;
+}
+
+static int take_key_option(struct settings *settings, const struct key_option *option, const char *argument,
+                           struct fault *fault)
+{
+    struct fault why;
+    if (settings_set(settings, option->section, option->key, argument, &why) != 0)
+        return fault_set(fault, "--%s: %s", option->name, why.text);
+    return 0;
+}
+
+static int take_task(struct settings *settings, enum settings_task task, struct fault *fault)
+{
+    if (settings->task != TASK_NONE && settings->task != task)
+        return fault_set(fault, "only one of --read, --interface and --read-bins can be asked for");
+    settings->task = task;
+    return 0;
+}
+
+static int take_option(struct settings *settings, int option, const char *argument, struct fault *fault)
+{
+    switch (option) {
+    case 'r':
+        *SETTINGS_APPEND(settings, *(const char ***)&settings->capture.reads, settings->capture.read_count) =
+            argument;
+        return take_task(settings, TASK_REPLAY, fault);
+    case 'i':
+        if (settings->task != TASK_LIVE) /* those of the configuration, if any, are replaced */
+            settings->capture.interface_count = 0;
+        *SETTINGS_APPEND(settings, *(const char ***)&settings->capture.interfaces,
+                         settings->capture.interface_count) = argument;
+        return take_task(settings, TASK_LIVE, fault);
+    case 'b':
+        if (settings->bins_file != NULL)
+            return fault_set(fault, "--read-bins takes one file");
+        settings->bins_file = argument;
+        return take_task(settings, TASK_BINS, fault);
+    case 'w':
+    case OPTION_WATCH_FROM:
+        settings_watch_anew(settings);
+        return option == 'w' ? watch_one(settings, argument, fault) : watch_from(settings, argument, fault);
+    case OPTION_SPEED:
+        return take_speed(settings, argument, fault);
+    case 'f':
+        return take_key_option(settings, &key_options[KEY_OPTION_COUNT - 1], argument, fault);
+    case 'T':
+        settings->check = true;
+        return 0;
+    case 'q':
+        settings->quiet = true;
+        return 0;
+    case 'v':
+        settings->verbose = true;
+        return 0;
+    case OPTION_PROGRESS:
+    case OPTION_NO_PROGRESS:
+        settings->progress = option == OPTION_PROGRESS;
+        return 0;
+    default:
+        return take_key_option(settings, &key_options[option - OPTION_KEY], argument, fault);
+    }
+}
+
+/* Goes through the command line: the first time only for what decides which files are read. */
+int command_line_read(struct settings *settings, int argc, char **argv, bool first, struct fault *fault)
+{
+    int option;
+    optind = 1;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":r:i:b:c:Tw:f:qvVh", long_options, NULL)) != -1) {
+        if (option == '?' || option == ':') {
+            const char *which = argv[optind - 1];
+            return option == ':' ? fault_set(fault, "%s wants a value; see --help", which)
+                                 : fault_set(fault, "there is no option %s; see --help", which);
+        }
+        if (option == 'h' || option == 'V') {
+            settings->task = option == 'h' ? TASK_HELP : TASK_VERSION;
+            return 0;
+        }
+        if (option == 'c')
+            settings->config_path = optarg;
+        else if (!first && take_option(settings, option, optarg, fault) != 0)
+            return -1;
+    }
+    if (optind < argc)
+        return fault_set(fault, "'%s' is not an option: captures are read with -r PATH; see --help",
+                         argv[optind]);
+    return 0;
+}
