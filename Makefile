@@ -32,9 +32,7 @@ FLAGS          = -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CPPFLAGS) $(CFLAGS) $(FLAG
 ROOM_FLAGS    := -Iinclude -DLIGHTSOUT_VERSION=\"$(VERSION)\"
 TEST_FLAGS    := -Iinclude -Icapture -Ianalysis -Ianalysis/publish
 
-# hiredis has TLS in a library beside it since 1.0.
-HIREDIS_TLS   := $(if $(wildcard /usr/include/hiredis/hiredis_ssl.h),-lhiredis_ssl)
-LIBS          := -lpcap -lndpi $(HIREDIS_TLS) -lhiredis -ljansson -linih -lzstd -lz -lm -lpthread
+LIBS          := -lpcap -lndpi -lhiredis -ljansson -linih -lzstd -lz -lm -lpthread
 SYNTH_LIBS    := -ljansson -linih -lzstd -lm
 
 SOURCES := $(sort $(foreach room,capture analysis analysis/publish,$(wildcard $(room)/*.c)))

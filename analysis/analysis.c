@@ -98,7 +98,9 @@ static struct bin judge_bin(struct analysis *analysis, uint32_t number)
         .state = series->state,
         .expected = known ? series->bin_expected : -1,
         .low = known ? baseline_low(series->bin_expected, life->rate.shape, low_tail) : -1,
-        .detectable_s = series->state == STATE_BLIND ? -1 : shortest(analysis, series, life),
+        .detectable_s = series->state == STATE_BLIND || series->state == STATE_LEARNING
+                            ? -1
+                            : shortest(analysis, series, life),
     };
 }
 
@@ -343,10 +345,6 @@ static void follow_episode(struct analysis *analysis, uint32_t number, int64_t f
     enum episode_news news =
         episode_follow(episode, series->step_seen, series->step_expected, first_ns, analysis->end_ns,
                        detect_score(life), alarm, analysis->options.recovery_hold_s);
-    if (episode->return_odds > 0 && series->returned_ns == TIME_NONE)
-        series->returned_ns = episode->return_ns;
-    else if (!(episode->return_odds > 0))
-        series->returned_ns = TIME_NONE;
     switch (news) {
     case EPISODE_RETURNING:
     case EPISODE_MORE_BACK:
@@ -420,6 +418,29 @@ static void judge(struct analysis *analysis, uint32_t number)
         open_episode(analysis, number, wider == WIDER_DOWN);
 }
 
+static int64_t first_life(const struct series *series, const struct tally *tally)
+{
+    bool answered = series->signal == SIGNAL_ANSWERED_FLOWS;
+    int64_t first_ns = answered                  ? tally->answered.first_ns
+                       : series->live_is_packets ? tally->out.first_ns
+                                                 : tally->live.first_ns;
+    return first_ns != TIME_NONE ? first_ns : tally->start_ns;
+}
+
+/* During the return of `all`, when each scope under it came back: its first sign of life since the first of
+ * all. */
+static void note_returns(struct analysis *analysis, const struct tally *tallies)
+{
+    const struct episode *whole = &analysis->series[SCOPE_NUMBER_ALL].episode;
+    for (uint32_t i = SCOPE_NUMBER_ALL + 1; i < scope_number_tap(analysis->scopes) && whole->open; i++) {
+        struct series *series = &analysis->series[i];
+        if (whole->return_ns == TIME_NONE || !analysis->scopes->items[i].counted)
+            series->returned_ns = TIME_NONE;
+        else if (series->returned_ns == TIME_NONE && series->step_seen > 0)
+            series->returned_ns = first_life(series, &tallies[i]);
+    }
+}
+
 /* The widest first. Each judgement may find the sensor blind, and then the rest is not judged. */
 static void judge_all(struct analysis *analysis, const struct tally *tallies)
 {
@@ -433,11 +454,7 @@ static void judge_all(struct analysis *analysis, const struct tally *tallies)
                 judge(analysis, i);
                 continue;
             }
-            bool answered = series->signal == SIGNAL_ANSWERED_FLOWS;
-            struct tally_span span = answered                  ? tallies[i].answered
-                                     : series->live_is_packets ? tallies[i].out
-                                                               : tallies[i].live;
-            follow_episode(analysis, i, span.first_ns != TIME_NONE ? span.first_ns : tallies[i].start_ns);
+            follow_episode(analysis, i, first_life(series, &tallies[i]));
         }
 }
 
@@ -472,10 +489,14 @@ static void take_interval(struct analysis *analysis, const struct tally *tallies
     double gap_score = detect_score(&tap->control), expected = tap->control.total_expected;
     enum tap_news news = tap_step(tap, &tallies[tap_number], analysis->alarms_per_year);
     analysis->series[tap_number].bin_expected += tap->control.total_expected - expected;
+    analysis->series[tap_number].state = tap_has_control(tap, analysis->end_ns) ? STATE_UP : STATE_LEARNING;
     if (news == TAP_IMPAIRED)
         go_blind(analysis);
     else if (news == TAP_RESTORED)
         see_again(analysis);
+
+    if (tap->blind)
+        analysis->series[tap_number].state = STATE_BLIND;
 
     bool proven = tap_proves(tap, &tallies[tap_number]);
     if (proven)
@@ -487,6 +508,7 @@ static void take_interval(struct analysis *analysis, const struct tally *tallies
             else
                 take_scope(analysis, i, &tallies[i], proven);
         }
+    note_returns(analysis, tallies);
     judge_all(analysis, tallies);
 }
 

@@ -60,27 +60,33 @@ double episode_recovered(const struct episode *episode)
     return fmin(1, episode->recent_seen / fmax(episode->recent_expected, recent_events / 3));
 }
 
-static void weigh_return(struct episode *episode, double seen, double expected, int64_t first_ns)
+/* The signs of life that follow each other without a silence that would itself be an alarm: a trickle, from
+ * its first drop on. */
+static void follow_trickle(struct episode *episode, double seen, int64_t first_ns, bool silent_long)
+{
+    if (silent_long && !(seen > 0)) {
+        episode->return_ns = TIME_NONE;
+        episode->return_seen = 0;
+    }
+    if (seen > 0 && episode->return_ns == TIME_NONE)
+        episode->return_ns = first_ns;
+    if (!episode->returning)
+        episode->return_seen += seen;
+}
+
+static void weigh_return(struct episode *episode, double seen, double expected)
 {
     double odds = episode->return_odds + seen * log(back / remnant) - expected * (back - remnant);
-    if (!(odds > 0)) {
-        episode->return_odds = 0;
-        if (!episode->returning)
-            episode->return_ns = TIME_NONE;
-        return;
-    }
-    if (episode->return_odds <= 0 && !episode->returning) {
-        episode->return_ns = first_ns;
+    if (episode->return_odds <= 0 && odds > 0 && !episode->returning)
         episode->recent_seen = episode->recent_expected = 0;
-    }
-    episode->return_odds = fmin(odds, return_most);
+    episode->return_odds = fmin(fmax(odds, 0), return_most);
 }
 
 static enum episode_news fall_again(struct episode *episode)
 {
     episode->returning = false;
     episode->return_ns = episode->steady_since_ns = TIME_NONE;
-    episode->return_odds = 0;
+    episode->return_odds = episode->return_seen = 0;
     episode->told_quarters = 0;
     episode->flaps++;
     return EPISODE_FELL_AGAIN;
@@ -89,7 +95,8 @@ static enum episode_news fall_again(struct episode *episode)
 enum episode_news episode_follow(struct episode *episode, double seen, double expected, int64_t first_ns,
                                  int64_t end_ns, double silence, double alarm, double hold_s)
 {
-    weigh_return(episode, seen, expected, first_ns);
+    follow_trickle(episode, seen, first_ns, silence >= alarm);
+    weigh_return(episode, seen, expected);
     double fade = exp(-expected / recent_events);
     episode->recent_seen = episode->recent_seen * fade + seen;
     episode->recent_expected = episode->recent_expected * fade + expected;
@@ -98,6 +105,8 @@ enum episode_news episode_follow(struct episode *episode, double seen, double ex
         if (episode->return_odds < return_certain)
             return EPISODE_NOTHING;
         episode->returning = true;
+        episode->return_gap_s = clock_seconds(episode->return_ns, end_ns) / fmax(1, episode->return_seen);
+        episode->told_quarters = (int)(episode_recovered(episode) * 4);
         return EPISODE_RETURNING;
     }
     double share = episode_recovered(episode);

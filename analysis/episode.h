@@ -34,8 +34,10 @@ struct episode {
     int verdict;                /* as last told */
 
     bool returning;
-    double return_odds;                  /* logarithm: it is coming back, against still down with a remnant */
-    int64_t return_ns;                   /* the first sign of life of the present return; TIME_NONE: none */
+    double return_odds;  /* logarithm: it is coming back, against still down with a remnant */
+    int64_t return_ns;   /* the first sign of life of the present return or trickle; TIME_NONE: none */
+    double return_seen;  /* signs of life from there until the return was certain … */
+    double return_gap_s; /* … and their mean distance */
     double recent_seen, recent_expected; /* over about the last thirty events expected */
     double share_at_last;                /* how far back it was at the last sign of life */
     int64_t steady_since_ns;             /* since when enough is back; TIME_NONE: not yet */

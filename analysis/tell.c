@@ -118,6 +118,11 @@ static double observed_share(const struct series *series, const struct episode_m
     return expected > 0 ? (series->so_far.life - before->life) / expected : 0;
 }
 
+static int64_t later(int64_t a_ns, int64_t b_ns)
+{
+    return a_ns > b_ns ? a_ns : b_ns;
+}
+
 static void describe_times(const struct analysis *analysis, const struct episode *episode,
                            double expected_per_s, struct event *event)
 {
@@ -128,13 +133,14 @@ static void describe_times(const struct analysis *analysis, const struct episode
     event->end_ns = event->end_earliest_ns = event->end_latest_ns = TIME_NONE;
     if (event->action != EVENT_OUTAGE_ENDED)
         return;
-    /* It was back by the first sign of life, and hardly three expected gaps sooner. */
+    /* It was back by the first sign of life, and hardly three gaps of the first trickle sooner. */
     int64_t first_ns = episode->return_ns != TIME_NONE ? episode->return_ns : analysis->end_ns;
-    int64_t gap_ns = expected_per_s > 0 ? (int64_t)((double)NS_PER_S / expected_per_s) : 0;
+    int64_t gap_ns = (int64_t)(fmax(episode->return_gap_s, expected_per_s > 0 ? 1 / expected_per_s : 0) *
+                               (double)NS_PER_S);
     event->end_latest_ns = first_ns;
-    event->end_ns = first_ns - gap_ns > episode->onset_latest_ns ? first_ns - gap_ns : first_ns;
-    event->end_earliest_ns =
-        first_ns - 3 * gap_ns > episode->onset_ns ? first_ns - 3 * gap_ns : episode->onset_ns;
+    event->end_ns =
+        later(first_ns - gap_ns, episode->onset_latest_ns < first_ns ? episode->onset_latest_ns : first_ns);
+    event->end_earliest_ns = later(first_ns - 3 * gap_ns, episode->onset_ns);
 }
 
 static struct event describe(struct analysis *analysis, uint32_t number, enum event_action action)

@@ -161,18 +161,28 @@ static int run(struct settings *settings, struct input *input)
     return status == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
-/* The words after the program's name, for the report. */
-static char *join(int argc, char **argv)
+/* Words with blanks between them; NULL when there is no memory. The caller frees. */
+static char *join(size_t count, const char *const *words)
 {
     size_t length = 1;
-    for (int i = 0; i < argc; i++)
-        length += strlen(argv[i]) + 1;
+    for (size_t i = 0; i < count; i++)
+        length += strlen(words[i]) + 1;
     char *text = calloc(1, length);
-    for (int i = 0; text != NULL && i < argc; i++) {
+    for (size_t i = 0; text != NULL && i < count; i++) {
         strcat(text, i > 0 ? " " : "");
-        strcat(text, argv[i]);
+        strcat(text, words[i]);
     }
     return text;
+}
+
+/* What is read or watched, for summary and report. */
+static char *input_names(const struct settings *settings)
+{
+    if (settings->task == TASK_BINS)
+        return join(1, &settings->bins_file);
+    if (settings->task == TASK_LIVE)
+        return join(settings->capture.interface_count, settings->capture.interfaces);
+    return join(settings->capture.read_count, settings->capture.reads);
 }
 
 static int start(struct settings *settings, int argc, char **argv)
@@ -180,8 +190,10 @@ static int start(struct settings *settings, int argc, char **argv)
     struct fault fault;
     struct input input = {0};
     const char *events = settings->publish.events_path;
-    char *command = join(argc, argv);
+    char *command = join((size_t)argc, (const char *const *)argv);
+    char *names = input_names(settings);
     settings->publish.command = command;
+    settings->publish.input = names;
     settings->publish.replay = settings->task != TASK_LIVE;
     settings->publish.summary =
         settings->publish.replay && !settings->quiet && (events == NULL || strcmp(events, "-") != 0);
@@ -192,6 +204,7 @@ static int start(struct settings *settings, int argc, char **argv)
     else
         status = run(settings, &input);
     close_input(&input);
+    free(names);
     free(command);
     return status;
 }

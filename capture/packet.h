@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One decoded packet: what counting needs of a frame, with the payload borrowed from it. Private to capture. */
+/* One decoded packet: what counting needs of a frame, with the payload borrowed from it. Private to capture.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -35,16 +36,16 @@ struct packet {
 
     /* the link */
     uint8_t vlan_count, mpls_count;
-    uint16_t vlans[FLOW_VLANS_MAX];       /* 12-bit ids, outermost first */
-    uint32_t mpls[PACKET_LABELS_MAX];     /* 20-bit labels, outermost first */
+    uint16_t vlans[FLOW_VLANS_MAX];   /* 12-bit ids, outermost first */
+    uint32_t mpls[PACKET_LABELS_MAX]; /* 20-bit labels, outermost first */
     bool has_mac;
     uint8_t source_mac[6], destination_mac[6];
 
     /* the network */
-    bool is_ip;           /* false: a frame that carries no IP, which the tap counts all the same */
+    bool is_ip; /* false: a frame that carries no IP, which the tap counts all the same */
     uint8_t ip_version;
     uint8_t ttl;
-    uint32_t ip_bytes;    /* length of the IP packet on the wire, from its own header */
+    uint32_t ip_bytes; /* length of the IP packet on the wire, from its own header */
     struct packet_tuple tuple;
     bool fragment, later_fragment;
 
@@ -52,9 +53,9 @@ struct packet {
     bool has_transport;
     uint8_t tcp_flags;
     uint8_t icmp_type, icmp_code;
-    uint16_t icmp_id;     /* of the types that have one, else 0 */
-    bool icmp_error;      /* an error message, of either version */
-    bool has_quoted;      /* … and the packet that it quotes could be read */
+    uint16_t icmp_id; /* of the types that have one, else 0 */
+    bool icmp_error;  /* an error message, of either version */
+    bool has_quoted;  /* … and the packet that it quotes could be read */
     struct packet_tuple quoted;
     uint32_t payload_bytes; /* transport payload by the headers, not by what was captured */
 

@@ -19,8 +19,8 @@ struct analysis_options {
     double learn_s;               /* and seconds */
 };
 
-/* Where the results go. Both are called from within analysis_step and analysis_finish, in data-time order, with
- * values that are only valid during the call. */
+/* Where the results go. Both are called from within analysis_step and analysis_finish, in data-time order,
+ * with values that are only valid during the call. */
 struct analysis_output {
     void *context;
     void (*bin)(void *context, const struct bin *bin);
@@ -32,9 +32,11 @@ struct analysis *analysis_new(const struct analysis_options *options, const stru
                               const struct analysis_output *output);
 void analysis_free(struct analysis *analysis);
 
-/* Takes the tallies of one closed interval, one a scope in the order of the list. Intervals come in time order, do
- * not overlap and never cross the end of a bin. What lies between two intervals is missing, not silent. */
+/* Takes the tallies of one closed interval, one a scope in the order of the list. Intervals come in time
+ * order, do not overlap and never cross the end of a bin. What lies between two intervals is missing, not
+ * silent. */
 void analysis_step(struct analysis *analysis, const struct tally *tallies);
 
-/* Says that the input ended: the bin under way is given out as far as it was watched; open episodes stay open. */
+/* Says that the input ended: the bin under way is given out as far as it was watched; open episodes stay
+ * open. */
 void analysis_finish(struct analysis *analysis);

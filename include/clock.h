@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-/* All instants are nanoseconds since the Unix epoch, UTC, in an int64_t whose name ends in _ns (good to 2262). */
+/* All instants are nanoseconds since the Unix epoch, UTC, in an int64_t whose name ends in _ns (good to
+ * 2262). */
 #define NS_PER_S  1000000000LL
 #define NS_PER_MS 1000000LL
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the world is told: events, and closed bins with what the analysis made of them. Values without pointers, so
- * that they can wait in a queue. The published names of these things are known to event_text.c alone. */
+/* What the world is told: events, and closed bins with what the analysis made of them. Values without
+ * pointers, so that they can wait in a queue. The published names of these things are known to event_text.c
+ * alone. */
 #pragma once
 
 #include <stdbool.h>
@@ -33,13 +34,14 @@ enum signal {
 /* A closed bin of one scope. */
 struct bin {
     uint32_t scope;
-    int64_t start_ns;      /* aligned to the epoch; tally.start_ns and .end_ns tell what was really watched */
-    struct tally tally;    /* the sum of the bin's steps */
+    int64_t start_ns;   /* aligned to the epoch; tally.start_ns and .end_ns tell what was really watched */
+    struct tally tally; /* the sum of the bin's steps */
     enum signal signal;
     enum scope_state state;
-    double expected;       /* of the signal in this bin; negative: not known yet */
-    double low;            /* what 999 of 1000 such bins reach; negative: not known yet */
-    double detectable_s;   /* the shortest total outage that would be noticed now, seconds; negative: none would */
+    double expected; /* of the signal in this bin; negative: not known yet */
+    double low;      /* what 999 of 1000 such bins reach; negative: not known yet */
+    double
+        detectable_s; /* the shortest total outage that would be noticed now, seconds; negative: none would */
 };
 
 enum event_action {
@@ -62,16 +64,17 @@ enum verdict {
     VERDICT__COUNT
 };
 
-/* What speaks for or against a verdict. `value` is what was seen since the onset, `usual` what this hour expects. */
+/* What speaks for or against a verdict. `value` is what was seen since the onset, `usual` what this hour
+ * expects. */
 enum evidence_kind {
     EVIDENCE_INBOUND_PERSISTS, /* ratio: flow starts towards the scope go on though nobody answers */
     EVIDENCE_INBOUND_CEASED,   /* ratio: nobody knocks any more either */
-    EVIDENCE_INBOUND_SURGE,    /* ratio: bare SYNs or packets towards the scope in the hour before the onset */
-    EVIDENCE_ALL_PATHS,        /* count of configured paths down together */
-    EVIDENCE_ONE_PATH,         /* count of paths still up */
-    EVIDENCE_OTHERS_UP,        /* count of prefixes or services that carry on */
-    EVIDENCE_ICMP_ERRORS,      /* ICMP errors about the scope a minute */
-    EVIDENCE_NO_CONTROL,       /* the capture holds watched traffic only: nothing to compare with */
+    EVIDENCE_INBOUND_SURGE, /* ratio: bare SYNs or packets towards the scope in the hour before the onset */
+    EVIDENCE_ALL_PATHS,     /* count of configured paths down together */
+    EVIDENCE_ONE_PATH,      /* count of paths still up */
+    EVIDENCE_OTHERS_UP,     /* count of prefixes or services that carry on */
+    EVIDENCE_ICMP_ERRORS,   /* ICMP errors about the scope a minute */
+    EVIDENCE_NO_CONTROL,    /* the capture holds watched traffic only: nothing to compare with */
     EVIDENCE__COUNT
 };
 
@@ -84,9 +87,9 @@ struct event_evidence {
 struct event_part {
     char name[SCOPE_TEXT_MAX]; /* without the kind: "175.45.176.0/24" */
     enum scope_state state;
-    int64_t onset_ns;          /* TIME_NONE unless down or recovering */
-    int64_t last_seen_ns;      /* last sign of life; TIME_NONE when there never was one */
-    double depth;              /* 0 to 1 */
+    int64_t onset_ns;     /* TIME_NONE unless down or recovering */
+    int64_t last_seen_ns; /* last sign of life; TIME_NONE when there never was one */
+    double depth;         /* 0 to 1 */
 };
 
 /* A scope that came back during a recovery. */
@@ -95,15 +98,21 @@ struct event_return {
     int64_t at_ns;
 };
 
-enum { EVENT_PREFIXES_MAX = 16, EVENT_PATHS_MAX = 16, EVENT_SERVICES_MAX = 32, EVENT_RETURNS_MAX = 32, EVENT_EVIDENCE_MAX = 8 };
+enum {
+    EVENT_PREFIXES_MAX = 16,
+    EVENT_PATHS_MAX = 16,
+    EVENT_SERVICES_MAX = 32,
+    EVENT_RETURNS_MAX = 32,
+    EVENT_EVIDENCE_MAX = 8
+};
 
 struct event {
     int64_t time_ns; /* data time of the decision */
     enum event_action action;
-    uint64_t episode;  /* names the episode: a hash of its first scope and onset, the same in all its events */
+    uint64_t episode; /* names the episode: a hash of its first scope and onset, the same in all its events */
     uint32_t sequence; /* 0, 1, 2 … within the episode */
     char scope[SCOPE_TEXT_MAX];
-    bool control;      /* the tap carries traffic to compare with */
+    bool control; /* the tap carries traffic to compare with */
     enum signal signal;
 
     int64_t onset_ns, onset_earliest_ns, onset_latest_ns;
@@ -115,7 +124,7 @@ struct event {
     double recovered;                               /* 0 to 1: how far back; negative: does not apply */
     uint32_t flaps;                                 /* times it came back and fell again */
     uint64_t merged_into;                           /* of an ended one: the episode that took it over, or 0 */
-    uint32_t hosts_expected, hosts_seen;            /* watched addresses: usual in such a bin, and in the last one */
+    uint32_t hosts_expected, hosts_seen; /* watched addresses: usual in such a bin, and in the last one */
 
     double probability[VERDICT__COUNT]; /* sums to 1; the verdict is the largest */
     uint32_t evidence_count, prefix_count, path_count, service_count, return_count;

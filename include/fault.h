@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The message of a set-up that failed: one line, naming the thing and the way out. Whoever called says it, once. */
+/* The message of a set-up that failed: one line, naming the thing and the way out. Whoever called says it,
+ * once. */
 #pragma once
 
 #include <stdarg.h>
@@ -11,7 +12,8 @@ struct fault {
 
 /* Writes the message (cut to fit, control bytes replaced so that it stays one line) and returns -1, so that a
  * set-up function can `return fault_set(fault, ...)`. */
-__attribute__((format(printf, 2, 3))) static inline int fault_set(struct fault *fault, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static inline int fault_set(struct fault *fault, const char *format,
+                                                                  ...)
 {
     va_list arguments;
     va_start(arguments, format);

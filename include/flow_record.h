@@ -14,14 +14,14 @@ struct flow_side {
     uint8_t address[16]; /* network order, IPv4 mapped into ::ffff:0:0/96 */
     uint16_t port;       /* host order; 0 where the protocol has none */
     uint64_t packets;
-    uint64_t bytes;      /* IP bytes on the wire */
+    uint64_t bytes; /* IP bytes on the wire */
     bool watched;
 };
 
 enum { FLOW_APPLICATION_MAX = 64, FLOW_DOMAIN_MAX = 256, FLOW_VLANS_MAX = 3, FLOW_TUNNELS_MAX = 8 };
 
 struct flow_record {
-    int64_t start_ns, end_ns;             /* first and last packet */
+    int64_t start_ns, end_ns; /* first and last packet */
     enum flow_end reason;
     uint8_t protocol;                     /* IP protocol number */
     struct flow_side source, destination; /* the source sent the first packet, or the SYN */
@@ -29,7 +29,7 @@ struct flow_record {
     char application[FLOW_APPLICATION_MAX]; /* as nDPI spells it ("TLS.Google"); empty: not classified */
     char domain[FLOW_DOMAIN_MAX];           /* untrusted bytes, lower case; empty: none seen */
     uint8_t vlan_count, tunnel_count;
-    uint16_t vlans[FLOW_VLANS_MAX];         /* outermost first, of the first packet */
-    uint8_t tunnels[FLOW_TUNNELS_MAX];      /* enum decode_tunnel, outermost first */
-    uint32_t prefix, path, service;         /* scope numbers, or SCOPE_NONE */
+    uint16_t vlans[FLOW_VLANS_MAX];    /* outermost first, of the first packet */
+    uint8_t tunnels[FLOW_TUNNELS_MAX]; /* enum decode_tunnel, outermost first */
+    uint32_t prefix, path, service;    /* scope numbers, or SCOPE_NONE */
 };

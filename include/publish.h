@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The door of the letterbox: events, bins and flows go in, and each sink that was asked for tells them in its way. */
+/* The door of the letterbox: events, bins and flows go in, and each sink that was asked for tells them in its
+ * way. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,35 +15,36 @@
 struct publish;
 
 struct publish_options {
-    const char *sensor;       /* the sensor's name */
-    const char *events_path;  /* NDJSON, appended; "-": standard output; NULL: not asked for */
-    const char *bins_path;    /* CSV, written anew */
-    const char *flows_path;   /* NDJSON, written anew */
-    const char *report_path;  /* HTML, written at the end */
-    const char *command;      /* the command line, for the report */
-    const char *input;        /* what was read or watched, for summary and report */
-    bool summary;             /* a summary for people on standard output at the end */
-    bool replay;              /* the data are not of now: wait for room instead of dropping */
+    const char *sensor;      /* the sensor's name */
+    const char *events_path; /* NDJSON, appended; "-": standard output; NULL: not asked for */
+    const char *bins_path;   /* CSV, written anew */
+    const char *flows_path;  /* NDJSON, written anew */
+    const char *report_path; /* HTML, written at the end */
+    const char *command;     /* the command line, for the report */
+    const char *input;       /* what was read or watched, for summary and report */
+    bool summary;            /* a summary for people on standard output at the end */
+    bool replay;             /* the data are not of now: wait for room instead of dropping */
     int64_t bin_ns;
     struct {
-        const char *url; /* NULL: no Redis */
+        const char *url;             /* NULL: no Redis */
         const char *user, *password; /* NULL: those of the URL */
         const char *prefix;          /* "lightsout:" */
         uint32_t maxlen;             /* of the events stream */
         uint32_t queue;              /* events kept in memory while Redis is away */
         double connect_timeout_s, command_timeout_s;
-        double heartbeat_s;          /* the heartbeat key expires after three of these */
-        double drain_s;              /* how long the end of the program waits for delivery */
+        double heartbeat_s; /* the heartbeat key expires after three of these */
+        double drain_s;     /* how long the end of the program waits for delivery */
     } redis;
 };
 
-/* Opens every sink asked for and starts the thread that feeds them. The strings and the scopes are borrowed until
- * publish_close. A Redis that is away is no failure: it is said on standard error and tried again.
+/* Opens every sink asked for and starts the thread that feeds them. The strings and the scopes are borrowed
+ * until publish_close. A Redis that is away is no failure: it is said on standard error and tried again.
  * Returns NULL with the fault filled. */
-struct publish *publish_open(const struct publish_options *options, const struct scope_list *scopes, struct fault *fault);
+struct publish *publish_open(const struct publish_options *options, const struct scope_list *scopes,
+                             struct fault *fault);
 
-/* Hand a copy of the value to the sinks. In a replay they wait for room; live they never wait, and what finds no
- * room is counted in health.queue_dropped. Called from one thread. */
+/* Hand a copy of the value to the sinks. In a replay they wait for room; live they never wait, and what finds
+ * no room is counted in health.queue_dropped. Called from one thread. */
 void publish_event(struct publish *publish, const struct event *event);
 void publish_bin(struct publish *publish, const struct bin *bin);
 void publish_flow(struct publish *publish, const struct flow_record *record);
@@ -50,9 +52,11 @@ void publish_flow(struct publish *publish, const struct flow_record *record);
 /* Lets the sinks see the capture's counters as they are now; a copy is taken. */
 void publish_health(struct publish *publish, const struct health *health);
 
-/* Delivers what waits, writes the summary and the report, closes everything and frees. Returns 0, or -1 with the
- * first fault when something that was asked for could not be written or delivered. `publish` may be NULL. */
+/* Delivers what waits, writes the summary and the report, closes everything and frees. Returns 0, or -1 with
+ * the first fault when something that was asked for could not be written or delivered. `publish` may be NULL.
+ */
 int publish_close(struct publish *publish, struct fault *fault);
 
-/* Whether the URL can be served by this build (TLS, spelling): 0, or -1 with the fault. Nothing is connected. */
+/* Whether the URL can be served by this build (TLS, spelling): 0, or -1 with the fault. Nothing is connected.
+ */
 int publish_check_redis(const char *url, struct fault *fault);

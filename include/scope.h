@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a series speaks of: everything that counts, one prefix, one path, one service, or the rest of the tap. */
+/* What a series speaks of: everything that counts, one prefix, one path, one service, or the rest of the tap.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -10,11 +11,12 @@ enum scope_kind { SCOPE_ALL, SCOPE_PREFIX, SCOPE_PATH, SCOPE_SERVICE, SCOPE_TAP 
 
 #define SCOPE_TEXT_MAX 80
 
-/* One scope. Its number is its place in the list that the settings make once: `all` first (0), then prefixes, paths
- * and services in the order of the configuration, `tap` last. The list outlives everybody who borrows it. */
+/* One scope. Its number is its place in the list that the settings make once: `all` first (0), then prefixes,
+ * paths and services in the order of the configuration, `tap` last. The list outlives everybody who borrows
+ * it. */
 struct scope {
     enum scope_kind kind;
-    bool counted;              /* its flows are part of `all`; false for a leased range, say, and for the tap */
+    bool counted; /* its flows are part of `all`; false for a leased range, say, and for the tap */
     char text[SCOPE_TEXT_MAX]; /* as published: "all", "prefix:175.45.176.0/24", "service:kcna.kp", "tap" */
 };
 

@@ -6,8 +6,9 @@
 
 #include "clock.h"
 
-/* The measures, in the order of the published columns. Every one is additive: `hosts` and `peers` count addresses
- * not yet seen in the present bin, so that the steps of a bin add up to the bin's number of distinct addresses. */
+/* The measures, in the order of the published columns. Every one is additive: `hosts` and `peers` count
+ * addresses not yet seen in the present bin, so that the steps of a bin add up to the bin's number of
+ * distinct addresses. */
 #define TALLY_MEASURES(X)                                                                                    \
     X(flows)          /* flow starts */                                                                      \
     X(live_flows)     /* flows in which the watched side spoke for the first time */                         \
@@ -16,11 +17,11 @@
     X(packets_out)    /* from the watched side */                                                            \
     X(bytes_in)       /* IP bytes on the wire */                                                             \
     X(bytes_out)                                                                                             \
-    X(hosts)          /* distinct watched addresses that sent */                                             \
-    X(peers)          /* distinct addresses at the other end of watched packets */                           \
-    X(syn_in)         /* bare SYNs towards the watched side */                                               \
-    X(icmp_errors)    /* ICMP errors that quote a packet to the watched side */                              \
-    X(drops)          /* packets that the sensor lost, whatever they were; unknown for a savefile */
+    X(hosts)       /* distinct watched addresses that sent */                                                \
+    X(peers)       /* distinct addresses at the other end of watched packets */                              \
+    X(syn_in)      /* bare SYNs towards the watched side */                                                  \
+    X(icmp_errors) /* ICMP errors that quote a packet to the watched side */                                 \
+    X(drops)       /* packets that the sensor lost, whatever they were; unknown for a savefile */
 
 enum tally_measure {
 #define TALLY_ENUM(name) TALLY_##name,
@@ -33,14 +34,15 @@ enum tally_measure {
 #define TALLY_BIT(measure) (1U << (measure))
 #define TALLY_ALL_KNOWN    ((1U << TALLY__COUNT) - 1U)
 
-/* The instants of the first and last thing counted in the interval; both TIME_NONE when none was, or when the source
- * of the tally (a CSV of bins) does not tell. */
+/* The instants of the first and last thing counted in the interval; both TIME_NONE when none was, or when the
+ * source of the tally (a CSV of bins) does not tell. */
 struct tally_span {
     int64_t first_ns, last_ns;
 };
 
 struct tally {
-    int64_t start_ns, end_ns; /* the interval that was really watched, half open; cut short where the input begins or ends */
+    int64_t start_ns, end_ns; /* the interval that was really watched, half open; cut short where the input
+                                 begins or ends */
     uint32_t known;           /* which of the values were measured: TALLY_BIT(…) */
     uint64_t value[TALLY__COUNT];
     struct tally_span live;     /* of live_flows */
@@ -61,11 +63,17 @@ static inline void tally_span_add(struct tally_span *span, int64_t at_ns)
 static inline struct tally tally_empty(int64_t start_ns, int64_t end_ns, uint32_t known)
 {
     const struct tally_span none = {TIME_NONE, TIME_NONE};
-    return (struct tally){.start_ns = start_ns, .end_ns = end_ns, .known = known, .live = none, .answered = none, .in = none, .out = none};
+    return (struct tally){.start_ns = start_ns,
+                          .end_ns = end_ns,
+                          .known = known,
+                          .live = none,
+                          .answered = none,
+                          .in = none,
+                          .out = none};
 }
 
-/* Adds the later interval `more` to `sum`: values add, spans and the interval widen, and a measure stays known only
- * where both know it. */
+/* Adds the later interval `more` to `sum`: values add, spans and the interval widen, and a measure stays
+ * known only where both know it. */
 static inline void tally_add(struct tally *sum, const struct tally *more)
 {
     for (int i = 0; i < TALLY__COUNT; i++)

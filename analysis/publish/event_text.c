@@ -103,10 +103,9 @@ int event_text_severity(const struct event *event)
 
 int64_t event_text_end(const struct event *event)
 {
-    if (event->action == EVENT_SENSOR_RESTORED && event->end_ns == TIME_NONE)
-        return event->time_ns;
-    return event->action == EVENT_OUTAGE_ENDED || event->action == EVENT_SENSOR_RESTORED ? event->end_ns
-                                                                                         : TIME_NONE;
+    if (event->action != EVENT_OUTAGE_ENDED && event->action != EVENT_SENSOR_RESTORED)
+        return TIME_NONE;
+    return event->end_ns != TIME_NONE ? event->end_ns : event->time_ns;
 }
 
 enum verdict event_text_cause(const struct event *event, double *confidence)
@@ -249,10 +248,11 @@ static void message_ended(struct text *out, const struct event *event, const cha
         text_format(out, "%s is told no longer by itself: its outage is part of a wider one now.", subject);
         return;
     }
+    int64_t end_ns = event_text_end(event);
     char span[TEXT_SPAN_MAX], onset[TEXT_TIME_MAX], end[TEXT_TIME_MAX];
-    text_span(clock_seconds(event->onset_ns, event->end_ns), span);
-    text_clock(event->end_ns, event->time_ns, end);
-    text_clock(event->onset_ns, event->end_ns, onset);
+    text_span(clock_seconds(event->onset_ns, end_ns), span);
+    text_clock(end_ns, event->time_ns, end);
+    text_clock(event->onset_ns, end_ns, onset);
     text_format(out, "%s is back since %s UTC; it was %s for %s, from %s", subject, end,
                 event_text_darkness(event->depth), span, onset);
     put_cause(out, event);

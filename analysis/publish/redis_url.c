@@ -147,6 +147,6 @@ int redis_url_parse(const char *text, struct redis_url *url, struct fault *fault
         return parse_unix(text + 7, url, fault);
     if (strncmp(text, "rediss://", 9) == 0)
         return fault_set(fault,
-                         "--redis: this build's hiredis has no TLS: use redis:// or unix://, or stunnel");
+                         "--redis: this build has no TLS for Redis: use redis:// or unix://, or stunnel");
     return fault_set(fault, "--redis is not a URL of a Redis; write %s", forms);
 }

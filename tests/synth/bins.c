@@ -557,7 +557,7 @@ static void place_storms(struct binner *binner)
     }
 }
 
-static bool scopes_known(const char *scopes)
+bool bins_scopes_known(const char *scopes)
 {
     static const char known[] = ",all,prefix,path,service,tap,";
     char word[16];
@@ -573,8 +573,6 @@ static bool scopes_known(const char *scopes)
 int bins_write(const struct script *script, struct output *output, int64_t bin_ns, const char *scopes,
                struct fault *fault)
 {
-    if (!scopes_known(scopes))
-        return fault_set(fault, "--scopes %s: not a list of all, prefix, path, service and tap", scopes);
     struct binner *binner = calloc(1, sizeof *binner);
     int status = binner == NULL ? -1 : 0;
     if (status == 0) {

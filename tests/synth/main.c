@@ -122,6 +122,8 @@ static int read_arguments(int argc, char **argv, struct request *request)
         else
             return usage(option == '?' ? "unknown option" : "a number is out of its range");
     }
+    if (!bins_scopes_known(request->scopes))
+        return usage("--scopes takes a list of all,prefix,path,service,tap");
     if (argc - optind != 1)
         return usage("give one script");
     if (request->pcap == NULL && request->bins == NULL && request->truth == NULL)

@@ -203,8 +203,8 @@ struct reading {
     const char *path;
     struct script *script;
     struct fault *fault;
-    int line;
-    bool failed, section_begins;
+    int line, section_line;
+    bool failed, section_begins; /* a heading was read, and no key of it yet */
     const struct section *section;
     void *item;
 };
@@ -223,6 +223,12 @@ __attribute__((format(printf, 3, 4))) static int wrong(struct reading *reading, 
     return fault_set(reading->fault, "%s:%d: %s", reading->path, line, text);
 }
 
+static void check_not_empty(struct reading *reading)
+{
+    if (reading->section_begins)
+        wrong(reading, reading->section_line, "the section is empty");
+}
+
 /* fgets for inih that counts lines, cuts comments after a blank and refuses what would not fit. */
 static char *read_line(char *line, int room, void *context)
 {
@@ -235,8 +241,11 @@ static char *read_line(char *line, int room, void *context)
     char *comment = strstr(line, " #");
     if (comment != NULL)
         *comment = '\0';
-    if (line[strspn(line, " \t")] == '[')
+    if (line[strspn(line, " \t")] == '[') {
+        check_not_empty(reading);
         reading->section_begins = true;
+        reading->section_line = reading->line;
+    }
     return line;
 }
 
@@ -255,27 +264,28 @@ static int open_section(struct reading *reading, const char *title)
     int words = sscanf(title, "%63s %63s %1s", word, name, more);
     const struct section *section = find_section(word);
     if (section == NULL)
-        return wrong(reading, reading->line, "[%s]: there is no such kind of section; see --help", title);
+        return wrong(reading, reading->section_line, "[%s]: there is no such kind of section; see --help",
+                     title);
     reading->section = section;
     if (section->size == 0) {
         if (reading->script->label.line != 0 || words != 1)
-            return wrong(reading, reading->line, "[scenario] stands alone, once");
-        reading->script->label.line = reading->line;
+            return wrong(reading, reading->section_line, "[scenario] stands alone, once");
+        reading->script->label.line = reading->section_line;
         reading->item = reading->script;
         return 0;
     }
     if (words != 2)
-        return wrong(reading, reading->line, "[%s]: write [%s NAME], the name one word", title, word);
+        return wrong(reading, reading->section_line, "[%s]: write [%s NAME], the name one word", title, word);
     char *items = (char *)reading->script + section->items;
     int *count = (int *)((char *)reading->script + section->count);
     for (int i = 0; i < *count; i++)
         if (strcmp(((struct label *)(items + (size_t)i * section->size))->name, name) == 0)
-            return wrong(reading, reading->line, "[%s]: there is one of that name already", title);
+            return wrong(reading, reading->section_line, "[%s]: there is one of that name already", title);
     if (*count == section->max)
-        return wrong(reading, reading->line, "[%s]: too many, at most %d", title, section->max);
+        return wrong(reading, reading->section_line, "[%s]: too many, at most %d", title, section->max);
     struct label *label = (struct label *)(items + (size_t)(*count)++ * section->size);
     strcpy(label->name, name);
-    label->line = reading->line;
+    label->line = reading->section_line;
     if (section->set_defaults != NULL)
         section->set_defaults(label);
     if (section->keys == outward_keys || section->keys == control_keys)
@@ -545,6 +555,8 @@ static int link_rest(struct reading *reading)
         struct scan *scan = &script->scan[i];
         scan->from_ns = scan->from_ns == TIME_NONE ? script->from_ns : scan->from_ns;
         scan->to_ns = scan->to_ns == TIME_NONE ? script->to_ns : scan->to_ns;
+        if (scan->from_ns < script->from_ns)
+            return wrong(reading, scan->label.line, "%s: begins before the scenario", scan->label.name);
         if (scan->source.count == 0 || scan->port.count == 0)
             return wrong(reading, scan->label.line, "%s: says no source or no ports", scan->label.name);
     }
@@ -554,6 +566,8 @@ static int link_rest(struct reading *reading)
         if (burst->traffic < 0)
             return wrong(reading, burst->label.line, "%s: names no service of this script",
                          burst->label.name);
+        if (burst->at_ns != TIME_NONE && burst->at_ns < script->from_ns)
+            return wrong(reading, burst->label.line, "%s: comes before the scenario", burst->label.name);
         if ((burst->at_ns == TIME_NONE) == (burst->every_ns == 0))
             return wrong(reading, burst->label.line, "%s: give either at or every", burst->label.name);
     }
@@ -613,6 +627,7 @@ struct script *script_read(const char *path, struct fault *fault)
     int bad_line = ini_parse_stream(read_line, &reading, handle, &reading);
     if (bad_line > 0)
         wrong(&reading, bad_line, "neither [section], key = value nor a # comment");
+    check_not_empty(&reading);
     if (ferror(reading.file))
         wrong(&reading, reading.line, "cannot be read: %s", strerror(errno));
     fclose(reading.file);

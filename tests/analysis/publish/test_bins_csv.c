@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Bins as rows of CSV and as JSON. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+#include <math.h>
+
+#include "bin_text.h"
+#include "canned.h"
+#include "files.h"
+#include "publish.h"
+
+static const char header[] =
+    "time,scope,flows,live_flows,answered_flows,packets_in,packets_out,bytes_in,bytes_out,hosts,peers,syn_in,"
+    "icmp_errors,drops,expected,low,state,detectable_s\n";
+
+static void the_file_begins_with_the_contract_s_columns_and_has_a_row_a_bin(void **state)
+{
+    (void)state;
+    const char *name = files_new();
+    struct publish_options options = {.sensor = "ix-1", .bins_path = name, .replay = true};
+    struct fault fault;
+    struct publish *publish = publish_open(&options, &canned_scopes, &fault);
+    assert_non_null(publish);
+    for (unsigned i = 0; i < 20000; i++) {
+        struct bin bin = canned_bin(i);
+        publish_bin(publish, &bin);
+    }
+    assert_int_equal(publish_close(publish, &fault), 0);
+    char *text = files_take(name), *row = text + strlen(header);
+    assert_memory_equal(text, header, strlen(header));
+    static const char first[] =
+        "2025-06-06T12:00:00Z,all,0,10,20,30,40,50,60,70,80,90,100,,7.125,1.500,up,140.2\n"
+        "2025-06-06T12:00:00Z,prefix:175.45.176.0/"
+        "24,1,11,21,31,41,51,61,71,81,91,101,,7.125,1.500,up,140.2\n";
+    assert_memory_equal(row, first, strlen(first));
+    size_t rows = 0;
+    for (; *row != '\0'; row = strchr(row, '\n') + 1)
+        rows++;
+    assert_int_equal(rows, 20000);
+    free(text);
+}
+
+static void assert_row(const struct bin *bin, const struct scope *scope, const char *expected)
+{
+    char bytes[BIN_ROW_MAX];
+    struct text row = text_in(bytes, sizeof bytes);
+    bin_text_row(bin, scope, &row);
+    assert_string_equal(bytes, expected);
+    assert_false(row.cut);
+}
+
+static void what_is_unknown_is_an_empty_cell_and_zero_is_zero(void **state)
+{
+    (void)state;
+    struct bin bin = {
+        .start_ns = CANNED_START_NS, .signal = SIGNAL_NONE, .expected = -1, .low = -1, .detectable_s = -1};
+    bin.tally = tally_empty(CANNED_START_NS, CANNED_START_NS + 60 * NS_PER_S, TALLY_BIT(TALLY_flows));
+    assert_row(&bin, &canned_items[0], "2025-06-06T12:00:00Z,all,0,,,,,,,,,,,,,,learning,\n");
+    bin.expected = 0;
+    bin.low = NAN;
+    bin.detectable_s = INFINITY;
+    bin.tally.known = 0;
+    assert_row(&bin, &canned_items[0], "2025-06-06T12:00:00Z,all,,,,,,,,,,,,,0.000,,learning,\n");
+}
+
+static void every_state_has_its_name(void **state)
+{
+    (void)state;
+    static const char *const names[STATE__COUNT] = {"learning", "up",         "suspect",
+                                                    "down",     "recovering", "blind"};
+    for (int i = 0; i < STATE__COUNT; i++) {
+        struct bin bin = canned_bin(0);
+        char bytes[BIN_ROW_MAX], cell[32];
+        struct text row = text_in(bytes, sizeof bytes);
+        bin.state = (enum scope_state)i;
+        bin_text_row(&bin, &canned_items[0], &row);
+        snprintf(cell, sizeof cell, ",%s,140.2\n", names[i]);
+        assert_non_null(strstr(bytes, cell));
+    }
+}
+
+static void a_name_that_means_something_to_csv_is_quoted(void **state)
+{
+    (void)state;
+    const struct scope odd = {SCOPE_SERVICE, true, "service:a,\"b\"\nc"};
+    struct bin bin = {.start_ns = CANNED_START_NS, .expected = -1, .low = -1, .detectable_s = -1};
+    assert_row(&bin, &odd, "2025-06-06T12:00:00Z,\"service:a,\"\"b\"\" c\",,,,,,,,,,,,,,,learning,\n");
+}
+
+static void the_largest_numbers_fit_into_a_row(void **state)
+{
+    (void)state;
+    struct scope scope = {SCOPE_SERVICE, true, ""};
+    memset(scope.text, '"', sizeof scope.text - 1);
+    struct bin bin = canned_bin(0);
+    char bytes[BIN_ROW_MAX];
+    struct text row = text_in(bytes, sizeof bytes);
+    bin.tally.known = TALLY_ALL_KNOWN;
+    for (int i = 0; i < TALLY__COUNT; i++)
+        bin.tally.value[i] = UINT64_MAX;
+    bin_text_row(&bin, &scope, &row);
+    assert_false(row.cut);
+    char json[BIN_JSON_MAX];
+    row = text_in(json, sizeof json);
+    bin_text_json(&bin, &scope, &row);
+    assert_false(row.cut);
+}
+
+static void as_json_it_has_the_same_names_and_leaves_out_what_is_unknown(void **state)
+{
+    (void)state;
+    struct bin bin = canned_bin(1);
+    char bytes[BIN_JSON_MAX];
+    struct text text = text_in(bytes, sizeof bytes);
+    bin_text_json(&bin, &canned_items[1], &text);
+    json_t *root = json_loads(bytes, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(root);
+    assert_string_equal(json_string_value(json_object_get(root, "time")), "2025-06-06T12:00:00Z");
+    assert_string_equal(json_string_value(json_object_get(root, "scope")), "prefix:175.45.176.0/24");
+    assert_int_equal(json_integer_value(json_object_get(root, "answered_flows")), 21);
+    assert_null(json_object_get(root, "drops"));
+    assert_true(json_real_value(json_object_get(root, "low")) == 1.5);
+    json_decref(root);
+}
+
+static void the_state_has_rates_a_minute_of_what_was_really_watched(void **state)
+{
+    (void)state;
+    struct bin bin = canned_bin(0);
+    bin.tally.end_ns = bin.tally.start_ns + 30 * NS_PER_S; /* cut short */
+    bin.state = STATE_DOWN;
+    char bytes[BIN_JSON_MAX];
+    struct text text = text_in(bytes, sizeof bytes);
+    bin_text_state(&bin, &canned_items[0], "1552f2ef2cfe48ab", &text);
+    assert_string_equal(
+        bytes, "{\"schema\":1,\"scope\":\"all\",\"state\":\"down\",\"time\":\"2025-06-06T12:00:00Z\","
+               "\"end\":\"2025-06-06T12:00:30.000000Z\",\"signal\":\"answered_flows\","
+               "\"expected_rate\":14.250,\"observed_rate\":40.000,\"detectable_s\":140.2,"
+               "\"outage\":\"1552f2ef2cfe48ab\"}");
+    text = text_in(bytes, sizeof bytes);
+    bin.signal = SIGNAL_NONE;
+    bin.expected = -1;
+    bin_text_state(&bin, &canned_items[0], NULL, &text);
+    assert_null(strstr(bytes, "rate"));
+    assert_null(strstr(bytes, "outage"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_file_begins_with_the_contract_s_columns_and_has_a_row_a_bin),
+        cmocka_unit_test(what_is_unknown_is_an_empty_cell_and_zero_is_zero),
+        cmocka_unit_test(every_state_has_its_name),
+        cmocka_unit_test(a_name_that_means_something_to_csv_is_quoted),
+        cmocka_unit_test(the_largest_numbers_fit_into_a_row),
+        cmocka_unit_test(as_json_it_has_the_same_names_and_leaves_out_what_is_unknown),
+        cmocka_unit_test(the_state_has_rates_a_minute_of_what_was_really_watched),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

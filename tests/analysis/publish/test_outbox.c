@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What waits for Redis. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "canned.h"
+#include "outbox.h"
+
+static struct outbox *small(bool patient)
+{
+    const struct outbox_options options = {
+        .sensor = "ix-1", .events_max = 5, .bins_max = 10, .patient = patient, .drain_s = 0.2};
+    struct outbox *outbox = outbox_new(&options, &canned_scopes);
+    assert_non_null(outbox);
+    return outbox;
+}
+
+static bool put(struct outbox *outbox, unsigned i)
+{
+    struct event event = canned_event(i);
+    return outbox_put_event(outbox, &event);
+}
+
+static bool put_bin(struct outbox *outbox, unsigned i)
+{
+    struct bin bin = canned_bin(i);
+    return outbox_put_bin(outbox, &bin);
+}
+
+static void events_stay_in_order_until_they_are_sent(void **state)
+{
+    (void)state;
+    struct outbox *outbox = small(false);
+    const struct outbox_event *events[8];
+    for (unsigned i = 0; i < 20; i++) { /* round the ring */
+        assert_true(put(outbox, i));
+        assert_int_equal(outbox_events(outbox, events, 8), 1);
+        assert_int_equal(outbox_events(outbox, events, 8), 1);
+        struct event event = canned_event(i);
+        char id[EVENT_ID_MAX];
+        event_text_id(&event, "ix-1", id);
+        assert_string_equal(events[0]->id, id);
+        assert_string_equal(events[0]->scope, event.scope);
+        assert_string_equal(events[0]->action, event_text_action(event.action));
+        outbox_events_sent(outbox, 1);
+    }
+    assert_int_equal(outbox_events(outbox, events, 8), 0);
+    struct health health = {0};
+    outbox_count(outbox, &health);
+    assert_int_equal(health.redis_sent, 20);
+    outbox_free(outbox);
+}
+
+static void an_event_without_room_is_refused_and_counted(void **state)
+{
+    (void)state;
+    struct outbox *outbox = small(false);
+    for (unsigned i = 0; i < 7; i++)
+        assert_int_equal(put(outbox, i), i < 5);
+    for (unsigned i = 0; i < 13; i++)
+        assert_int_equal(put_bin(outbox, i), i < 10);
+    struct health health = {0};
+    outbox_count(outbox, &health);
+    assert_int_equal(health.redis_dropped, 2);
+    assert_int_equal(health.queue_dropped, 3);
+    size_t bins;
+    assert_int_equal(outbox_waiting(outbox, &bins), 5);
+    assert_int_equal(bins, 10);
+    outbox_free(outbox);
+}
+
+struct writer {
+    struct outbox *outbox;
+    atomic_int put;
+};
+
+static void *put_six(void *context)
+{
+    struct writer *writer = context;
+    for (unsigned i = 0; i < 6; i++)
+        if (put(writer->outbox, i))
+            writer->put++;
+    return NULL;
+}
+
+static void pause_ms(long ms)
+{
+    nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
+}
+
+static void a_patient_writer_waits_while_redis_takes_things_and_no_longer(void **state)
+{
+    (void)state;
+    for (int away = 0; away < 2; away++) {
+        struct writer writer = {.outbox = small(true)};
+        pthread_t thread;
+        pthread_create(&thread, NULL, put_six, &writer);
+        pause_ms(100);
+        assert_int_equal(writer.put, 5);
+        if (away)
+            outbox_set_away(writer.outbox, true);
+        else
+            outbox_events_sent(writer.outbox, 1);
+        pthread_join(thread, NULL);
+        assert_int_equal(writer.put, away ? 5 : 6);
+        outbox_free(writer.outbox);
+    }
+}
+
+static void the_latest_state_alone_is_told_once(void **state)
+{
+    (void)state;
+    struct outbox *outbox = small(false);
+    char json[BIN_JSON_MAX];
+    uint32_t scope = 0;
+    for (unsigned i = 0; i < 10; i++)
+        put_bin(outbox, i);
+    assert_int_equal(outbox_state(outbox, &scope, json), SCOPE_NONE); /* not due yet */
+    pause_ms(300);
+    for (uint32_t i = 0; i < canned_scopes.count; i++) {
+        assert_int_equal(outbox_state(outbox, &scope, json), i);
+        assert_non_null(strstr(json, "\"time\":\"2025-06-06T12:01:00Z\""));
+    }
+    assert_int_equal(outbox_state(outbox, &scope, json), SCOPE_NONE);
+    outbox_states_again(outbox);
+    scope = 3;
+    assert_int_equal(outbox_state(outbox, &scope, json), 3);
+    outbox_free(outbox);
+}
+
+static void the_state_shows_the_open_episode(void **state)
+{
+    (void)state;
+    struct outbox *outbox = small(false);
+    struct event event = canned_event(2);
+    char json[BIN_JSON_MAX], id[EVENT_ID_MAX];
+    uint32_t scope = 0;
+    event_text_outage_id(&event, "ix-1", id);
+    put_bin(outbox, 0);
+    put(outbox, 2);
+    outbox_close(outbox, false);
+    assert_int_equal(outbox_state(outbox, &scope, json), 0);
+    assert_non_null(strstr(json, id));
+    put(outbox, 7);
+    scope = 0;
+    assert_int_equal(outbox_state(outbox, &scope, json), 0);
+    assert_null(strstr(json, id));
+    outbox_free(outbox);
+}
+
+static void waiting_ends_with_work_with_time_and_with_the_end(void **state)
+{
+    (void)state;
+    struct outbox *outbox = small(false);
+    int64_t from_ns = outbox_now();
+    assert_true(outbox_wait(outbox, from_ns + 50 * NS_PER_MS, true));
+    assert_true(outbox_now() >= from_ns + 50 * NS_PER_MS);
+    put(outbox, 0);
+    assert_true(outbox_wait(outbox, outbox_now() + 60 * NS_PER_S, true)); /* at once, or the test hangs */
+    from_ns = outbox_now();
+    assert_true(outbox_wait(outbox, from_ns + 50 * NS_PER_MS, false)); /* backing off: not for the event */
+    assert_true(outbox_now() >= from_ns + 50 * NS_PER_MS);
+    outbox_close(outbox, false);
+    from_ns = outbox_now();
+    assert_true(outbox_wait(outbox, from_ns + 60 * NS_PER_S, false));  /* the end is heard of, once */
+    assert_false(outbox_wait(outbox, from_ns + 60 * NS_PER_S, false)); /* and the time is up */
+    assert_true(outbox_now() >= from_ns + 150 * NS_PER_MS);
+    outbox_free(outbox);
+}
+
+static void an_empty_outbox_is_over_as_soon_as_it_closes(void **state)
+{
+    (void)state;
+    struct outbox *outbox = small(false);
+    outbox_close(outbox, false);
+    assert_false(outbox_wait(outbox, outbox_now() + 60 * NS_PER_S, true));
+    outbox_free(outbox);
+    outbox = small(false);
+    put(outbox, 0);
+    outbox_close(outbox, true);
+    assert_false(outbox_wait(outbox, outbox_now() + 60 * NS_PER_S, true));
+    outbox_free(outbox);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(events_stay_in_order_until_they_are_sent),
+        cmocka_unit_test(an_event_without_room_is_refused_and_counted),
+        cmocka_unit_test(a_patient_writer_waits_while_redis_takes_things_and_no_longer),
+        cmocka_unit_test(the_latest_state_alone_is_told_once),
+        cmocka_unit_test(the_state_shows_the_open_episode),
+        cmocka_unit_test(waiting_ends_with_work_with_time_and_with_the_end),
+        cmocka_unit_test(an_empty_outbox_is_over_as_soon_as_it_closes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
