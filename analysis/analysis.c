@@ -17,6 +17,7 @@ static const double wider_doubt =
 static const double thin_s = 86400; /* what takes longer to notice than this is not judged */
 static const double fast_s = 900, slow_s = 86400; /* memories of packets towards a scope */
 static const int64_t detectable_keep_ns = 600 * NS_PER_S;
+static const double control_learn_s = 600; /* the tap is dense: it is known sooner than a scope */
 static const double low_tail = 0.001;
 static const double hosts_weight = 0.02; /* of a new bin in the usual number of hosts */
 
@@ -31,7 +32,7 @@ struct analysis *analysis_new(const struct analysis_options *options, const stru
     analysis->output = *output;
     analysis->bin_start_ns = analysis->end_ns = TIME_NONE;
     analysis->alarms_per_year = options->false_alarms_per_year / scopes->count;
-    tap_init(&analysis->tap, options->half_life_s);
+    tap_init(&analysis->tap, options->half_life_s, fmin(options->learn_s, control_learn_s));
     for (uint32_t i = 0; i < scopes->count; i++) {
         struct series *series = &analysis->series[i];
         detect_init(&series->answered, options->half_life_s);
@@ -172,11 +173,10 @@ static void take_scope(struct analysis *analysis, uint32_t number, const struct 
     const struct tally_span none = {TIME_NONE, TIME_NONE};
     bool explained =
         analysis->series[SCOPE_NUMBER_ALL].episode.open && analysis->scopes->items[number].counted;
-    bool calm = series->state == STATE_LEARNING || series->state == STATE_UP;
     struct detect_input how = {.start_ns = tally->start_ns,
                                .end_ns = tally->end_ns,
                                .proven = proven,
-                               .teach = calm && !explained,
+                               .teach = !series->episode.open && !explained,
                                .ordinary = !series->episode.open && !explained};
     take_population(&series->answered, tally, TALLY_answered_flows, tally->answered, &how);
     series->live_is_packets = !knows(tally, TALLY_live_flows);
@@ -486,7 +486,8 @@ static void take_interval(struct analysis *analysis, const struct tally *tallies
 {
     uint32_t tap_number = scope_number_tap(analysis->scopes);
     struct tap *tap = &analysis->tap;
-    double gap_score = detect_score(&tap->control), expected = tap->control.total_expected;
+    double rarity = calibrate_rarity(&tap->control.calibrate, detect_score(&tap->control));
+    double expected = tap->control.total_expected;
     enum tap_news news = tap_step(tap, &tallies[tap_number], analysis->alarms_per_year);
     analysis->series[tap_number].bin_expected += tap->control.total_expected - expected;
     analysis->series[tap_number].state = tap_has_control(tap, analysis->end_ns) ? STATE_UP : STATE_LEARNING;
@@ -500,7 +501,7 @@ static void take_interval(struct analysis *analysis, const struct tally *tallies
 
     bool proven = tap_proves(tap, &tallies[tap_number]);
     if (proven)
-        confirm_all(analysis, gap_score < brief_blindness);
+        confirm_all(analysis, rarity < brief_blindness);
     for (uint32_t i = 0; i < tap_number; i++)
         if (tallies[i].end_ns > tallies[i].start_ns) {
             if (tap->blind)
@@ -508,8 +509,8 @@ static void take_interval(struct analysis *analysis, const struct tally *tallies
             else
                 take_scope(analysis, i, &tallies[i], proven);
         }
-    note_returns(analysis, tallies);
     judge_all(analysis, tallies);
+    note_returns(analysis, tallies);
 }
 
 void analysis_step(struct analysis *analysis, const struct tally *tallies)

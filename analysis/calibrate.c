@@ -30,6 +30,14 @@ void calibrate_note(struct calibrate *calibrate, double score, double count)
     calibrate->count += count;
 }
 
+double calibrate_rarity(const struct calibrate *calibrate, double score)
+{
+    double as_long = 1; /* the silence in question itself */
+    for (int i = (int)fmin(fmax(score, 0) / bucket_width, CALIBRATE_BUCKETS - 1); i < CALIBRATE_BUCKETS; i++)
+        as_long += calibrate->bucket[i];
+    return log((calibrate->count + 1) / as_long);
+}
+
 static void fit(struct calibrate *calibrate, double log_ratio)
 {
     double wanted = fmax(tail_least, tail_share * calibrate->count), above = 0;

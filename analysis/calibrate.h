@@ -22,6 +22,10 @@ void calibrate_init(struct calibrate *calibrate);
  */
 void calibrate_note(struct calibrate *calibrate, double score, double count);
 
+/* How rare silences of this score were among those seen: the natural logarithm of one over the share of those
+ * at least as long. */
+double calibrate_rarity(const struct calibrate *calibrate, double score);
+
 /* The score that a stream with so many silences a year exceeds `alarms_per_year` times. Fitted anew only when
  * enough has changed. */
 double calibrate_threshold(struct calibrate *calibrate, double silences_per_year, double alarms_per_year);

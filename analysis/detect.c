@@ -69,10 +69,11 @@ static void begin_silence(struct population *population, int64_t at_ns)
     population->unproven = false;
 }
 
-/* An event ends the silence under way. */
+/* An event ends the silence under way. Only now is it known to have been an ordinary one, and taught: to
+ * leave out the long ones would raise the rate, and so make the next look longer still. */
 static void end_silence(struct population *population, int64_t at_ns, double events, bool teach)
 {
-    if (teach && !population->unproven && at_ns > population->silent_from_ns)
+    if (teach && !population->unproven && at_ns >= population->silent_from_ns)
         baseline_learn(&population->baseline, population->silent_from_ns, at_ns, events);
     begin_silence(population, at_ns);
     population->last_ns = population->last_not_before_ns = at_ns;
@@ -134,8 +135,6 @@ void detect_confirm(struct population *population, bool watched)
     if (watched) {
         population->expected += population->held_expected;
         population->spread += population->held_spread;
-    } else if (population->held_expected > 0) {
-        population->unproven = true;
     }
     population->held_expected = population->held_spread = 0;
 }

@@ -56,7 +56,7 @@ void detect_restart(struct population *population, int64_t at_ns);
 /* Stops the clock: nothing is watched until detect_restart. */
 void detect_pause(struct population *population);
 
-/* What was held back since the tap was last heard is confirmed, or thrown away as not watched. */
+/* What was held back since the tap was last heard is confirmed, or does not speak for a silence. */
 void detect_confirm(struct population *population, bool watched);
 
 /* The score at which this population may raise an alarm. */

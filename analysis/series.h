@@ -3,6 +3,7 @@
 #pragma once
 
 #include "analysis.h"
+#include "cause.h"
 #include "detect.h"
 #include "episode.h"
 #include "tap.h"
@@ -24,7 +25,8 @@ struct series {
     double hosts_usual;                /* watched addresses in an ordinary bin; negative: not known yet */
 
     struct episode episode;
-    int64_t returned_ns; /* when it came back during a wider scope's recovery; TIME_NONE: not */
+    struct cause_facts facts; /* of its cause */
+    int64_t returned_ns;      /* when it came back during a wider scope's recovery; TIME_NONE: not */
 
     struct tally bin; /* the steps of the bin under way, added up */
     double bin_expected;

@@ -8,18 +8,17 @@ static const double recent_packets = 20;   /* memory of the recent share, in exp
 static const double collapsed_share = 0.3; /* of what is expected: less is a collapse */
 static const double restored_share = 0.3;  /* and so much ends it … */
 static const double restored_packets = 10; /* … seen over so many expected since its first packet */
-static const double learn_s = 600;
 
-void tap_init(struct tap *tap, double half_life_s)
+void tap_init(struct tap *tap, double half_life_s, double learn_s)
 {
-    *tap = (struct tap){.blind_since_ns = TIME_NONE};
+    *tap = (struct tap){.learn_s = learn_s, .blind_since_ns = TIME_NONE};
     detect_init(&tap->control, half_life_s);
 }
 
 bool tap_has_control(const struct tap *tap, int64_t at_ns)
 {
     struct baseline_cell learned = baseline_learned(&tap->control.baseline, at_ns);
-    return learned.events >= control_least && learned.seconds >= learn_s;
+    return learned.events >= control_least && learned.seconds >= tap->learn_s;
 }
 
 bool tap_collapsed(const struct tap *tap)

@@ -11,7 +11,8 @@ enum tap_news { TAP_NOTHING, TAP_IMPAIRED, TAP_RESTORED };
 
 /* Plain data. */
 struct tap {
-    struct population control;               /* packets that are not watched */
+    struct population control; /* packets that are not watched */
+    double learn_s;
     double recent_seen, recent_expected;     /* of them, over about the last twenty expected */
     double returned_seen, returned_expected; /* since the first packet after a silence */
     bool blind;
@@ -20,7 +21,8 @@ struct tap {
     uint32_t sequence;
 };
 
-void tap_init(struct tap *tap, double half_life_s);
+/* `learn_s`: seconds to learn from before the tap counts as a witness. */
+void tap_init(struct tap *tap, double half_life_s, double learn_s);
 
 /* Takes an interval's packets that are not watched. */
 enum tap_news tap_step(struct tap *tap, const struct tally *tally, double alarms_per_year);

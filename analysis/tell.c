@@ -86,7 +86,8 @@ static void count_parts(struct analysis *analysis, uint32_t number, const struct
             facts->others_up++;
 }
 
-static void describe_cause(struct analysis *analysis, uint32_t number, struct event *event)
+/* The circumstances are those of the outage: once something comes back they no longer change. */
+static void gather_facts(struct analysis *analysis, uint32_t number, const struct event *event)
 {
     struct series *series = &analysis->series[number];
     const struct episode_mark *before = &series->episode.before, *now = &series->so_far;
@@ -100,7 +101,7 @@ static void describe_cause(struct analysis *analysis, uint32_t number, struct ev
         .icmp_per_minute = minutes > 0 ? (now->icmp_errors - before->icmp_errors) / minutes : 0,
     };
     count_parts(analysis, number, event, &facts);
-    cause_weigh(&facts, event);
+    series->facts = facts;
 }
 
 static int likeliest(const struct event *event)
@@ -172,7 +173,9 @@ static struct event describe(struct analysis *analysis, uint32_t number, enum ev
     }
     describe_times(analysis, episode, life->rate.per_s, &event);
     describe_parts(analysis, episode, &event);
-    describe_cause(analysis, number, &event);
+    if (!series->episode.returning)
+        gather_facts(analysis, number, &event);
+    cause_weigh(&series->facts, &event);
     return event;
 }
 

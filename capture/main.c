@@ -131,6 +131,23 @@ static int read_input(struct wiring *wiring, struct input *input, struct fault *
     return capture_run(input->capture, &output, &stop, fault);
 }
 
+/* What is odd about the input as a whole, in words that say what to do. */
+static void say_of_input(const struct settings *settings, const struct health *health)
+{
+    unsigned long long read = health->packets_read;
+    if (settings->task == TASK_BINS || settings->quiet)
+        return;
+    if (read == 0)
+        log_say("%s: there is no packet in it: nothing was measured", settings->publish.input);
+    else if (health->packets_watched == 0)
+        log_say("none of the %llu packets has a watched address: see --check for the watch list, --watch for "
+                "another",
+                read);
+    else if (health->packets_watched == read)
+        log_say("all traffic read is watched: without other traffic beside it a blind sensor cannot be told "
+                "from an outage");
+}
+
 /* From the open input to everything written. */
 static int run(struct settings *settings, struct input *input)
 {
@@ -154,6 +171,8 @@ static int run(struct settings *settings, struct input *input)
         analysis_finish(wiring.analysis);
     analysis_free(wiring.analysis);
     publish_health(wiring.publish, &input->health);
+    if (status == 0)
+        say_of_input(settings, &input->health);
     if (publish_close(wiring.publish, &fault) != 0) {
         log_say("%s", fault.text);
         status = -1;

@@ -62,7 +62,7 @@ static const struct row rows[] = {
     {"detect", "half_life", VALUE_SECONDS, AT(analysis.half_life_s), 3600, 1e9, "14d", 1, 0},
     {"detect", "recovery_hold", VALUE_SECONDS, AT(analysis.recovery_hold_s), 0, 86400, "15m", 1, 0},
     {"detect", "learn_flows", VALUE_NUMBER, AT(analysis.learn_flows), 10, 1e9, "100", 0, 0},
-    {"detect", "learn_time", VALUE_SECONDS, AT(analysis.learn_s), 60, 1e9, "30m", 1, 0},
+    {"detect", "learn_time", VALUE_SECONDS, AT(analysis.learn_s), 1, 1e9, "30m", 1, 0},
     {"redis", "url", VALUE_TEXT, AT(publish.redis.url), 0, 0, NULL, 0, 0},
     {"redis", "user", VALUE_TEXT, AT(publish.redis.user), 0, 0, NULL, 0, 0},
     {"redis", "password_file", VALUE_PASSWORD_FILE, AT(publish.redis.password), 0, 0, NULL, 0, 0},

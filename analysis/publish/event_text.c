@@ -233,12 +233,12 @@ static void message_recovering(struct text *out, const struct event *event, cons
     text_format(out, "%s is coming back", subject);
     if (event->recovered >= 0)
         text_format(out, " (%.0f %% so far)", 100 * fraction(event->recovered));
-    text_format(out, " after %s %s, since ", span, event_text_darkness(event->depth));
-    put_onset(out, event);
     text_put(out, ": now ");
     put_rates(out, event);
+    text_format(out, "; it went %s %s ago, at ", event_text_darkness(event->depth), span);
+    put_onset(out, event);
     if (event->flaps > 0)
-        text_format(out, "; it fell again %u time%s", event->flaps, event->flaps == 1 ? "" : "s");
+        text_format(out, ", and fell again %u time%s since", event->flaps, event->flaps == 1 ? "" : "s");
     text_put(out, ".");
 }
 

@@ -57,6 +57,7 @@ struct redis {
     char maxlen[16], seen_max[16], bins_maxlen[24], heartbeat_ms[24];
     pthread_t thread;
     bool running;
+    bool told_full; /* the publishing thread's */
 
     /* the thread's own */
     redisContext *link;
@@ -108,7 +109,8 @@ static bool is_passing(const char *error)
     return false;
 }
 
-/* Judges the answer to `what` (NULL: lost), says what is wrong with it, and frees it. */
+/* Judges the answer to `what` (NULL: lost), says what is wrong with it, and frees it. Where in the script it
+ * went wrong is nothing to the reader, and would make the same trouble look like another. */
 static enum answer judge(struct redis *redis, const char *what, redisReply *reply)
 {
     struct fault trouble;
@@ -118,6 +120,8 @@ static enum answer judge(struct redis *redis, const char *what, redisReply *repl
         complain(redis, &trouble, "");
         return ANSWER_LOST;
     }
+    if (reply->type == REDIS_REPLY_ERROR && strstr(reply->str, " script: ") != NULL)
+        *strstr(reply->str, " script: ") = '\0';
     if (reply->type == REDIS_REPLY_ERROR && is_passing(reply->str)) {
         fault_set(&trouble, "Redis at %s takes nothing at present: %s", redis->url.shown, reply->str);
         complain(redis, &trouble, "");
@@ -522,14 +526,17 @@ static void *redis_open(const struct publish_options *options, const struct scop
     return redis;
 }
 
+/* What is given up is said when it begins, and how much it was at the end. */
 static int redis_event(void *state, const struct event *event, struct fault *fault)
 {
+    (void)fault;
     struct redis *redis = state;
-    if (outbox_put_event(redis->outbox, event))
-        return 0;
-    return fault_set(
-        fault, "the memory for events that wait for Redis at %s is full (%u): further ones are given up",
-        redis->url.shown, redis->options->redis.queue);
+    if (!outbox_put_event(redis->outbox, event) && !redis->told_full) {
+        publish_say("the memory for events that wait for Redis at %s is full (%u): further ones are given up",
+                    redis->url.shown, redis->options->redis.queue);
+        redis->told_full = true;
+    }
+    return 0;
 }
 
 /* That bins find no room while Redis is away is counted, and no failure: they are the first to go. */

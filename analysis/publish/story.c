@@ -82,10 +82,11 @@ void story_event(struct story *story, const struct event *event)
     episode->end_earliest_ns = event->end_earliest_ns;
     episode->end_latest_ns = event->end_latest_ns;
     episode->depth = event->depth;
-    episode->expected_rate = event->expected_rate;
     if (event->action != EVENT_OUTAGE_RECOVERING && event->action != EVENT_OUTAGE_ENDED &&
-        event->action != EVENT_SENSOR_RESTORED)
-        episode->observed_rate = event->observed_rate; /* that of the silence, not of the return */
+        event->action != EVENT_SENSOR_RESTORED) {
+        episode->expected_rate = event->expected_rate; /* those of the silence, not of the return */
+        episode->observed_rate = event->observed_rate;
+    }
     episode->verdict = event_text_cause(event, &episode->confidence);
     episode->flaps = event->flaps;
     count_parts(&episode->prefixes, event->prefixes, event->prefix_count);

@@ -72,7 +72,7 @@ static const char *grouped(uint64_t number, char text[32])
 /* A rate with as many decimals as say something. */
 static const char *rate(double value, char text[32])
 {
-    snprintf(text, 32, "%.*f", value < 1 ? 2 : value < 1000 ? 1 : 0, value);
+    snprintf(text, 32, "%.*f", value > 0 && value < 1 ? 2 : value < 1000 ? 1 : 0, value);
     return text;
 }
 

@@ -23,7 +23,7 @@ SYNTH = os.environ.get("SYNTH", str(ROOT / "build" / "synth"))
 SAMPLE = ROOT / "samples" / "blackout-2025-06"
 CHECKED = ["-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE"]
 
-Packet = collections.namedtuple("Packet", "time vlan ttl protocol source target sport dport flags")
+Packet = collections.namedtuple("Packet", "time vlan ttl protocol source target sport dport flags seq ack payload")
 
 
 def synth(*arguments):
@@ -56,10 +56,14 @@ def packets(path):
             ip += 4
         if kind != 0x0800:
             continue
+        total, = struct.unpack_from(">H", data, ip + 2)
         ttl, protocol = data[ip + 8], data[ip + 9]
         source, target, sport, dport = struct.unpack_from(">IIHH", data, ip + 12)
-        flags = data[ip + 33] if protocol == 6 else 0
-        yield Packet(s + us / 1e6, vlan, ttl, protocol, source, target, sport, dport, flags)
+        flags = seq = ack = payload = 0
+        if protocol == 6:
+            seq, ack, offset, flags = struct.unpack_from(">IIBB", data, ip + 24)
+            payload = total - 20 - (offset >> 4) * 4
+        yield Packet(s + us / 1e6, vlan, ttl, protocol, source, target, sport, dport, flags, seq, ack, payload)
 
 
 def inside(address, prefix):
@@ -201,6 +205,21 @@ def test_no_connection_misses_a_segment_but_where_the_tap_does(any_world):
                              "tcp.analysis.out_of_order", "-T", "fields", "-e", "frame.time_epoch")
     faults = [(seconds(f["from"]) - 1, seconds(f["to"]) + 10) for f in any_world.truth["tap_faults"]]
     assert [t for t in holes if not any(a <= float(t) <= b for a, b in faults)] == []
+
+
+def test_every_sequence_number_and_acknowledgement_is_the_one_due(quiet):
+    due, closed = {}, 0
+    for p in quiet.packets:
+        if p.protocol != 6:
+            continue
+        mine, other = (p.source, p.sport, p.target, p.dport), (p.target, p.dport, p.source, p.sport)
+        if not p.flags & 2 and not p.flags & 4:
+            assert p.seq == due[mine]
+        if p.flags & 16:
+            assert p.ack == due[other]
+        due[mine] = (p.seq + p.payload + bool(p.flags & 2) + bool(p.flags & 1)) % 2**32
+        closed += p.flags & 1
+    assert closed > 1000
 
 
 def test_nobody_repeats_himself_while_he_is_answered(quiet):

@@ -389,9 +389,9 @@ static void each_event_is_a_sentence_for_people(void **state)
         "The whole watch list is still dark, since 12:10:00 UTC (between 12:09:59 and 12:10:17): 0.0 of 7.1 "
         "answered "
         "flows a minute, 2 of 2 paths; likely cause: internal (86 %).",
-        "The whole watch list is coming back (40 % so far) after 22 min 39 s dark, since 12:10:00 UTC "
-        "(between "
-        "12:09:59 and 12:10:17): now 2.8 of 7.1 answered flows a minute.",
+        "The whole watch list is coming back (40 % so far): now 2.8 of 7.1 answered flows a minute; it went "
+        "dark "
+        "22 min 39 s ago, at 12:10:00 UTC (between 12:09:59 and 12:10:17).",
     };
     for (unsigned i = 0; i < sizeof sentences / sizeof *sentences; i++) {
         struct event event = canned_event(i);

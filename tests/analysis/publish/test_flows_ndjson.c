@@ -190,7 +190,7 @@ static void the_longest_names_are_not_cut(void **state)
     struct flow_record flow = canned_flow(0);
     memset(flow.domain, 1, sizeof flow.domain - 1);
     memset(flow.application, 2, sizeof flow.application - 1);
-    flow.source.packets = flow.source.bytes = flow.destination.packets = flow.destination.bytes = UINT64_MAX;
+    flow.source.packets = flow.source.bytes = flow.destination.packets = flow.destination.bytes = INT64_MAX;
     char sensor[1001];
     memset(sensor, 3, 1000);
     sensor[1000] = '\0';
