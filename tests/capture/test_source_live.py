@@ -9,6 +9,9 @@ import time
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+from namespace import Namespace  # noqa: E402
+
 DRIVER = os.environ.get("LIGHTSOUT_DRIVE_LIVE", str(ROOT / "build/tests/capture/drive_live"))
 
 # Sends frames of 60 bytes: send.py IFACE COUNT FIRST_BYTE
@@ -21,24 +24,8 @@ for _ in range(int(sys.argv[2])):
 """
 
 
-class Namespace:
-    """A network namespace that lasts as long as this object: its holder ends when its input closes."""
-
-    def __init__(self):
-        self.holder = subprocess.Popen(["unshare", "--net", "sh", "-c", "echo ready; cat"], stdin=subprocess.PIPE,
-                                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.usable = self.holder.stdout.readline() == "ready\n"
-
-    def close(self):
-        self.holder.stdin.close()
-        self.holder.wait()
-        self.holder.stdout.close()
-
-    def command(self, *words):
-        return ["nsenter", "--net", "--target", str(self.holder.pid), "--", *words]
-
-    def run(self, line, check=True):
-        return subprocess.run(self.command(*line.split()), capture_output=True, text=True, check=check)
+class Wires(Namespace):
+    """Two silent veth pairs, a sender and the driver."""
 
     def send(self, interface, count, byte):
         subprocess.run(self.command(sys.executable, "-c", SEND, interface, str(count), str(byte)), check=True)
@@ -53,20 +40,9 @@ class Namespace:
 
 @pytest.fixture
 def namespace():
-    space = Namespace()
-    try:
-        if not space.usable:
-            pytest.skip("may not make a network namespace: run as root")
-        # A host's own IPv6 chatter would break the silence.
-        space.run("sysctl -q -w net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1", check=False)
-        for pair in "ab":
-            if space.run(f"ip link add {pair}0 type veth peer name {pair}1", check=False).returncode != 0:
-                pytest.skip("may not make veth interfaces")
-            space.run(f"ip link set {pair}0 up")
-            space.run(f"ip link set {pair}1 up")
-        yield space
-    finally:
-        space.close()
+    space = Wires("a", "b")
+    yield space
+    space.close()
 
 
 def finish(watch):
