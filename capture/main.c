@@ -30,7 +30,8 @@ static void catch_signals(void)
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    action.sa_handler = SIG_IGN; /* a Redis or a reader that goes away is an error like others */
+    sigaction(SIGHUP, &action, NULL); /* there is no reload yet: better a clean end than a lost one */
+    action.sa_handler = SIG_IGN;      /* a Redis or a reader that goes away is an error like others */
     sigaction(SIGPIPE, &action, NULL);
 }
 

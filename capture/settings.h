@@ -27,6 +27,11 @@ struct settings {
     struct rules rules;
     struct scope_list scopes;
     struct settings_store *store; /* private */
+
+    /* while the settings are read */
+    bool embedded;                             /* the embedded default is being read */
+    bool own_watches, own_paths, own_services; /* not the embedded ones */
+    bool command_line_watches;                 /* --watch has put away those of the files */
 };
 
 /* Reads the command line, and the files that it names. Returns 0, or -1 with the fault (exit status 2). */
@@ -39,7 +44,7 @@ void settings_print(const struct settings *settings);
 extern const char settings_help[];     /* the text of --help */
 extern const char settings_embedded[]; /* the configuration that is in force without one */
 
-/* ---- for command_line.c, while the settings are read ---- */
+/* ---- between settings.c, settings_rules.c and command_line.c, while the settings are read ---- */
 
 /* Goes through the command line: the first time only for --config, --help and --version. */
 int command_line_read(struct settings *settings, int argc, char **argv, bool first, struct fault *fault);
@@ -57,8 +62,25 @@ struct watch *settings_watch(struct settings *settings, const char *cidr, struct
 /* Adds many at once; `prefixes` are sorted and each is there once. */
 void settings_watch_many(struct settings *settings, const struct prefix *prefixes, size_t count);
 
+/* Takes a line of a [watch CIDR], [path NAME] or [service NAME], or the head alone (key NULL); `name` is NULL
+ * where the section has none. */
+int settings_rule_set(struct settings *settings, const char *section, const char *name, const char *key,
+                      const char *value, struct fault *fault);
+
+/* Makes watch list and scopes of what was read. */
+int settings_rules_finish(struct settings *settings, struct fault *fault);
+void settings_rules_print(const struct rules *rules);
+
+/* Reads yes or no. */
+int settings_yes_no(const char *key, const char *value, bool *yes, struct fault *fault);
+
+/* Calls `take` for each word of a list parted by blanks or commas; the words are the settings' own. */
+int settings_each_word(struct settings *settings, const char *value, struct fault *fault,
+                       int (*take)(struct settings *, void *, char *, struct fault *), void *into);
+
 /* Memory that lives as long as the settings. An array grows by one: its old block stays until the end, which
  * is no matter at this size. */
+void *settings_own(struct settings *settings, void *memory);
 char *settings_own_text(struct settings *settings, const char *text);
 void *settings_own_grown(struct settings *settings, const void *items, size_t count, size_t size);
 

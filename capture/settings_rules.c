@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The sections [watch CIDR], [path NAME] and [service NAME], and the scopes that follow from them. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "settings.h"
+
+enum { PREFIX_SCOPES_MAX = 1024 }; /* longer watch lists count in `all` alone */
+
+struct watch *settings_watch(struct settings *settings, const char *cidr, struct fault *fault)
+{
+    struct prefix prefix;
+    if (prefix_parse(cidr, &prefix, fault) != 0)
+        return NULL;
+    struct rules *rules = &settings->rules;
+    for (size_t i = 0; i < rules->watch_count; i++)
+        if (memcmp(&rules->watches[i].prefix, &prefix, sizeof prefix) == 0)
+            return &rules->watches[i];
+    struct watch *watch = SETTINGS_APPEND(settings, rules->watches, rules->watch_count);
+    *watch = (struct watch){.prefix = prefix, .enabled = true, .counted = true, .scope = SCOPE_NONE};
+    return watch;
+}
+
+void settings_watch_anew(struct settings *settings)
+{
+    if (!settings->command_line_watches)
+        settings->rules.watch_count = 0;
+    settings->command_line_watches = settings->own_watches = true;
+}
+
+void settings_watch_many(struct settings *settings, const struct prefix *prefixes, size_t count)
+{
+    struct rules *rules = &settings->rules;
+    size_t before = rules->watch_count;
+    struct watch *watches = settings_own(settings, calloc(before + count, sizeof *watches));
+    if (before > 0)
+        memcpy(watches, rules->watches, before * sizeof *watches);
+    rules->watches = watches;
+    for (size_t i = 0; i < count; i++) {
+        bool known = false;
+        for (size_t j = 0; j < before && !known; j++)
+            known = memcmp(&watches[j].prefix, &prefixes[i], sizeof prefixes[i]) == 0;
+        if (!known)
+            watches[rules->watch_count++] =
+                (struct watch){.prefix = prefixes[i], .enabled = true, .counted = true, .scope = SCOPE_NONE};
+    }
+}
+
+static int set_watch(struct settings *settings, const char *cidr, const char *key, const char *value,
+                     struct fault *fault)
+{
+    struct watch *watch = settings_watch(settings, cidr, fault);
+    if (watch == NULL)
+        return -1;
+    if (key == NULL)
+        return 0;
+    if (strcmp(key, "counted") == 0)
+        return settings_yes_no(key, value, &watch->counted, fault);
+    if (strcmp(key, "enabled") == 0)
+        return settings_yes_no(key, value, &watch->enabled, fault);
+    if (strcmp(key, "tier") == 0)
+        snprintf(watch->tier, sizeof watch->tier, "%s", value);
+    else if (strcmp(key, "label") == 0)
+        snprintf(watch->label, sizeof watch->label, "%s", value);
+    else
+        return fault_set(fault, "there is no key '%s' in [watch CIDR]: counted, enabled, label, tier", key);
+    return 0;
+}
+
+static int check_name(const char *kind, const char *name, struct fault *fault)
+{
+    size_t length = strlen(name);
+    if (length == 0 || length > 63)
+        return fault_set(fault, "[%s %s]: a name of 1 to 63 bytes is wanted", kind, name);
+    for (const char *c = name; *c != '\0'; c++)
+        if ((unsigned char)*c <= ' ' || *c == 0x7f || *c == ',' || *c == '"')
+            return fault_set(fault, "[%s %s]: a name holds no blanks, commas, quotes or control characters",
+                             kind, name);
+    return 0;
+}
+
+static int read_whole(const char *key, const char *word, unsigned long most, uint32_t *number,
+                      struct fault *fault)
+{
+    char *rest;
+    unsigned long read = strtoul(word, &rest, 10);
+    if (!isdigit((unsigned char)word[0]) || *rest != '\0' || read > most)
+        return fault_set(fault, "%s = %s: a whole number up to %lu is wanted", key, word, most);
+    *number = (uint32_t)read;
+    return 0;
+}
+
+struct path_word {
+    struct path *path;
+    enum path_key_kind kind;
+    const char *key;
+};
+
+static int take_path_key(struct settings *settings, void *into, char *word, struct fault *fault)
+{
+    const struct path_word *for_path = into;
+    struct path_key key = {.kind = for_path->kind};
+    unsigned mac[6];
+    char rest;
+    switch (for_path->kind) {
+    case PATH_INTERFACE:
+        if (strlen(word) >= sizeof key.interface)
+            return fault_set(fault, "interface = %s: too long for an interface", word);
+        strcpy(key.interface, word);
+        break;
+    case PATH_VLAN:
+        if (read_whole("vlan", word, 4095, &key.number, fault) != 0)
+            return -1;
+        break;
+    case PATH_MPLS:
+        if (read_whole("mpls", word, 1048575, &key.number, fault) != 0)
+            return -1;
+        break;
+    case PATH_MAC:
+        if (sscanf(word, "%2x:%2x:%2x:%2x:%2x:%2x%c", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5],
+                   &rest) != 6)
+            return fault_set(fault, "mac = %s: six bytes like 02:00:5e:10:00:01 are wanted", word);
+        for (int i = 0; i < 6; i++)
+            key.mac[i] = (uint8_t)mac[i];
+        break;
+    case PATH_PREFIX:
+        if (prefix_parse(word, &key.prefix, fault) != 0)
+            return -1;
+        break;
+    }
+    *SETTINGS_APPEND(settings, for_path->path->keys, for_path->path->key_count) = key;
+    return 0;
+}
+
+static int set_path(struct settings *settings, const char *name, const char *key, const char *value,
+                    struct fault *fault)
+{
+    static const char *const keys[] = {"interface", "vlan", "mpls", "mac",
+                                       "prefix"}; /* as enum path_key_kind */
+    if (check_name("path", name, fault) != 0)
+        return -1;
+    struct rules *rules = &settings->rules;
+    struct path *path = NULL;
+    for (size_t i = 0; i < rules->path_count; i++)
+        if (strcmp(rules->paths[i].name, name) == 0)
+            path = &rules->paths[i];
+    if (path == NULL) {
+        path = SETTINGS_APPEND(settings, rules->paths, rules->path_count);
+        snprintf(path->name, sizeof path->name, "%s", name);
+    }
+    if (key == NULL)
+        return 0;
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (strcmp(key, keys[i]) == 0) {
+            struct path_word into = {path, (enum path_key_kind)i, key};
+            return settings_each_word(settings, value, fault, take_path_key, &into);
+        }
+    return fault_set(fault, "there is no key '%s' in [path NAME]: interface, mac, mpls, prefix, vlan", key);
+}
+
+static int take_host(struct settings *settings, void *into, char *word, struct fault *fault)
+{
+    (void)fault;
+    struct service *service = into;
+    *SETTINGS_APPEND(settings, service->hosts, service->host_count) = word;
+    return 0;
+}
+
+static int take_address(struct settings *settings, void *into, char *word, struct fault *fault)
+{
+    struct service *service = into;
+    struct prefix prefix;
+    if (prefix_parse(word, &prefix, fault) != 0)
+        return -1;
+    *SETTINGS_APPEND(settings, service->addresses, service->address_count) = prefix;
+    return 0;
+}
+
+static int take_port(struct settings *settings, void *into, char *word, struct fault *fault)
+{
+    struct service *service = into;
+    uint32_t port;
+    if (read_whole("port", word, 65535, &port, fault) != 0)
+        return -1;
+    *SETTINGS_APPEND(settings, service->ports, service->port_count) = (uint16_t)port;
+    return 0;
+}
+
+static int set_service(struct settings *settings, const char *name, const char *key, const char *value,
+                       struct fault *fault)
+{
+    if (check_name("service", name, fault) != 0)
+        return -1;
+    struct rules *rules = &settings->rules;
+    struct service *service = NULL;
+    for (size_t i = 0; i < rules->service_count; i++)
+        if (strcmp(rules->services[i].name, name) == 0)
+            service = &rules->services[i];
+    if (service == NULL) {
+        service = SETTINGS_APPEND(settings, rules->services, rules->service_count);
+        snprintf(service->name, sizeof service->name, "%s", name);
+    }
+    if (key == NULL)
+        return 0;
+    if (strcmp(key, "host") == 0)
+        return settings_each_word(settings, value, fault, take_host, service);
+    if (strcmp(key, "address") == 0)
+        return settings_each_word(settings, value, fault, take_address, service);
+    if (strcmp(key, "port") == 0)
+        return settings_each_word(settings, value, fault, take_port, service);
+    return fault_set(fault, "there is no key '%s' in [service NAME]: address, host, port", key);
+}
+
+/* The first section of a kind in a file of one's own puts the embedded ones of that kind away. */
+static void replace_embedded(struct settings *settings, bool *own_ones, void *items, size_t *count)
+{
+    if (settings->embedded || *own_ones)
+        return;
+    *own_ones = true;
+    *(void **)items = NULL;
+    *count = 0;
+}
+
+int settings_rule_set(struct settings *settings, const char *section, const char *name, const char *key,
+                      const char *value, struct fault *fault)
+{
+    struct rules *rules = &settings->rules;
+    if (name != NULL && strncmp(section, "watch ", 6) == 0) {
+        replace_embedded(settings, &settings->own_watches, &rules->watches, &rules->watch_count);
+        return set_watch(settings, name, key, value, fault);
+    }
+    if (name != NULL && strncmp(section, "path ", 5) == 0) {
+        replace_embedded(settings, &settings->own_paths, &rules->paths, &rules->path_count);
+        return set_path(settings, name, key, value, fault);
+    }
+    if (name != NULL && strncmp(section, "service ", 8) == 0) {
+        replace_embedded(settings, &settings->own_services, &rules->services, &rules->service_count);
+        return set_service(settings, name, key, value, fault);
+    }
+    return fault_set(
+        fault,
+        "there is no section [%s]: capture, detect, lightsout, redis, path NAME, service NAME, watch CIDR",
+        section);
+}
+
+/* ---- what follows from them ---- */
+
+static bool prefix_is_watched(const struct rules *rules, const struct prefix *prefix)
+{
+    for (size_t i = 0; i < rules->watch_count; i++)
+        if (rules->watches[i].enabled && rules->watches[i].prefix.length <= prefix->length &&
+            prefix_contains(&rules->watches[i].prefix, prefix->address))
+            return true;
+    return false;
+}
+
+/* When the watch list is one's own, an embedded path or service stays only as far as its addresses are still
+ * watched. */
+static void drop_unwatched(struct settings *settings)
+{
+    struct rules *rules = &settings->rules;
+    size_t kept = 0;
+    if (!settings->own_watches)
+        return;
+    for (size_t i = 0; i < rules->path_count && !settings->own_paths; i++)
+        if (rules->paths[i].key_count > 0 && prefix_is_watched(rules, &rules->paths[i].keys[0].prefix))
+            rules->paths[kept++] = rules->paths[i];
+    if (!settings->own_paths)
+        rules->path_count = kept;
+    kept = 0;
+    for (size_t i = 0; i < rules->service_count && !settings->own_services; i++)
+        if (rules->services[i].address_count > 0 &&
+            prefix_is_watched(rules, &rules->services[i].addresses[0]))
+            rules->services[kept++] = rules->services[i];
+    if (!settings->own_services)
+        rules->service_count = kept;
+}
+
+static void add_scope(struct scope *scopes, uint32_t *count, enum scope_kind kind, bool counted,
+                      const char *name, uint32_t *number)
+{
+    static const char *const kinds[] = {"all", "prefix:", "path:", "service:", "tap"};
+    struct scope *scope = &scopes[*count];
+    *scope = (struct scope){.kind = kind, .counted = counted};
+    snprintf(scope->text, sizeof scope->text, "%s%s", kinds[kind], name);
+    if (number != NULL)
+        *number = *count;
+    ++*count;
+}
+
+static void make_scopes(struct settings *settings)
+{
+    struct rules *rules = &settings->rules;
+    size_t enabled = 0;
+    for (size_t i = 0; i < rules->watch_count; i++)
+        enabled += rules->watches[i].enabled;
+    size_t most = 2 + rules->watch_count + rules->path_count + rules->service_count;
+    struct scope *scopes = settings_own(settings, calloc(most, sizeof *scopes));
+    uint32_t count = 0;
+    add_scope(scopes, &count, SCOPE_ALL, true, "", NULL);
+    for (size_t i = 0; i < rules->watch_count && enabled <= PREFIX_SCOPES_MAX; i++) {
+        char text[PREFIX_TEXT_MAX];
+        struct watch *watch = &rules->watches[i];
+        prefix_format(&watch->prefix, text);
+        if (watch->enabled)
+            add_scope(scopes, &count, SCOPE_PREFIX, watch->counted, text, &watch->scope);
+    }
+    for (size_t i = 0; i < rules->path_count; i++)
+        add_scope(scopes, &count, SCOPE_PATH, true, rules->paths[i].name, &rules->paths[i].scope);
+    for (size_t i = 0; i < rules->service_count; i++)
+        add_scope(scopes, &count, SCOPE_SERVICE, true, rules->services[i].name, &rules->services[i].scope);
+    add_scope(scopes, &count, SCOPE_TAP, false, "", NULL);
+    settings->scopes = (struct scope_list){scopes, count};
+}
+
+static int build_watchlist(struct settings *settings, struct fault *fault)
+{
+    struct rules *rules = &settings->rules;
+    rules->watchlist = watchlist_new();
+    bool any = false;
+    for (size_t i = 0; rules->watchlist != NULL && i < rules->watch_count; i++) {
+        if (!rules->watches[i].enabled)
+            continue;
+        any = true;
+        if (watchlist_add(rules->watchlist, &rules->watches[i].prefix, (uint32_t)i) != 0)
+            return fault_set(fault, "no memory for the watch list");
+    }
+    if (rules->watchlist == NULL || watchlist_build(rules->watchlist) != 0)
+        return fault_set(fault, "no memory for the watch list");
+    return any ? 0 : fault_set(fault, "nothing is watched: give --watch CIDR, or enable a [watch CIDR]");
+}
+
+int settings_rules_finish(struct settings *settings, struct fault *fault)
+{
+    drop_unwatched(settings);
+    if (build_watchlist(settings, fault) != 0)
+        return -1;
+    make_scopes(settings);
+    return 0;
+}
+
+/* ---- --check ---- */
+
+static void print_path(const struct path *path)
+{
+    static const char *const keys[] = {"interface", "vlan", "mpls", "mac", "prefix"};
+    printf("\n[path %s]\n", path->name);
+    for (int kind = PATH_INTERFACE; kind <= PATH_PREFIX; kind++) {
+        bool any = false;
+        for (size_t i = 0; i < path->key_count; i++) {
+            const struct path_key *key = &path->keys[i];
+            char text[PREFIX_TEXT_MAX];
+            if ((int)key->kind != kind)
+                continue;
+            printf("%s", any ? " " : "");
+            if (!any)
+                printf("%s = ", keys[kind]);
+            any = true;
+            if (kind == PATH_INTERFACE)
+                printf("%s", key->interface);
+            else if (kind == PATH_MAC)
+                printf("%02x:%02x:%02x:%02x:%02x:%02x", key->mac[0], key->mac[1], key->mac[2], key->mac[3],
+                       key->mac[4], key->mac[5]);
+            else if (kind == PATH_PREFIX)
+                prefix_format(&key->prefix, text), printf("%s", text);
+            else
+                printf("%u", key->number);
+        }
+        if (any)
+            putchar('\n');
+    }
+}
+
+static void print_service(const struct service *service)
+{
+    printf("\n[service %s]\n", service->name);
+    for (size_t i = 0; i < service->host_count; i++)
+        printf("%s%s%s", i == 0 ? "host = " : " ", service->hosts[i],
+               i + 1 == service->host_count ? "\n" : "");
+    for (size_t i = 0; i < service->address_count; i++) {
+        char text[PREFIX_TEXT_MAX];
+        prefix_format(&service->addresses[i], text);
+        printf("%s%s%s", i == 0 ? "address = " : " ", text, i + 1 == service->address_count ? "\n" : "");
+    }
+    for (size_t i = 0; i < service->port_count; i++)
+        printf("%s%u%s", i == 0 ? "port = " : " ", service->ports[i],
+               i + 1 == service->port_count ? "\n" : "");
+}
+
+void settings_rules_print(const struct rules *rules)
+{
+    for (size_t i = 0; i < rules->watch_count; i++) {
+        const struct watch *watch = &rules->watches[i];
+        char text[PREFIX_TEXT_MAX];
+        prefix_format(&watch->prefix, text);
+        printf("\n[watch %s]\n", text);
+        if (watch->tier[0] != '\0')
+            printf("tier = %s\n", watch->tier);
+        if (watch->label[0] != '\0')
+            printf("label = %s\n", watch->label);
+        printf("enabled = %s\ncounted = %s\n", watch->enabled ? "yes" : "no", watch->counted ? "yes" : "no");
+    }
+    for (size_t i = 0; i < rules->path_count; i++)
+        print_path(&rules->paths[i]);
+    for (size_t i = 0; i < rules->service_count; i++)
+        print_service(&rules->services[i]);
+}

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The program on a live wire: the sample's packets played over a veth pair in a network namespace, the outage read back
+from Redis; and a wire on which nothing comes, or that goes away. Nothing leaves the namespace."""
+
+import csv
+import datetime
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import LIGHTSOUT, TOP, read_events
+from namespace import Namespace
+
+sys.path.insert(0, str(TOP / "tests/analysis/publish"))
+from redis_server import KEY, Server, needs_redis, until  # noqa: E402
+
+SPEED = 300
+CONFIGURATION = """
+[lightsout]
+sensor = ix-1
+bin = 1
+step = 1
+[detect]
+learn_time = {learn_s}
+learn_flows = 100
+"""
+
+# Sends a pcap file's frames: play.py FILE IFACE SPEED. Says the wall time at which the first one is sent, and at the end
+# how far it fell behind at worst.
+PLAY = """
+import socket, struct, sys, time
+out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+out.bind((sys.argv[2], 0))
+data, speed, at, first, late = open(sys.argv[1], "rb").read(), float(sys.argv[3]), 24, None, 0.0
+begin = time.monotonic()
+print(time.time(), flush=True)
+while at < len(data):
+    seconds, fraction, captured, _ = struct.unpack_from("<IIII", data, at)
+    instant = seconds + fraction / 1e6
+    first = instant if first is None else first
+    wait = (instant - first) / speed - (time.monotonic() - begin)
+    if wait > 0:
+        time.sleep(wait)
+    late = max(late, -wait)
+    out.send(data[at + 16 : at + 16 + captured])
+    at += 16 + captured
+print(late)
+"""
+
+
+def seconds(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+TRUTH = json.loads((TOP / "samples/blackout-2025-06.json").read_text())["outages"][0]
+ONSET = seconds(TRUTH["onset"])
+
+
+def excerpt(capture, path, begin, end):
+    """The packets of the sample from `begin` to `end`, seconds since the epoch."""
+    zulu = [datetime.datetime.fromtimestamp(at, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") for at in (begin, end)]
+    subprocess.run(["editcap", "-F", "pcap", "-A", zulu[0], "-B", zulu[1], capture, path], check=True)
+    return path
+
+
+def play(space, path, interface, speed=SPEED):
+    """Begins to send; `begun` is the wall time of the first packet."""
+    player = subprocess.Popen(space.command(sys.executable, "-c", PLAY, path, interface, speed), stdout=subprocess.PIPE,
+                              text=True)
+    player.begun = float(player.stdout.readline())
+    return player
+
+
+class Watch:
+    """The program on an interface, from the moment at which it watches."""
+
+    def __init__(self, space, folder, interface, *arguments, learn_s=15):
+        folder.mkdir(exist_ok=True)
+        self.events, self.bins = folder / "events", folder / "bins.csv"
+        configuration = folder / "lightsout.conf"
+        configuration.write_text(CONFIGURATION.format(learn_s=learn_s))
+        self.process = subprocess.Popen(
+            space.command(LIGHTSOUT, "-i", interface, "-c", configuration, "--events", self.events, "--bins", self.bins,
+                          *arguments),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        # Outputs are opened once the input is.
+        assert until(lambda: self.bins.exists() or self.process.poll() is not None)
+        assert self.process.poll() is None, self.process.communicate()
+
+    def rows(self, scope):
+        """The rows that are whole by now."""
+        whole = self.bins.read_text().rpartition("\n")[0]
+        return [row for row in csv.DictReader(whole.splitlines()) if row["scope"] == scope]
+
+    def end(self, number, status=0, within_s=2):
+        """Ends it by a signal; what it said on standard error."""
+        asked = time.monotonic()
+        self.process.send_signal(number)
+        _, said = self.process.communicate(timeout=30)
+        assert time.monotonic() - asked < within_s
+        assert self.process.returncode == status, said
+        return said
+
+    def actions(self):
+        return [event["event"]["action"] for event in read_events(self.events)]
+
+    def kill(self):
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture
+def cleanup():
+    """What a test began and may not have ended: a list of functions to call."""
+    todo = []
+    yield todo
+    for undo in reversed(todo):
+        undo()
+
+
+@pytest.fixture
+def space(cleanup):
+    made = Namespace("a", "b")
+    cleanup.append(made.close)
+    return made
+
+
+@needs_redis
+def test_an_outage_on_the_wire_is_read_from_the_stream(space, sample_pcap, tmp_path, cleanup):
+    begin = int(ONSET) - 4 * 3600
+    part = excerpt(sample_pcap, tmp_path / "part.pcap", begin, begin + 5 * 3600)
+    server = Server(tmp_path)
+    cleanup.append(server.stop)
+    server.start()
+    watch = Watch(space, tmp_path / "out", "a0", "--redis", server.url)
+    cleanup.append(watch.kill)
+    player = play(space, part, "a1")
+    cleanup.append(player.kill)
+    first = subprocess.run(["tcpdump", "-r", part, "-c", "1", "-tt", "-n"], capture_output=True, text=True, check=True)
+    dark_at = player.begun + (ONSET - float(first.stdout.split()[0])) / SPEED
+
+    def started():
+        return [entry for entry in server.entries() if entry["action"] == "outage-started"]
+
+    assert until(started, dark_at - time.time() + 10), "no outage was told"
+    told_at = time.time()
+    assert float(player.communicate(timeout=60)[0]) < 1.5, "this machine is too busy to play a capture in time"
+
+    (entry,) = started()
+    event = json.loads(entry["event"])
+    outage = event["outage"]
+    assert entry["scope"] == outage["scope"] == "all" and entry["id"] == event["event"]["id"]
+    assert dark_at < told_at < dark_at + 8
+    assert dark_at < seconds(event["@timestamp"]) <= told_at
+    assert abs(seconds(outage["onset"]) - dark_at) < 2
+    assert seconds(outage["onset_earliest"]) - 1 <= dark_at <= seconds(outage["onset_latest"]) + 1
+    assert outage["severity"] == "total"
+    state = dict(zip(*[iter(server.ask("HGETALL", KEY + "state"))] * 2))
+    assert json.loads(state["all"])["state"] == "down"
+    assert server.ask("EXISTS", KEY + "heartbeat") == 1 and 0 < server.ask("TTL", KEY + "heartbeat") <= 30
+    assert server.ask("SMEMBERS", "lightsout:sensors") == ["ix-1"]
+
+    ended_at = time.time()
+    said = watch.end(signal.SIGTERM, within_s=10)
+    assert "Traceback" not in said
+    # Everything is written, in the same words everywhere.
+    assert [json.loads(entry["event"]) for entry in server.entries()] == read_events(watch.events)
+    assert {event["outage"]["id"] for event in read_events(watch.events)} == {outage["id"]}
+    assert "outage-ended" not in watch.actions()
+    rows = watch.rows("all")
+    assert ended_at - 4 < seconds(rows[-1]["time"]) <= ended_at
+    assert rows[-1]["state"] == "down"
+    sent = sum(int(row["packets_in"]) for row in watch.rows("tap")) + sum(
+        int(row[measure]) for row in rows for measure in ("packets_in", "packets_out"))
+    in_part = subprocess.run(["capinfos", "-M", "-c", "-r", "-T", part], capture_output=True, text=True, check=True)
+    assert sent == int(in_part.stdout.split("\t")[1])
+
+
+def test_silence_is_counted_as_zeros_and_a_signal_ends_it(space, tmp_path, cleanup):
+    watch = Watch(space, tmp_path, "a0")
+    cleanup.append(watch.kill)
+    assert until(lambda: len(watch.rows("all")) >= 3, 8), "no bins while nothing comes"
+    said = watch.end(signal.SIGINT)
+    rows = watch.rows("all") + watch.rows("tap")
+    for row in rows:
+        assert all(row[measure] == "0" for measure in ("flows", "live_flows", "packets_in", "packets_out", "drops")), row
+        assert row["state"] == "learning"
+    times = [seconds(row["time"]) for row in watch.rows("tap")]
+    assert times == [times[0] + i for i in range(len(times))]
+    assert watch.events.read_text() == ""
+    assert "no packet" in said
+
+
+def test_an_interface_that_is_lost_is_said_and_is_no_outage(space, sample_pcap, tmp_path, cleanup):
+    part = excerpt(sample_pcap, tmp_path / "part.pcap", ONSET - 2 * 3600, ONSET - 600)
+    lost = {"down": "a", "del": "b"}
+    watches, players = {}, []
+    for how, pair in lost.items():
+        watches[how] = Watch(space, tmp_path / how, f"{pair}0", learn_s=5)
+        cleanup.append(watches[how].kill)
+        players.append(play(space, part, f"{pair}1", speed=600))
+        cleanup.append(players[-1].kill)
+    time.sleep(9)
+    assert all(player.poll() is None for player in players)
+    space.run("ip link set a0 down")
+    space.run("ip link del b0")
+    time.sleep(6)
+    for how, watch in watches.items():
+        assert watch.rows("all")[5]["state"] == "up" or watch.rows("all")[8]["state"] == "up"
+        said = watch.end(signal.SIGTERM)
+        assert f"{lost[how]}0" in said, (how, said)
+        assert "outage-started" not in watch.actions(), how
