@@ -247,35 +247,13 @@ int settings_rule_set(struct settings *settings, const char *section, const char
 
 /* ---- what follows from them ---- */
 
-static bool prefix_is_watched(const struct rules *rules, const struct prefix *prefix)
+/* The embedded paths and services are those of the embedded watch list: with another they would only be empty rows. */
+static void drop_embedded(struct settings *settings)
 {
-    for (size_t i = 0; i < rules->watch_count; i++)
-        if (rules->watches[i].enabled && rules->watches[i].prefix.length <= prefix->length &&
-            prefix_contains(&rules->watches[i].prefix, prefix->address))
-            return true;
-    return false;
-}
-
-/* When the watch list is one's own, an embedded path or service stays only as far as its addresses are still
- * watched. */
-static void drop_unwatched(struct settings *settings)
-{
-    struct rules *rules = &settings->rules;
-    size_t kept = 0;
-    if (!settings->own_watches)
-        return;
-    for (size_t i = 0; i < rules->path_count && !settings->own_paths; i++)
-        if (rules->paths[i].key_count > 0 && prefix_is_watched(rules, &rules->paths[i].keys[0].prefix))
-            rules->paths[kept++] = rules->paths[i];
-    if (!settings->own_paths)
-        rules->path_count = kept;
-    kept = 0;
-    for (size_t i = 0; i < rules->service_count && !settings->own_services; i++)
-        if (rules->services[i].address_count > 0 &&
-            prefix_is_watched(rules, &rules->services[i].addresses[0]))
-            rules->services[kept++] = rules->services[i];
-    if (!settings->own_services)
-        rules->service_count = kept;
+    if (settings->own_watches && !settings->own_paths)
+        settings->rules.path_count = 0;
+    if (settings->own_watches && !settings->own_services)
+        settings->rules.service_count = 0;
 }
 
 static void add_scope(struct scope *scopes, uint32_t *count, enum scope_kind kind, bool counted,
@@ -334,7 +312,7 @@ static int build_watchlist(struct settings *settings, struct fault *fault)
 
 int settings_rules_finish(struct settings *settings, struct fault *fault)
 {
-    drop_unwatched(settings);
+    drop_embedded(settings);
     if (build_watchlist(settings, fault) != 0)
         return -1;
     make_scopes(settings);
