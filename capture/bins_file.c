@@ -26,6 +26,8 @@ struct bins_file {
     struct scope *scopes;
     struct scope_list list;
     uint32_t scope_room;
+    char time_text[40]; /* the last time read … */
+    int64_t time_ns;    /* … and what it means */
     int64_t bin_ns;
     struct tally *tallies; /* of the interval under way */
 };
@@ -49,10 +51,14 @@ static unsigned cut_cells(char *line, char *cells[COLUMNS_MAX])
     char *rest = line;
     line[strcspn(line, "\r\n")] = '\0';
     while (rest != NULL && count < COLUMNS_MAX) {
-        char *cell = strsep(&rest, ",");
-        while (isspace((unsigned char)*cell))
+        char *cell = rest, *comma = strchr(rest, ',');
+        rest = comma != NULL ? comma + 1 : NULL;
+        size_t length = comma != NULL ? (size_t)(comma - cell) : strlen(cell);
+        cell[length] = '\0';
+        while (isspace((unsigned char)*cell)) {
             cell++;
-        size_t length = strlen(cell);
+            length--;
+        }
         while (length > 0 && isspace((unsigned char)cell[length - 1]))
             cell[--length] = '\0';
         if (length >= 2 && cell[0] == '"' && cell[length - 1] == '"') {
@@ -96,12 +102,31 @@ static bool read_time(const char *text, int64_t *time_ns)
     return true;
 }
 
+/* Most rows have the time of the row before. */
+static bool read_time_again(struct bins_file *file, const char *text, int64_t *time_ns)
+{
+    size_t length = strlen(text) + 1;
+    if (length <= sizeof file->time_text && memcmp(file->time_text, text, length) == 0) {
+        *time_ns = file->time_ns;
+        return true;
+    }
+    if (!read_time(text, time_ns))
+        return false;
+    file->time_ns = *time_ns;
+    file->time_text[0] = '\0';
+    if (length <= sizeof file->time_text)
+        memcpy(file->time_text, text, length);
+    return true;
+}
+
 static bool read_count(const char *text, uint64_t *count)
 {
-    char *rest;
-    *count = strtoull(text, &rest, 10);
-    if (isdigit((unsigned char)text[0]) && *rest == '\0')
+    const char *digit = text;
+    for (*count = 0; *digit >= '0' && *digit <= '9' && *count < UINT64_MAX / 100; digit++)
+        *count = *count * 10 + (uint64_t)(*digit - '0');
+    if (*digit == '\0' && digit > text)
         return true;
+    char *rest;
     double number = strtod(text, &rest); /* other tools write 12.0 or 1.2e3 */
     if (rest == text || *rest != '\0' || !(number >= 0 && number < 1e18))
         return false;
@@ -164,7 +189,7 @@ static int read_row(struct bins_file *file, struct bins_row *row, struct fault *
     row->known = 0;
     for (unsigned i = 0; i < count; i++) {
         int column = file->column[i];
-        if (column == COLUMN_TIME && !read_time(cells[i], &row->time_ns))
+        if (column == COLUMN_TIME && !read_time_again(file, cells[i], &row->time_ns))
             return bad(file, fault, "no time in UTC:", cells[i]);
         if (column == COLUMN_SCOPE)
             row->scope = cells[i];
