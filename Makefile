@@ -4,6 +4,7 @@
 #   make                      build/lightsout (V=1 shows the compiler's lines)
 #   make demo                 install what is missing, build, replay the sample, read the events back from Redis
 #   make test                 install what is missing, build, run every test; also `make asan` and `make tsan`
+#   make bench                what a replay costs, beside tcpdump and a libpcap loop that does nothing
 #   make walls                hold the plan of the house: who may include and call what
 #   make format, format-check clang-format 14
 #   make deps                 install the packages that building and testing need (the list is in .ci/deps)
@@ -47,9 +48,10 @@ TEST_SOURCES  := $(sort $(shell find tests -name 'test_*.c' -o -name 'drive_*.c'
 TEST_OBJECTS  := $(TEST_SOURCES:%.c=$(OBJ)/%.o)
 TESTS         := $(TEST_SOURCES:%.c=$(OUT)/%)
 FORMATTED      = $(shell find capture analysis include tests -name '*.[ch]')
-FOLDERS       := $(sort $(dir $(OBJECTS) $(SYNTH_OBJECTS) $(TEST_OBJECTS) $(TESTS) $(OBJ)/))
+BENCH         := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(sort $(wildcard tests/bench/*.c)))
+FOLDERS       := $(sort $(dir $(OBJECTS) $(SYNTH_OBJECTS) $(TEST_OBJECTS) $(TESTS) $(BENCH) $(OBJ)/))
 
-.PHONY: all demo test asan tsan test-programs walls format format-check deps install uninstall clean force
+.PHONY: all demo test bench asan tsan test-programs bench-programs walls format format-check deps install uninstall clean force
 all: $(PROGRAM)
 
 $(PROGRAM): $(MAIN) $(LIBRARY) $(OBJ)/flags
@@ -107,6 +109,18 @@ export ASAN_OPTIONS  ?= detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 asan tsan:
 	@$(MAKE) --no-print-directory test MODE=$@
+
+# Its traces are made of what the scenario generator says and frames.
+$(BENCH): $(OUT)/bench/%: tests/bench/%.c $(OBJ)/tests/synth/talk.o $(OBJ)/tests/synth/frame.o $(OBJ)/flags | $(FOLDERS)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(FLAGS) -Iinclude -Itests/synth $(LDFLAGS) -o $@ $(filter %.c %.o,$^) -lpcap -lm
+
+bench:
+	@.ci/deps build bench
+	@$(MAKE) --no-print-directory $(JOBS) bench-programs
+	@$(PYTHON) tests/bench/bench.py $(OUT)
+
+bench-programs: $(PROGRAM) $(BENCH)
 
 walls: $(patsubst %.c,$(OBJ)/%.o,$(wildcard analysis/*.c))
 	@CC='$(CC)' tests/walls.sh $(OBJ)

@@ -38,6 +38,7 @@ struct analysis *analysis_new(const struct analysis_options *options, const stru
         detect_init(&series->answered, options->half_life_s);
         detect_init(&series->live, options->half_life_s);
         detect_init(&series->knock, options->half_life_s);
+        thinness_init(&series->thinness);
         series->state = STATE_LEARNING;
         series->hosts_usual = -1;
         series->returned_ns = TIME_NONE;
@@ -83,6 +84,7 @@ static void choose_signal(const struct analysis *analysis, struct series *series
     series->so_far.life = series_life(series)->total;
     series->so_far.life_expected = series_life(series)->total_expected;
     series->at_last_life = series->so_far;
+    thinness_init(&series->thinness);
 }
 
 static struct bin judge_bin(struct analysis *analysis, uint32_t number)
@@ -280,11 +282,13 @@ static void take_over(struct analysis *analysis, uint32_t number)
         }
 }
 
-static void open_episode(struct analysis *analysis, uint32_t number, bool covered)
+static void open_episode(struct analysis *analysis, uint32_t number, const struct episode_onset *onset,
+                         const struct episode_mark *before, bool covered)
 {
     struct series *series = &analysis->series[number];
     const char *scope = analysis->scopes->items[number].text;
-    episode_open(&series->episode, scope, series_life(series), &series->at_last_life, analysis->end_ns);
+    episode_open(&series->episode, scope, onset, before, analysis->end_ns);
+    thinness_reset(&series->thinness);
     series->episode.covered = covered;
     series->state = STATE_DOWN;
     series->returned_ns = TIME_NONE;
@@ -321,6 +325,7 @@ static void close_episode(struct analysis *analysis, uint32_t number)
     bool wide = !series->episode.covered && analysis->scopes->items[number].kind != SCOPE_SERVICE;
     series->episode.open = false;
     series->state = STATE_UP;
+    thinness_reset(&series->thinness);
     if (wide)
         release_covered(analysis);
 }
@@ -353,6 +358,7 @@ static void follow_episode(struct analysis *analysis, uint32_t number, int64_t f
             tell_outage(analysis, number, EVENT_OUTAGE_RECOVERING);
         break;
     case EPISODE_FELL_AGAIN:
+    case EPISODE_DEEPER:
         series->state = STATE_DOWN;
         if (!episode->covered)
             tell_outage(analysis, number, EVENT_OUTAGE_UPDATED);
@@ -386,8 +392,78 @@ static void see_again(struct analysis *analysis)
     for (uint32_t i = 0; i < analysis->scopes->count; i++) {
         struct series *series = &analysis->series[i];
         each_population(series, detect_restart, analysis->end_ns);
+        thinness_reset(&series->thinness);
         series->state = series->episode.open ? STATE_DOWN : STATE_LEARNING;
     }
+}
+
+/* Whether the sensor is to blame, other traffic having collapsed too. */
+static bool blame_sensor(struct analysis *analysis)
+{
+    if (!tap_has_control(&analysis->tap, analysis->end_ns) || !tap_collapsed(&analysis->tap))
+        return false;
+    tap_blame(&analysis->tap);
+    go_blind(analysis);
+    return true;
+}
+
+static void judge_silence(struct analysis *analysis, uint32_t number)
+{
+    struct series *series = &analysis->series[number];
+    enum wider wider = ask_wider(analysis, number);
+    if (wider == WIDER_IN_DOUBT || blame_sensor(analysis))
+        return;
+    struct episode_onset onset = episode_onset_of_silence(series_life(series), analysis->end_ns);
+    open_episode(analysis, number, &onset, &series->at_last_life, wider == WIDER_DOWN);
+}
+
+/* What of a wide scope's thinness its silent prefixes account for is theirs to tell. */
+static bool explained_by_parts(struct analysis *analysis, uint32_t number, double missing_share)
+{
+    double silent = 0, all = series_life(&analysis->series[number])->rate.per_s;
+    for (uint32_t i = 0; i < analysis->scopes->count; i++) {
+        struct series *part = &analysis->series[i];
+        if (analysis->scopes->items[i].kind != SCOPE_PREFIX || !analysis->scopes->items[i].counted)
+            continue;
+        if (part->episode.open || detect_score(series_life(part)) >= wider_doubt)
+            silent += series_life(part)->rate.per_s;
+    }
+    return silent >= 0.5 * missing_share * all;
+}
+
+static void judge_thinness(struct analysis *analysis, uint32_t number, int level)
+{
+    struct series *series = &analysis->series[number];
+    const struct population *life = series_life(series);
+    struct thinness_level *thin = &series->thinness.level[level];
+    double left = thin->expected > 0 ? thin->seen / thin->expected : 0;
+    if (width(analysis->scopes->items[number].kind) > 1 && explained_by_parts(analysis, number, 1 - left))
+        return;
+    enum wider wider = ask_wider(analysis, number);
+    if (wider == WIDER_IN_DOUBT || blame_sensor(analysis))
+        return;
+    int64_t gap_ns = (int64_t)(3 / (life->rate.per_s * (1 - left)) * (double)NS_PER_S);
+    struct episode_onset onset = {.best_ns = thin->rise_ns,
+                                  .earliest_ns = thin->rise_ns - gap_ns,
+                                  .latest_ns = thin->certain_ns,
+                                  .log_odds = thin->sum,
+                                  .level = fmin(left, 0.9)};
+    open_episode(analysis, number, &onset, &series->so_far, wider == WIDER_DOWN);
+}
+
+/* The thinness of `all` is that of the rest, where a prefix has an outage of its own. */
+static void take_thinness(struct analysis *analysis, uint32_t number)
+{
+    struct series *series = &analysis->series[number];
+    double seen = series->step_seen, expected = series->step_expected;
+    for (uint32_t i = 0; number == SCOPE_NUMBER_ALL && i < analysis->scopes->count; i++)
+        if (analysis->scopes->items[i].kind == SCOPE_PREFIX && analysis->scopes->items[i].counted &&
+            analysis->series[i].episode.open) {
+            seen -= analysis->series[i].step_seen;
+            expected -= analysis->series[i].step_expected;
+        }
+    thinness_step(&series->thinness, fmax(seen, 0), expected, series_life(series)->rate.shape,
+                  analysis->end_ns, true);
 }
 
 static void judge(struct analysis *analysis, uint32_t number)
@@ -398,24 +474,22 @@ static void judge(struct analysis *analysis, uint32_t number)
         series->state = STATE_LEARNING;
         return;
     }
+    if (tap_proves(&analysis->tap, &analysis->tap_now))
+        take_thinness(analysis, number);
     double threshold = detect_threshold(life, analysis->alarms_per_year), score = detect_score(life);
-    if (score < threshold / 2) {
-        /* A scope too thin to be judged within a day is not called up. */
-        double detectable_s = shortest(analysis, series, life);
-        series->state = detectable_s < 0 || detectable_s > thin_s ? STATE_LEARNING : STATE_UP;
-        return;
-    }
-    series->state = STATE_SUSPECT;
-    if (score < threshold || life->last_ns == TIME_NONE)
-        return;
-    if (tap_has_control(&analysis->tap, analysis->end_ns) && tap_collapsed(&analysis->tap)) {
-        tap_blame(&analysis->tap);
-        go_blind(analysis);
-        return;
-    }
-    enum wider wider = ask_wider(analysis, number);
-    if (wider != WIDER_IN_DOUBT)
-        open_episode(analysis, number, wider == WIDER_DOWN);
+    double per_year = detect_events_per_year(life);
+    int level = thinness_alarm(&series->thinness, per_year, analysis->alarms_per_year);
+    bool doubt =
+        score >= threshold / 2 || thinness_doubt(&series->thinness, per_year, analysis->alarms_per_year);
+    /* A scope too thin to be judged within a day is not called up. */
+    double detectable_s = doubt ? 0 : shortest(analysis, series, life);
+    series->state = doubt                                       ? STATE_SUSPECT
+                    : detectable_s < 0 || detectable_s > thin_s ? STATE_LEARNING
+                                                                : STATE_UP;
+    if (score >= threshold && life->last_ns != TIME_NONE)
+        judge_silence(analysis, number);
+    else if (level >= 0)
+        judge_thinness(analysis, number, level);
 }
 
 static int64_t first_life(const struct series *series, const struct tally *tally)
@@ -499,7 +573,8 @@ static void take_interval(struct analysis *analysis, const struct tally *tallies
     if (tap->blind)
         analysis->series[tap_number].state = STATE_BLIND;
 
-    bool proven = tap_proves(tap, &tallies[tap_number]);
+    analysis->tap_now = tallies[tap_number];
+    bool proven = tap_proves(tap, &analysis->tap_now);
     if (proven)
         confirm_all(analysis, rarity < brief_blindness);
     for (uint32_t i = 0; i < tap_number; i++)

@@ -139,11 +139,15 @@ void detect_confirm(struct population *population, bool watched)
     population->held_expected = population->held_spread = 0;
 }
 
-double detect_threshold(struct population *population, double alarms_per_year)
+double detect_events_per_year(const struct population *population)
 {
     struct baseline_cell overall = population->baseline.overall;
-    double per_year = overall.seconds > 0 ? overall.events / overall.seconds * year_s : 0;
-    return calibrate_threshold(&population->calibrate, per_year, alarms_per_year);
+    return overall.seconds > 0 ? overall.events / overall.seconds * year_s : 0;
+}
+
+double detect_threshold(struct population *population, double alarms_per_year)
+{
+    return calibrate_threshold(&population->calibrate, detect_events_per_year(population), alarms_per_year);
 }
 
 double detect_shortest(const struct population *population, int64_t at_ns, double threshold)

@@ -59,6 +59,9 @@ void detect_pause(struct population *population);
 /* What was held back since the tap was last heard is confirmed, or does not speak for a silence. */
 void detect_confirm(struct population *population, bool watched);
 
+/* As learned so far. */
+double detect_events_per_year(const struct population *population);
+
 /* The score at which this population may raise an alarm. */
 double detect_threshold(struct population *population, double alarms_per_year);
 

@@ -5,10 +5,12 @@
 #include <string.h>
 
 /* A return is told from a remnant by a likelihood ratio (a CUSUM, reflected at zero): Poisson at `back` of
- * the expected rate against Poisson at `remnant` of it. */
-static const double back = 0.25, remnant = 0.02;
-static const double return_certain = 5; /* two or three events close together */
-static const double return_most = 12;   /* so that a flicker is soon seen to be over */
+ * the expected rate against Poisson at `remnant` of it. What a partial outage left alive is no return. */
+static const double back_of_silence = 0.25, remnant_least = 0.02;
+static const double remnant_slack = 1.2;
+static const double silent_level = 0.05; /* up to here an outage is a silence, and any life a trickle */
+static const double return_certain = 5;  /* two or three events close together */
+static const double return_most = 12;    /* so that a flicker is soon seen to be over */
 static const double recent_events = 30;
 static const double enough_back = 0.5; /* of the expected rate: from here the end is counted */
 static const int64_t first_review_ns = 600 * NS_PER_S;
@@ -33,24 +35,37 @@ static int64_t earlier(int64_t a_ns, int64_t b_ns)
     return a_ns < b_ns ? a_ns : b_ns;
 }
 
-void episode_open(struct episode *episode, const char *scope, const struct population *life,
-                  const struct episode_mark *before, int64_t now_ns)
+struct episode_onset episode_onset_of_silence(const struct population *life, int64_t now_ns)
 {
     /* The rate fell somewhere between the last event and the one that then did not come: an exponential time
      * after it. */
-    *episode = (struct episode){
-        .open = true,
-        .onset_earliest_ns = life->last_not_before_ns,
-        .onset_ns = earlier(plus_s(life->last_ns, detect_onset_after_s(life, 0.5)), now_ns),
-        .onset_latest_ns = earlier(plus_s(life->last_ns, detect_onset_after_s(life, 0.975)), now_ns),
+    return (struct episode_onset){
+        .best_ns = earlier(plus_s(life->last_ns, detect_onset_after_s(life, 0.5)), now_ns),
+        .earliest_ns = life->last_not_before_ns,
+        .latest_ns = earlier(plus_s(life->last_ns, detect_onset_after_s(life, 0.975)), now_ns),
         .log_odds = detect_score(life),
-        .depth = 1,
-        .before = *before,
-        .review_ns = now_ns + first_review_ns,
-        .verdict = -1,
-        .return_ns = TIME_NONE,
-        .steady_since_ns = TIME_NONE};
-    episode->key = episode_key(scope, episode->onset_earliest_ns);
+    };
+}
+
+void episode_open(struct episode *episode, const char *scope, const struct episode_onset *onset,
+                  const struct episode_mark *before, int64_t now_ns)
+{
+    *episode = (struct episode){.open = true,
+                                .key = episode_key(scope, onset->earliest_ns),
+                                .onset_ns = onset->best_ns,
+                                .onset_earliest_ns = onset->earliest_ns,
+                                .onset_latest_ns = onset->latest_ns,
+                                .log_odds = onset->log_odds,
+                                .depth = 1 - onset->level,
+                                .level = onset->level,
+                                .recent_seen = onset->level * recent_events,
+                                .recent_expected = recent_events,
+                                .before = *before,
+                                .review_ns = now_ns + first_review_ns,
+                                .verdict = -1,
+                                .return_ns = TIME_NONE,
+                                .odds_rise_ns = TIME_NONE,
+                                .steady_since_ns = TIME_NONE};
     strncpy(episode->scope, scope, sizeof episode->scope - 1);
 }
 
@@ -61,25 +76,47 @@ double episode_recovered(const struct episode *episode)
 }
 
 /* The signs of life that follow each other without a silence that would itself be an alarm: a trickle, from
- * its first drop on. */
+ * its first drop on. Where a part stayed alive, a return begins when the odds for it last rose. */
 static void follow_trickle(struct episode *episode, double seen, int64_t first_ns, bool silent_long)
 {
+    if (episode->returning)
+        return;
+    if (episode->level > silent_level) {
+        episode->return_ns = episode->odds_rise_ns;
+        episode->return_seen = seen;
+        return;
+    }
     if (silent_long && !(seen > 0)) {
         episode->return_ns = TIME_NONE;
         episode->return_seen = 0;
     }
     if (seen > 0 && episode->return_ns == TIME_NONE)
         episode->return_ns = first_ns;
-    if (!episode->returning)
-        episode->return_seen += seen;
+    episode->return_seen += seen;
 }
 
-static void weigh_return(struct episode *episode, double seen, double expected)
+static void weigh_return(struct episode *episode, double seen, double expected, int64_t first_ns)
 {
+    double back = episode->level > silent_level ? (1 + episode->level) / 2 : back_of_silence;
+    double remnant = fmax(remnant_least, remnant_slack * episode->level);
     double odds = episode->return_odds + seen * log(back / remnant) - expected * (back - remnant);
-    if (episode->return_odds <= 0 && odds > 0 && !episode->returning)
+    if (episode->return_odds <= 0 && odds > 0 && !episode->returning) {
+        episode->odds_rise_ns = first_ns;
         episode->recent_seen = episode->recent_expected = 0;
+    }
     episode->return_odds = fmin(fmax(odds, 0), return_most);
+}
+
+/* An outage that began with a part alive and then lost that too. */
+static bool grew_deeper(struct episode *episode)
+{
+    double depth = 1 - episode_recovered(episode);
+    bool deeper = (depth >= 0.95 && episode->depth < 0.95) || (depth >= 0.6 && episode->depth < 0.6);
+    if (deeper) {
+        episode->depth = depth;
+        episode->level = fmin(episode->level, 1 - depth);
+    }
+    return deeper;
 }
 
 static enum episode_news fall_again(struct episode *episode)
@@ -95,15 +132,15 @@ static enum episode_news fall_again(struct episode *episode)
 enum episode_news episode_follow(struct episode *episode, double seen, double expected, int64_t first_ns,
                                  int64_t end_ns, double silence, double alarm, double hold_s)
 {
+    weigh_return(episode, seen, expected, first_ns);
     follow_trickle(episode, seen, first_ns, silence >= alarm);
-    weigh_return(episode, seen, expected);
     double fade = exp(-expected / recent_events);
     episode->recent_seen = episode->recent_seen * fade + seen;
     episode->recent_expected = episode->recent_expected * fade + expected;
 
     if (!episode->returning) {
         if (episode->return_odds < return_certain)
-            return EPISODE_NOTHING;
+            return episode->return_odds <= 0 && grew_deeper(episode) ? EPISODE_DEEPER : EPISODE_NOTHING;
         episode->returning = true;
         episode->return_gap_s = clock_seconds(episode->return_ns, end_ns) / fmax(1, episode->return_seen);
         episode->told_quarters = (int)(episode_recovered(episode) * 4);
@@ -114,7 +151,7 @@ enum episode_news episode_follow(struct episode *episode, double seen, double ex
         episode->share_at_last = share;
     if (episode->return_odds <= 0 || silence * episode->share_at_last >= alarm)
         return fall_again(episode);
-    if (share < enough_back || episode->recent_expected < recent_events / 6)
+    if (share < fmax(enough_back, (1 + episode->level) / 2) || episode->recent_expected < recent_events / 6)
         episode->steady_since_ns = TIME_NONE;
     else if (episode->steady_since_ns == TIME_NONE)
         episode->steady_since_ns = end_ns;

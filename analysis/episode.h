@@ -16,7 +16,14 @@ struct episode_mark {
     double surge; /* packets towards the scope of late, over what is usual */
 };
 
-enum episode_news { EPISODE_NOTHING, EPISODE_RETURNING, EPISODE_MORE_BACK, EPISODE_FELL_AGAIN, EPISODE_OVER };
+enum episode_news {
+    EPISODE_NOTHING,
+    EPISODE_RETURNING,
+    EPISODE_MORE_BACK,
+    EPISODE_FELL_AGAIN,
+    EPISODE_DEEPER,
+    EPISODE_OVER
+};
 
 /* Plain data. */
 struct episode {
@@ -29,15 +36,17 @@ struct episode {
     int64_t onset_ns, onset_earliest_ns, onset_latest_ns;
     double log_odds;
     double depth;
+    double level;               /* how much of the expected was left when it opened */
     struct episode_mark before; /* at the last sign of life before the onset */
     int64_t review_ns;          /* when the cause is looked at again; TIME_NONE: no more */
     int verdict;                /* as last told */
 
     bool returning;
-    double return_odds;  /* logarithm: it is coming back, against still down with a remnant */
-    int64_t return_ns;   /* the first sign of life of the present return or trickle; TIME_NONE: none */
-    double return_seen;  /* signs of life from there until the return was certain … */
-    double return_gap_s; /* … and their mean distance */
+    double return_odds;   /* logarithm: it is coming back, against still down with a remnant */
+    int64_t return_ns;    /* the first sign of life of the present return or trickle; TIME_NONE: none */
+    int64_t odds_rise_ns; /* when the return's odds last left zero */
+    double return_seen;   /* signs of life from there until the return was certain … */
+    double return_gap_s;  /* … and their mean distance */
     double recent_seen, recent_expected; /* over about the last thirty events expected */
     double share_at_last;                /* how far back it was at the last sign of life */
     int64_t steady_since_ns;             /* since when enough is back; TIME_NONE: not yet */
@@ -45,8 +54,18 @@ struct episode {
     uint32_t flaps;
 };
 
-/* Opens an episode of a scope whose population has fallen silent. */
-void episode_open(struct episode *episode, const char *scope, const struct population *life,
+/* What an alarm knows of the outage that it opens. */
+struct episode_onset {
+    int64_t best_ns, earliest_ns, latest_ns;
+    double log_odds;
+    double level; /* how much of the expected is left: 0 for a silence */
+};
+
+/* The onset of a silence: an exponential time after the last event. */
+struct episode_onset episode_onset_of_silence(const struct population *life, int64_t now_ns);
+
+/* Opens an episode. `before` is what was counted when the last ordinary sign of life came. */
+void episode_open(struct episode *episode, const char *scope, const struct episode_onset *onset,
                   const struct episode_mark *before, int64_t now_ns);
 
 /* Follows an open episode by an interval in which `seen` signs of life came of `expected`, the first of them

@@ -7,6 +7,7 @@
 #include "detect.h"
 #include "episode.h"
 #include "tap.h"
+#include "thinness.h"
 
 /* Plain data. The tap's own series uses only the bin. */
 struct series {
@@ -14,7 +15,8 @@ struct series {
     struct population live;     /* live flows, or packets out where flows are not known */
     struct population knock;    /* flow starts: what is said to the scope, mostly */
     bool live_is_packets;
-    enum signal signal; /* which of the first two is judged */
+    struct thinness thinness; /* of the one that is judged */
+    enum signal signal;       /* which of the first two is judged */
     enum scope_state state;
 
     struct episode_mark so_far, at_last_life;
@@ -37,6 +39,7 @@ struct analysis {
     const struct scope_list *scopes;
     struct analysis_output output;
     struct tap tap;
+    struct tally tap_now;   /* the interval under way */
     int64_t bin_start_ns;   /* TIME_NONE: none under way */
     int64_t end_ns;         /* of the last interval */
     double alarms_per_year; /* for each scope alone */

@@ -116,7 +116,7 @@ static int likeliest(const struct event *event)
 static double observed_share(const struct series *series, const struct episode_mark *before)
 {
     double expected = series->so_far.life_expected - before->life_expected;
-    return expected > 0 ? (series->so_far.life - before->life) / expected : 0;
+    return expected > 1 ? (series->so_far.life - before->life) / expected : series->episode.level;
 }
 
 static int64_t later(int64_t a_ns, int64_t b_ns)

@@ -247,7 +247,8 @@ int settings_rule_set(struct settings *settings, const char *section, const char
 
 /* ---- what follows from them ---- */
 
-/* The embedded paths and services are those of the embedded watch list: with another they would only be empty rows. */
+/* The embedded paths and services are those of the embedded watch list: with another they would only be empty
+ * rows. */
 static void drop_embedded(struct settings *settings)
 {
     if (settings->own_watches && !settings->own_paths)

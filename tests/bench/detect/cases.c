@@ -38,13 +38,13 @@ static struct plan *add(struct list *list, const char *group, unsigned manner, d
     struct plan *plan = &list->plans[list->count++];
     if (list->tune)
         rate *= 1.35;
-    *plan = (struct plan){.group = group,
-                          .shape = {rate, of->cluster, of->cluster_gap_s, of->day, of->weekend, of->level,
-                                    of->level_s},
-                          .step_s = rate < 0.4 ? 60 : 5,
-                          .train_days = of->day > 0 || of->level > 0 ? 28 : 14,
-                          .alarms_per_year = 0.5,
-                          .repeats = list->quick ? 1 : 4};
+    *plan = (struct plan){
+        .group = group,
+        .shape = {rate, of->cluster, of->cluster_gap_s, of->day, of->weekend, of->level, of->level_s},
+        .step_s = rate < 0.4 ? 60 : 5,
+        .train_days = of->day > 0 || of->level > 0 ? 28 : 14,
+        .alarms_per_year = 0.5,
+        .repeats = list->quick ? 1 : 4};
     snprintf(plan->name, sizeof plan->name, "%s %g/min", of->name, rate);
     return plan;
 }
@@ -74,7 +74,8 @@ static void add_fresh(struct list *list, double rate)
     plan->train_days = fmax(0, (500 / plan->shape.per_minute * 60 - 0.7 * before_s) / 86400);
 }
 
-static void add_quiet(struct list *list, const char *group, unsigned manner, double rate, double alarms, bool wide)
+static void add_quiet(struct list *list, const char *group, unsigned manner, double rate, double alarms,
+                      bool wide)
 {
     struct plan *plan = add(list, group, manner, rate);
     plan->alarms_per_year = alarms;

@@ -122,15 +122,15 @@ static struct pending heap_pop(struct stream *stream)
     return top;
 }
 
-struct stream *generate_new(const struct shape *shape, double days, uint64_t seed, const struct outage *outages,
-                            unsigned outage_count)
+struct stream *generate_new(const struct shape *shape, double days, uint64_t seed,
+                            const struct outage *outages, unsigned outage_count)
 {
     uint32_t chunks = (uint32_t)ceil(days * 86400 / GENERATE_CHUNK_S);
     struct stream *stream = calloc(1, sizeof *stream + chunks * sizeof stream->intensity[0]);
     if (stream == NULL)
         return NULL;
     stream->shape = *shape;
-    stream->seed = seed * 0x9e3779b97f4a7c15ULL + 1;
+    stream->seed = random_bits(&seed); /* consecutive seeds would give one stream, shifted */
     stream->outages = outages;
     stream->outage_count = outage_count;
     stream->chunk_count = chunks;

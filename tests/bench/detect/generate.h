@@ -12,10 +12,10 @@ struct shape {
     double per_minute;    /* events, on average over a week */
     double cluster;       /* mean size of a cluster (geometric); 1: Poisson */
     double cluster_gap_s; /* mean distance of events within a cluster (exponential) */
-    double day;           /* amplitude of the day, 0 to less than 1: the rate swings between 1 - day and 1 + day */
-    double weekend;       /* the rate of Saturday and Sunday over that of other days */
-    double level;         /* deviation of the logarithm of the slow wandering of the rate */
-    double level_s;       /* and how long it remembers */
+    double day;     /* amplitude of the day, 0 to less than 1: the rate swings between 1 - day and 1 + day */
+    double weekend; /* the rate of Saturday and Sunday over that of other days */
+    double level;   /* deviation of the logarithm of the slow wandering of the rate */
+    double level_s; /* and how long it remembers */
 };
 
 struct outage {
@@ -31,14 +31,14 @@ struct stream;
 
 struct life {
     int64_t at_ns;
-    double host;  /* 0 to 1: whose sign of life it is, the same for all of a cluster */
-    bool first;   /* of its cluster */
+    double host; /* 0 to 1: whose sign of life it is, the same for all of a cluster */
+    bool first;  /* of its cluster */
 };
 
 /* A stream of `days` from GENERATE_BEGIN_NS on. Borrows the outages, which must be in time order. NULL when
  * there is no memory. */
-struct stream *generate_new(const struct shape *shape, double days, uint64_t seed, const struct outage *outages,
-                            unsigned outage_count);
+struct stream *generate_new(const struct shape *shape, double days, uint64_t seed,
+                            const struct outage *outages, unsigned outage_count);
 void generate_free(struct stream *stream);
 
 /* The next event; false at the end. */

@@ -17,7 +17,8 @@ struct shared {
     struct outcome outcomes[CASES_MAX];
 };
 
-static void work(struct shared *shared, const struct plan *plans, const unsigned *numbers, unsigned count, bool tune)
+static void work(struct shared *shared, const struct plan *plans, const unsigned *numbers, unsigned count,
+                 bool tune)
 {
     for (;;) {
         unsigned i = __atomic_fetch_add(&shared->next, 1, __ATOMIC_RELAXED);
@@ -27,8 +28,8 @@ static void work(struct shared *shared, const struct plan *plans, const unsigned
     }
 }
 
-static int run_all(struct shared *shared, const struct plan *plans, const unsigned *numbers, unsigned count, bool tune,
-                   int processes)
+static int run_all(struct shared *shared, const struct plan *plans, const unsigned *numbers, unsigned count,
+                   bool tune, int processes)
 {
     int status = 0;
     for (int i = 0; i < processes; i++)
@@ -70,13 +71,26 @@ int main(int argc, char **argv)
     int jobs = 2;
     for (int option; (option = getopt_long(argc, argv, "tqo:j:c", options, NULL)) != -1;)
         switch (option) {
-        case 't': tune = true; break;
-        case 'q': quick = true; break;
-        case 'o': only = optarg; break;
-        case 'j': jobs = atoi(optarg); break;
-        case 'J': path = optarg; break;
-        case 'c': check_optimum(); return 0;
-        default: return 2;
+        case 't':
+            tune = true;
+            break;
+        case 'q':
+            quick = true;
+            break;
+        case 'o':
+            only = optarg;
+            break;
+        case 'j':
+            jobs = atoi(optarg);
+            break;
+        case 'J':
+            path = optarg;
+            break;
+        case 'c':
+            check_optimum();
+            return 0;
+        default:
+            return 2;
         }
     static struct plan plans[CASES_MAX];
     static unsigned numbers[CASES_MAX];
@@ -89,7 +103,8 @@ int main(int argc, char **argv)
         numbers[kept] = i;
         plans[kept++] = plans[i];
     }
-    struct shared *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct shared *shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED || run_all(shared, plans, numbers, kept, tune, jobs) != 0)
         return 1;
     return report_write(plans, shared->outcomes, kept, path) == 0 ? 0 : 1;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * In operational time, where events come at rate one before the change and rho after it, the CUSUM's statistic
- * rises by c = 1 - rho a unit and falls by a = ln(1/rho) at each event, reflected at zero (Moustakides 1986; El
- * Karoui, Loisel and Salhi 2017: exactly optimal). The mean time to reach h from zero under intensity theta is
- * the integral from 0 to h of its scale function, c S'(y) = theta (S(y) - S(y - a)), S(0) = 1/c. The closed
- * form is an alternating series that cancels for large h/a; the equation itself does not, so it is integrated
- * by the trapezoid rule. For rho = 0 the statistic is a timer and everything is explicit.
+ * In operational time, where events come at rate one before the change and rho after it, the CUSUM's
+ * statistic rises by c = 1 - rho a unit and falls by a = ln(1/rho) at each event, reflected at zero
+ * (Moustakides 1986; El Karoui, Loisel and Salhi 2017: exactly optimal). The mean time to reach h from zero
+ * under intensity theta is the integral from 0 to h of its scale function, c S'(y) = theta (S(y) - S(y - a)),
+ * S(0) = 1/c. The closed form is an alternating series that cancels for large h/a; the equation itself does
+ * not, so it is integrated by the trapezoid rule. For rho = 0 the statistic is a timer and everything is
+ * explicit.
  */
 #include "optimum.h"
 

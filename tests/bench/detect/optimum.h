@@ -27,7 +27,8 @@ struct oracle {
 /* An oracle with so many false alarms a year. */
 void oracle_init(struct oracle *oracle, const struct stream *stream, double depth, double alarms_per_year);
 
-/* Runs on to an instant; then takes an event there. `oracle_run` leaves `alarm_ns` at the last alarm before it. */
+/* Runs on to an instant; then takes an event there. `oracle_run` leaves `alarm_ns` at the last alarm before
+ * it. */
 void oracle_run(struct oracle *oracle, int64_t to_ns);
 void oracle_take(struct oracle *oracle, const struct life *life);
 

@@ -23,9 +23,9 @@ static double quantile(double *values, unsigned count, double share)
 
 /* What a case, or several together, came to. */
 struct sum {
-    unsigned outages;               /* all of them */
-    unsigned judged;                /* long enough for the delay to be told: four optima and more */
-    double delay_s, oracle_s;       /* medians of those */
+    unsigned outages;                       /* all of them */
+    unsigned judged;                        /* long enough for the delay to be told: four optima and more */
+    double delay_s, oracle_s;               /* medians of those */
     unsigned sure, sure_found, sure_single; /* longer than twice the detectable length */
     unsigned brief, brief_found;            /* between once and twice */
     unsigned found, inside, ended, end_inside;
@@ -36,8 +36,8 @@ struct sum {
 static struct sum add_up(const struct fate *fates, unsigned count)
 {
     struct sum sum = {.outages = count};
-    static double delays[FATES_MAX], oracles[FATES_MAX], widths[FATES_MAX], onsets[FATES_MAX], ends[FATES_MAX],
-        end_seconds[FATES_MAX];
+    static double delays[FATES_MAX], oracles[FATES_MAX], widths[FATES_MAX], onsets[FATES_MAX],
+        ends[FATES_MAX], end_seconds[FATES_MAX];
     for (unsigned i = 0; i < count; i++) {
         const struct fate *fate = &fates[i];
         bool found = isfinite(fate->delay_s);
@@ -81,7 +81,8 @@ static double percent(unsigned part, unsigned whole)
 static void print_outages(const struct plan *plan, const struct outcome *outcome)
 {
     struct sum sum = add_up(outcome->fates, outcome->fate_count);
-    printf("%-34s %4u %9.1f %9.1f %6.2f | %5.1f %5.1f (%3u) %5.1f (%3u) | %5.1f %6.2f %5.2f | %5.1f %5.1f %6.2f | %3u /%5.2f y | %.1f s\n",
+    printf("%-34s %4u %9.1f %9.1f %6.2f | %5.1f %5.1f (%3u) %5.1f (%3u) | %5.1f %6.2f %5.2f | %5.1f %5.1f "
+           "%6.2f | %3u /%5.2f y | %.1f s\n",
            plan->name, sum.judged, sum.oracle_s, sum.delay_s, sum.delay_s / sum.oracle_s,
            percent(sum.sure_found, sum.sure), percent(sum.sure_single, sum.sure), sum.sure,
            percent(sum.brief_found, sum.brief), sum.brief, percent(sum.inside, sum.found), sum.width,
@@ -92,7 +93,8 @@ static void print_outages(const struct plan *plan, const struct outcome *outcome
 static void print_quiet(const struct plan *plan, const struct outcome *outcome)
 {
     double expected = outcome->years * plan->alarms_per_year;
-    printf("%-34s nominal %5.1f/y: expected %6.1f  seen %4u (first fortnight %u)  realised/nominal %5.2f  sensor %u | %.1f y %.1f s\n",
+    printf("%-34s nominal %5.1f/y: expected %6.1f  seen %4u (first fortnight %u)  realised/nominal %5.2f  "
+           "sensor %u | %.1f y %.1f s\n",
            plan->name, plan->alarms_per_year, expected, outcome->false_alarms, outcome->early_alarms,
            outcome->false_alarms / expected, outcome->sensor_events, outcome->years, outcome->seconds);
 }
@@ -106,7 +108,8 @@ int report_write(const struct plan *plans, const struct outcome *outcomes, unsig
             printf("\n%s\n", group);
             if (plans[i].depth > 0)
                 printf("%-34s %4s %9s %9s %6s | %5s %5s %5s %5s %5s | %5s %6s %5s | %5s %5s %6s\n", "", "n",
-                       "optimum s", "median s", "ratio", ">2d %", "once", "", "1-2d", "", "in %", "width", "error", "ended", "in %", "error");
+                       "optimum s", "median s", "ratio", ">2d %", "once", "", "1-2d", "", "in %", "width",
+                       "error", "ended", "in %", "error");
         }
         if (plans[i].depth > 0)
             print_outages(&plans[i], &outcomes[i]);

@@ -28,8 +28,9 @@ static const struct scope wide_scopes[SCOPES_MAX] = {
     {SCOPE_SERVICE, true, "service:dns"},
     {SCOPE_TAP, false, "tap"},
 };
-static const double wide_shares[SCOPES_MAX][2] = {{0, 1},   {0, 0.5}, {0.5, 0.8}, {0.8, 0.95}, {0.95, 1}, {0, 0.8},
-                                                  {0.8, 1}, {0, 0.2}, {0.3, 0.4}, {0.55, 0.6}, {2, 2}};
+static const double wide_shares[SCOPES_MAX][2] = {{0, 1},     {0, 0.5},    {0.5, 0.8}, {0.8, 0.95},
+                                                  {0.95, 1},  {0, 0.8},    {0.8, 1},   {0, 0.2},
+                                                  {0.3, 0.4}, {0.55, 0.6}, {2, 2}};
 
 struct seen {
     uint64_t id;
@@ -57,7 +58,8 @@ static int64_t plus_s(int64_t at_ns, double seconds)
 
 double trial_optimum_s(const struct plan *plan)
 {
-    double per_s = plan->shape.per_minute / 60 / plan->shape.cluster, rho = plan->depth < 1 ? 1 - plan->depth : 0;
+    double per_s = plan->shape.per_minute / 60 / plan->shape.cluster,
+           rho = plan->depth < 1 ? 1 - plan->depth : 0;
     return optimum_delay(rho, per_s * year_s / plan->alarms_per_year) / per_s;
 }
 
@@ -164,7 +166,8 @@ static void feed(struct trial *trial, struct stream *stream, struct analysis *an
 {
     const int64_t step_ns = (int64_t)(trial->plan->step_s * (double)NS_PER_S);
     struct oracle oracle;
-    oracle_init(&oracle, stream, trial->plan->depth > 0 ? trial->plan->depth : 1, trial->plan->alarms_per_year);
+    oracle_init(&oracle, stream, trial->plan->depth > 0 ? trial->plan->depth : 1,
+                trial->plan->alarms_per_year);
     struct life life;
     bool more = generate_next(stream, &life);
     for (int64_t at_ns = GENERATE_BEGIN_NS; at_ns < generate_end_ns(stream); at_ns += step_ns) {
@@ -189,8 +192,8 @@ static void feed(struct trial *trial, struct stream *stream, struct analysis *an
 
 /* ---- the truth ---- */
 
-/* Outages whose lengths are multiples of the optimum's delay, from hardly to easily found, far enough apart for
- * each to be over before the next. Returns the days that the stream needs. */
+/* Outages whose lengths are multiples of the optimum's delay, from hardly to easily found, far enough apart
+ * for each to be over before the next. Returns the days that the stream needs. */
 static double plan_outages(struct trial *trial, uint64_t seed)
 {
     static const double lengths[] = {4, 1.5, 8, 2.5, 5, 3, 20, 4};
@@ -215,7 +218,9 @@ static void judge_episode(const struct outage *outage, const struct seen *seen, 
 {
     if (fate->episodes++ > 0)
         return;
-    fate->delay_s = clock_seconds(outage->onset_ns, seen->decided_ns);
+    fate->late = seen->decided_ns >= outage->end_ns;
+    if (!fate->late)
+        fate->delay_s = clock_seconds(outage->onset_ns, seen->decided_ns);
     fate->onset_error_s = clock_seconds(outage->onset_ns, seen->onset_ns);
     fate->onset_width_s = clock_seconds(seen->earliest_ns, seen->latest_ns);
     fate->onset_inside = seen->earliest_ns <= outage->onset_ns && outage->onset_ns <= seen->latest_ns;
@@ -226,7 +231,15 @@ static void judge_episode(const struct outage *outage, const struct seen *seen, 
     fate->end_inside = seen->end_earliest_ns <= outage->end_ns && outage->end_ns <= seen->end_latest_ns;
 }
 
-/* An episode belongs to an outage when it was decided while it lasted, or, as a fragment, soon after it. */
+/* Decided while it lasted; or after it, but before anything had come back to prove it over; or, as a
+ * fragment, soon after it. */
+static bool belongs(const struct outage *outage, const struct seen *seen, const struct fate *fate,
+                    double after_s)
+{
+    return seen->decided_ns < outage->end_ns || seen->earliest_ns < outage->end_ns ||
+           (fate->episodes > 0 && seen->decided_ns < plus_s(outage->end_ns, after_s));
+}
+
 static void judge(struct trial *trial)
 {
     const struct plan *plan = trial->plan;
@@ -243,12 +256,8 @@ static void judge(struct trial *trial)
                               .oracle_s = trial->oracle_s[i]};
         for (; s < trial->seen_count && trial->seen[s].decided_ns < outage->onset_ns; s++)
             outcome->false_alarms++;
-        for (; s < trial->seen_count && trial->seen[s].decided_ns < plus_s(outage->end_ns, plan->step_s); s++)
+        for (; s < trial->seen_count && belongs(outage, &trial->seen[s], fate, after_s); s++)
             judge_episode(outage, &trial->seen[s], fate);
-        for (; s < trial->seen_count && fate->episodes > 0 &&
-               trial->seen[s].decided_ns < plus_s(outage->end_ns, after_s);
-             s++)
-            fate->episodes++;
     }
     for (; s < trial->seen_count; s++) {
         outcome->false_alarms++;
@@ -262,14 +271,13 @@ static void run_stream(struct trial *trial, uint64_t seed)
     trial->outage = trial->seen_count = trial->outage_count = 0;
     double days = plan->depth > 0 ? plan_outages(trial, seed ^ 0x5bf03635) : plan->quiet_days;
     const struct scope_list scopes = {plan->wide ? wide_scopes : narrow_scopes, plan->wide ? SCOPES_MAX : 2};
-    const struct analysis_options options = {.bin_ns = 60 * NS_PER_S,
-                                             .false_alarms_per_year =
-                                                 plan->wide ? plan->alarms_per_year
-                                                            : plan->alarms_per_year * scopes.count,
-                                             .half_life_s = 14 * 86400,
-                                             .recovery_hold_s = 900,
-                                             .learn_flows = 100,
-                                             .learn_s = 1800};
+    const struct analysis_options options = {
+        .bin_ns = 60 * NS_PER_S,
+        .false_alarms_per_year = plan->wide ? plan->alarms_per_year : plan->alarms_per_year * scopes.count,
+        .half_life_s = 14 * 86400,
+        .recovery_hold_s = 900,
+        .learn_flows = 100,
+        .learn_s = 1800};
     const struct analysis_output output = {trial, keep_bin, keep_event};
     struct stream *stream = generate_new(&plan->shape, days, seed, trial->outages, trial->outage_count);
     struct analysis *analysis = analysis_new(&options, &scopes, &output);

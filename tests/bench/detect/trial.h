@@ -27,6 +27,7 @@ struct fate {
     double gap_s;        /* expected distance of clusters then */
     double delay_s, oracle_s;
     double onset_error_s, onset_width_s;
+    bool late; /* told only after it was over */
     bool onset_inside;
     bool ended, end_inside;
     double end_error_s; /* signed: positive is late */
@@ -42,8 +43,8 @@ struct outcome {
     struct fate fates[FATES_MAX];
     unsigned false_alarms, early_alarms; /* in quiet stretches; and those of the first fortnight */
     unsigned sensor_events;
-    double years; /* watched in quiet */
-    uint64_t hash; /* of all events and bins */
+    double years;   /* watched in quiet */
+    uint64_t hash;  /* of all events and bins */
     double seconds; /* of computing */
     double events;
 };

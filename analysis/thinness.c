@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * For Poisson events whose rate falls to a known part rho of itself, the CUSUM of the log-likelihood ratio is
+ * optimal: it climbs by (1 - rho) for every event expected and falls by ln(1/rho) for every event seen
+ * (Moustakides 1986). Which part is left is not known, so three run side by side. Two things of the real
+ * world are allowed for. Counts that vary more than Poisson's make the ratio mean less: it is divided by the
+ * variance over the mean, measured over blocks of ten expected events. And a rate known only roughly may
+ * itself be a little lower: the expectation is lowered by one standard deviation of the rate. How high a
+ * climb must be is carried on from the peaks of past climbs, as for silences.
+ */
+#include "thinness.h"
+
+#include <math.h>
+#include <string.h>
+
+static const double left[THINNESS_LEVELS] = {0.1, 0.25, 0.5};
+static const double block_events = 10;
+static const double dispersion_weight = 0.02; /* of a new block */
+static const double certain_height = 3;
+static const double levels_cost = 1.1; /* ln 3: three tests instead of one */
+
+void thinness_init(struct thinness *thinness)
+{
+    memset(thinness, 0, sizeof *thinness);
+    thinness->dispersion = 1.5; /* until measured */
+    for (int i = 0; i < THINNESS_LEVELS; i++)
+        calibrate_init(&thinness->level[i].calibrate);
+}
+
+static void measure_dispersion(struct thinness *thinness, double seen, double expected)
+{
+    thinness->block_seen += seen;
+    thinness->block_expected += expected;
+    if (thinness->block_expected < block_events)
+        return;
+    double off = thinness->block_seen - thinness->block_expected;
+    /* A block far off is an event of its own and says little of ordinary spread. */
+    double ratio = fmin(off * off / thinness->block_expected, 25);
+    thinness->dispersion += dispersion_weight * (ratio - thinness->dispersion);
+    thinness->block_seen = thinness->block_expected = 0;
+}
+
+static void climb(struct thinness *thinness, int i, double seen, double expected, int64_t end_ns,
+                  bool ordinary)
+{
+    struct thinness_level *level = &thinness->level[i];
+    double by = (expected * (1 - left[i]) - seen * log(1 / left[i])) / fmax(1, thinness->dispersion);
+    if (level->sum <= 0) {
+        level->rise_ns = end_ns;
+        level->certain_ns = end_ns;
+        level->seen = level->expected = level->peak = 0;
+    }
+    level->sum += by;
+    level->seen += seen;
+    level->expected += expected;
+    level->peak = fmax(level->peak, level->sum);
+    if (level->sum < certain_height)
+        level->certain_ns = end_ns;
+    if (level->sum > 0)
+        return;
+    level->sum = 0;
+    if (ordinary && level->peak > 0)
+        calibrate_note(&level->calibrate, level->peak, 1);
+}
+
+void thinness_step(struct thinness *thinness, double seen, double expected, double shape, int64_t end_ns,
+                   bool ordinary)
+{
+    if (!(expected > 0))
+        return;
+    if (ordinary)
+        measure_dispersion(thinness, seen, expected);
+    double allowed = expected * (1 - fmin(0.5, 1 / sqrt(fmax(shape, 1))));
+    for (int i = 0; i < THINNESS_LEVELS; i++)
+        climb(thinness, i, seen, allowed, end_ns, ordinary);
+}
+
+/* A climb begins with about every second or third event; to take every one for a beginning costs a unit of
+ * height. */
+static double threshold(struct thinness *thinness, int i, double events_per_year, double alarms_per_year)
+{
+    return calibrate_threshold(&thinness->level[i].calibrate, events_per_year, alarms_per_year) + levels_cost;
+}
+
+int thinness_alarm(struct thinness *thinness, double events_per_year, double alarms_per_year)
+{
+    for (int i = 0; i < THINNESS_LEVELS; i++)
+        if (thinness->level[i].sum > certain_height &&
+            thinness->level[i].sum >= threshold(thinness, i, events_per_year, alarms_per_year))
+            return i;
+    return -1;
+}
+
+bool thinness_doubt(struct thinness *thinness, double events_per_year, double alarms_per_year)
+{
+    for (int i = 0; i < THINNESS_LEVELS; i++)
+        if (thinness->level[i].sum > certain_height &&
+            thinness->level[i].sum >= threshold(thinness, i, events_per_year, alarms_per_year) / 2)
+            return true;
+    return false;
+}
+
+void thinness_reset(struct thinness *thinness)
+{
+    for (int i = 0; i < THINNESS_LEVELS; i++)
+        thinness->level[i].sum = 0;
+}

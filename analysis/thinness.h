@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The test for collapses that leave a part alive: a bank of CUSUMs, each for one fraction that might be left.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "calibrate.h"
+
+enum { THINNESS_LEVELS = 3 };
+
+/* One CUSUM. `sum` climbs while less comes than should, and is reflected at zero. */
+struct thinness_level {
+    double sum, peak; /* since it last stood at zero */
+    double seen, expected;
+    int64_t rise_ns;            /* when it left zero: the likeliest onset */
+    int64_t certain_ns;         /* when it last passed the height from which that is hardly in doubt */
+    struct calibrate calibrate; /* of the peaks of past climbs */
+};
+
+/* Plain data. */
+struct thinness {
+    struct thinness_level level[THINNESS_LEVELS];
+    double dispersion;                 /* variance over mean of counts: 1 where events are Poisson */
+    double block_seen, block_expected; /* of the block of counts under way */
+};
+
+void thinness_init(struct thinness *thinness);
+
+/* Takes an interval that ends at `end_ns` with `seen` events of `expected`, the rate being known
+ * with `shape`; `ordinary` when no outage is open. */
+void thinness_step(struct thinness *thinness, double seen, double expected, double shape, int64_t end_ns,
+                   bool ordinary);
+
+/* The level whose alarm is due for a scope of so many events a year, at so many false alarms, the deepest
+ * first; -1 for none. */
+int thinness_alarm(struct thinness *thinness, double events_per_year, double alarms_per_year);
+
+/* Whether some level is half way to an alarm. */
+bool thinness_doubt(struct thinness *thinness, double events_per_year, double alarms_per_year);
+
+/* Starts every climb anew. */
+void thinness_reset(struct thinness *thinness);
