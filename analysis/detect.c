@@ -9,7 +9,8 @@
 
 #include <math.h>
 
-static const int64_t rate_keep_ns = 60 * NS_PER_S; /* how long a computed rate serves */
+static const int64_t rate_keep_ns = 60 * NS_PER_S; /* how long a computed rate serves at most … */
+static const double rate_keep_share = 1.0 / 16;    /* … of the time in which it was learned */
 static const double shape_most = 400;              /* no rate is known better than to a twentieth */
 static const double year_s = 365.25 * 86400;
 
@@ -41,7 +42,10 @@ static void refresh_rate(struct population *population, int64_t at_ns)
     if (at_ns < population->rate_until_ns)
         return;
     population->rate = baseline_at(&population->baseline, at_ns);
-    population->rate_until_ns = clock_floor(at_ns, rate_keep_ns) + rate_keep_ns;
+    double learned_s = baseline_learned(&population->baseline, at_ns).seconds;
+    int64_t keep_ns = (int64_t)(fmin(learned_s, 1e6) * rate_keep_share * (double)NS_PER_S);
+    int64_t until_ns = clock_floor(at_ns, rate_keep_ns) + rate_keep_ns;
+    population->rate_until_ns = keep_ns < until_ns - at_ns ? at_ns + keep_ns : until_ns;
 }
 
 /* Lets the clock of the silence run for so many seconds. */

@@ -336,7 +336,7 @@ static void open_interval(struct bins_file *file, int64_t start_ns)
         file->tallies[i] = tally_empty(start_ns, start_ns, 0); /* missing until its row comes */
 }
 
-int capture_bins_run(struct bins_file *file, const struct capture_output *output,
+int capture_bins_run(struct bins_file *file, int64_t resume_ns, const struct capture_output *output,
                      const volatile sig_atomic_t *stop, struct fault *fault)
 {
     struct bins_row row;
@@ -347,6 +347,8 @@ int capture_bins_run(struct bins_file *file, const struct capture_output *output
     if (fgets(file->line, LINE_MAX_BYTES, file->file) == NULL)
         return fault_set(fault, "%s: %s", file->path, strerror(errno));
     while (!*stop && (status = read_row(file, &row, fault)) > 0) {
+        if (resume_ns != TIME_NONE && row.time_ns < resume_ns)
+            continue;
         if (row.time_ns != now_ns) {
             if (now_ns != TIME_NONE)
                 output->step(output->context, file->tallies);

@@ -42,11 +42,43 @@ struct wiring {
     struct publish *publish;
     bool progress;
     int64_t shown_ns;
+    double saved_at_s; /* by the wall clock */
+    int64_t grid_ns;   /* whole intervals end on it */
+    int64_t told_ns;   /* the last publish_mark: so far the study has seen whole intervals; TIME_NONE: none */
 };
 
+static double wall_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+/* Takes a checkpoint as everything stands before the next interval. */
+static void save_state(struct wiring *wiring, int64_t data_ns)
+{
+    size_t length = analysis_save(wiring->analysis, NULL, 0);
+    uint8_t *bytes = malloc(length);
+    if (bytes == NULL)
+        return; /* the last one stands */
+    analysis_save(wiring->analysis, bytes, length);
+    publish_checkpoint(wiring->publish, data_ns, bytes, length);
+    wiring->saved_at_s = wall_s();
+}
+
+/* The step that the end of the input cuts short is never part of a checkpoint: more input may follow another
+ * day. */
 static void pass_step(void *context, const struct tally *tallies)
 {
-    analysis_step(((struct wiring *)context)->analysis, tallies);
+    struct wiring *wiring = context;
+    const struct settings *settings = wiring->settings;
+    bool last = tallies[0].end_ns % wiring->grid_ns != 0;
+    if (settings->publish.state_path != NULL && wiring->told_ns != TIME_NONE &&
+        (last || wall_s() - wiring->saved_at_s >= settings->state_every_s))
+        save_state(wiring, wiring->told_ns);
+    analysis_step(wiring->analysis, tallies);
+    wiring->told_ns = last ? TIME_NONE : tallies[0].end_ns;
+    publish_mark(wiring->publish);
 }
 
 static void pass_flow(void *context, const struct flow_record *record)
@@ -122,13 +154,14 @@ static void close_input(struct input *input)
 
 static int read_input(struct wiring *wiring, struct input *input, struct fault *fault)
 {
+    const struct settings *settings = wiring->settings;
     const struct capture_output output = {.context = wiring,
                                           .step = pass_step,
                                           .flow = pass_flow,
                                           .say = pass_message,
                                           .progress = pass_progress};
     if (input->bins != NULL)
-        return capture_bins_run(input->bins, &output, &stop, fault);
+        return capture_bins_run(input->bins, settings->capture.resume_ns, &output, &stop, fault);
     return capture_run(input->capture, &output, &stop, fault);
 }
 
@@ -149,35 +182,64 @@ static void say_of_input(const struct settings *settings, const struct health *h
                 "from an outage");
 }
 
-/* From the open input to everything written. */
-static int run(struct settings *settings, struct input *input)
+/* Makes the study, and puts it where the checkpoint left it if there is one. */
+static struct analysis *make_study(struct wiring *wiring, const struct scope_list *scopes,
+                                   struct fault *fault)
 {
-    struct wiring wiring = {.settings = settings, .shown_ns = TIME_NONE};
-    struct fault fault;
-    wiring.progress =
-        settings->progress >= 0 ? settings->progress : !settings->quiet && isatty(STDERR_FILENO);
-    wiring.publish = publish_open(&settings->publish, input->scopes, &fault);
-    if (wiring.publish == NULL) {
-        log_say("%s", fault.text);
-        return EXIT_FAILED;
+    const struct settings *settings = wiring->settings;
+    const struct publish_checkpoint *resume = settings->publish.resume;
+    const struct analysis_output output = {.context = wiring, .bin = pass_bin, .event = pass_event};
+    const char *why;
+    struct analysis *analysis = analysis_new(&settings->analysis, scopes, &output);
+    if (analysis == NULL) {
+        fault_set(fault, "no memory for %u scopes", scopes->count);
+    } else if (resume != NULL && analysis_load(analysis, resume->bytes, resume->length, &why) != 0) {
+        fault_set(fault, "--state %s: %s: remove it to learn anew, or name another",
+                  settings->publish.state_path, why);
+        analysis_free(analysis);
+        return NULL;
     }
-    const struct analysis_output output = {.context = &wiring, .bin = pass_bin, .event = pass_event};
-    wiring.analysis = analysis_new(&settings->analysis, input->scopes, &output);
-    int status = wiring.analysis == NULL ? fault_set(&fault, "no memory for %u scopes", input->scopes->count)
-                                         : read_input(&wiring, input, &fault);
+    return analysis;
+}
+
+/* Reads everything, and then has everything written. Returns 0, or anything else when something failed, which
+ * was said. */
+static int read_and_publish(struct wiring *wiring, struct input *input)
+{
+    struct fault fault;
+    int status = read_input(wiring, input, &fault);
     log_progress_end();
     if (status < 0)
         log_say("%s", fault.text);
-    if (wiring.analysis != NULL)
-        analysis_finish(wiring.analysis);
-    analysis_free(wiring.analysis);
-    publish_health(wiring.publish, &input->health);
+    analysis_finish(wiring->analysis);
+    publish_health(wiring->publish, &input->health);
     if (status == 0)
-        say_of_input(settings, &input->health);
-    if (publish_close(wiring.publish, &fault) != 0) {
+        say_of_input(wiring->settings, &input->health);
+    if (publish_close(wiring->publish, &fault) == 0)
+        return status;
+    log_say("%s", fault.text);
+    return -1;
+}
+
+/* From the open input to everything written. Outputs are touched last, when nothing else can be refused any
+ * more. */
+static int run(const struct settings *settings, struct input *input)
+{
+    struct wiring wiring = {
+        .settings = settings, .shown_ns = TIME_NONE, .told_ns = TIME_NONE, .saved_at_s = wall_s()};
+    struct fault fault;
+    int status = -1;
+    wiring.grid_ns = input->bins != NULL ? settings->analysis.bin_ns : settings->capture.step_ns;
+    wiring.progress =
+        settings->progress >= 0 ? settings->progress : !settings->quiet && isatty(STDERR_FILENO);
+    wiring.analysis = make_study(&wiring, input->scopes, &fault);
+    if (wiring.analysis != NULL)
+        wiring.publish = publish_open(&settings->publish, input->scopes, &fault);
+    if (wiring.publish == NULL)
         log_say("%s", fault.text);
-        status = -1;
-    }
+    else
+        status = read_and_publish(&wiring, input);
+    analysis_free(wiring.analysis);
     return status == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -205,6 +267,20 @@ static char *input_names(const struct settings *settings)
     return join(settings->capture.read_count, settings->capture.reads);
 }
 
+/* What an earlier run has told is not told again. */
+static int read_state(struct settings *settings, struct publish_checkpoint *resume, struct fault *fault)
+{
+    settings->capture.resume_ns = TIME_NONE;
+    if (settings->publish.state_path == NULL)
+        return 0;
+    if (publish_read_checkpoint(settings->publish.state_path, resume, fault) != 0)
+        return -1;
+    if (resume->data_ns != TIME_NONE)
+        settings->publish.resume = resume;
+    settings->capture.resume_ns = resume->data_ns;
+    return 0;
+}
+
 static int start(struct settings *settings, int argc, char **argv)
 {
     struct fault fault;
@@ -219,11 +295,13 @@ static int start(struct settings *settings, int argc, char **argv)
         settings->publish.replay && !settings->quiet && (events == NULL || strcmp(events, "-") != 0);
     catch_signals();
     int status = EXIT_FAILED;
-    if (open_input(settings, &input, &fault) != 0)
+    struct publish_checkpoint resume = {.data_ns = TIME_NONE};
+    if (open_input(settings, &input, &fault) != 0 || read_state(settings, &resume, &fault) != 0)
         log_say("%s", fault.text);
     else
         status = run(settings, &input);
     close_input(&input);
+    free(resume.bytes);
     free(names);
     free(command);
     return status;

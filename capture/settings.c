@@ -44,6 +44,8 @@ static const struct row rows[] = {
     {"lightsout", "bins", VALUE_TEXT, AT(publish.bins_path), 0, 0, NULL, 0, 0},
     {"lightsout", "flows", VALUE_TEXT, AT(publish.flows_path), 0, 0, NULL, 0, 0},
     {"lightsout", "report", VALUE_TEXT, AT(publish.report_path), 0, 0, NULL, 0, 0},
+    {"lightsout", "state", VALUE_TEXT, AT(publish.state_path), 0, 0, NULL, 0, 0},
+    {"lightsout", "state_every", VALUE_SECONDS, AT(state_every_s), 0, 86400, "30", 1, 0},
     {"capture", "interface", VALUE_WORDS, AT(capture.interfaces), 0, 0, NULL, 0, AT(capture.interface_count)},
     {"capture", "filter", VALUE_TEXT, AT(capture.filter), 0, 0, NULL, 0, 0},
     {"capture", "snaplen", VALUE_COUNT, AT(capture.snaplen), 64, 262144, "65535", 0, 0},

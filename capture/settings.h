@@ -19,6 +19,7 @@ struct settings {
     struct capture_options capture;
     struct analysis_options analysis;
     struct publish_options publish;
+    double state_every_s;  /* between checkpoints, by the wall clock */
     const char *bins_file; /* of TASK_BINS */
     const char *config_path;
     bool quiet, verbose;

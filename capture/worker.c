@@ -26,6 +26,8 @@ struct worker {
     struct count *count;
 
     bool live, drops_known;
+    bool
+        retracing; /* up to options.resume_ns the input is only followed, so that flows stand as they stood */
     int64_t now_ns, step_start_ns, step_end_ns; /* TIME_NONE: nothing came yet */
     int64_t paced_from_ns, paced_at_ns;         /* data and wall time at which a paced replay began */
     uint64_t drops_before;
@@ -43,7 +45,7 @@ static void flow_ended(void *context, struct flow *flow, enum flow_end reason)
     struct worker *worker = context;
     if (worker->classify != NULL)
         classify_end(worker->classify, flow);
-    if (!worker->options.flow_records)
+    if (!worker->options.flow_records || worker->retracing)
         return;
     struct flow_record record = {.start_ns = flow->start_ns,
                                  .end_ns = flow->last_ns,
@@ -122,6 +124,8 @@ void worker_free(struct worker *worker)
 
 static void open_step(struct worker *worker, int64_t start_ns)
 {
+    worker->retracing =
+        !worker->live && worker->options.resume_ns != TIME_NONE && start_ns < worker->options.resume_ns;
     bool new_bin =
         worker->now_ns == TIME_NONE || clock_floor(start_ns, worker->options.bin_ns) !=
                                            clock_floor(worker->step_start_ns, worker->options.bin_ns);
@@ -140,7 +144,10 @@ static void close_step(struct worker *worker, struct source *source, int64_t end
         worker->drops_before = so_far;
     }
     flow_table_expire(worker->flows, end_ns);
-    worker->output->step(worker->output->context, count_close(worker->count, end_ns, drops));
+    const struct tally *tallies = count_close(worker->count, end_ns, drops);
+    if (worker->retracing)
+        return;
+    worker->output->step(worker->output->context, tallies);
     worker->output->progress(worker->output->context, worker->health, end_ns);
 }
 

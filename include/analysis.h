@@ -2,6 +2,7 @@
 /* The door of the study: closed tallies in, bins and events out. No clock, file, socket or log behind it. */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "event.h"
@@ -40,3 +41,10 @@ void analysis_step(struct analysis *analysis, const struct tally *tallies);
 /* Says that the input ended: the bin under way is given out as far as it was watched; open episodes stay
  * open. */
 void analysis_finish(struct analysis *analysis);
+
+/* The checkpoint: the whole study as bytes. `analysis_save` returns the size needed and writes only where
+ * `room` is enough. `analysis_load` puts a study just made where the saved one stood: 0, or -1 with the
+ * reason in `why` when the bytes were written by another version or for other scopes or options. Whether they
+ * are whole is the caller's to know. */
+size_t analysis_save(const struct analysis *analysis, uint8_t *bytes, size_t room);
+int analysis_load(struct analysis *analysis, const uint8_t *bytes, size_t length, const char **why);

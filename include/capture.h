@@ -33,6 +33,8 @@ struct capture_options {
     uint32_t ring_mib, snaplen;
     bool promiscuous;
     double lateness_s; /* how far ticks stay behind the wall clock */
+    int64_t resume_ns; /* a replay tells nothing of what lies before: it was told already; TIME_NONE: all is
+                          new */
     double speed;      /* of a replay against real time; 0: as fast as it goes */
 };
 
@@ -68,7 +70,7 @@ struct bins_file *capture_bins_open(const char *path, struct fault *fault);
 const struct scope_list *capture_bins_scopes(const struct bins_file *file);
 int64_t capture_bins_length_ns(const struct bins_file *file);
 
-/* Gives every interval to output->step. Returns as capture_run. */
-int capture_bins_run(struct bins_file *file, const struct capture_output *output,
+/* Gives every interval from `resume_ns` on to output->step. Returns as capture_run. */
+int capture_bins_run(struct bins_file *file, int64_t resume_ns, const struct capture_output *output,
                      const volatile sig_atomic_t *stop, struct fault *fault);
 void capture_bins_close(struct bins_file *file);

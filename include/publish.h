@@ -14,16 +14,36 @@
 
 struct publish;
 
+/* How far an output had been written when a checkpoint was taken. */
+struct publish_mark {
+    char sink[16];
+    uint64_t bytes;
+};
+
+enum { PUBLISH_MARKS_MAX = 8 };
+
+/* Where to go on after a crash. */
+struct publish_checkpoint {
+    int64_t data_ns; /* all before it has been told; TIME_NONE: there is no checkpoint */
+    uint8_t *bytes;  /* the study's; the holder frees */
+    size_t length;
+    uint32_t mark_count;
+    struct publish_mark marks[PUBLISH_MARKS_MAX];
+};
+
 struct publish_options {
     const char *sensor;      /* the sensor's name */
     const char *events_path; /* NDJSON, appended; "-": standard output; NULL: not asked for */
     const char *bins_path;   /* CSV, written anew */
     const char *flows_path;  /* NDJSON, written anew */
     const char *report_path; /* HTML, written at the end */
-    const char *command;     /* the command line, for the report */
-    const char *input;       /* what was read or watched, for summary and report */
-    bool summary;            /* a summary for people on standard output at the end */
-    bool replay;             /* the data are not of now: wait for room instead of dropping */
+    const char *state_path;  /* the checkpoint, or NULL */
+    const struct publish_checkpoint
+        *resume;         /* files are cut back to its marks and added to; NULL: a fresh start */
+    const char *command; /* the command line, for the report */
+    const char *input;   /* what was read or watched, for summary and report */
+    bool summary;        /* a summary for people on standard output at the end */
+    bool replay;         /* the data are not of now: wait for room instead of dropping */
     int64_t bin_ns;
     struct {
         const char *url;             /* NULL: no Redis */
@@ -48,6 +68,17 @@ struct publish *publish_open(const struct publish_options *options, const struct
 void publish_event(struct publish *publish, const struct event *event);
 void publish_bin(struct publish *publish, const struct bin *bin);
 void publish_flow(struct publish *publish, const struct flow_record *record);
+
+/* Says that everything handed over so far belongs to a checkpoint taken next, and what follows does not. */
+void publish_mark(struct publish *publish);
+
+/* Has a checkpoint of the state at the last publish_mark written. Takes `bytes` over. A failure is said, and
+ * counts as one of the sinks'. */
+void publish_checkpoint(struct publish *publish, int64_t data_ns, uint8_t *bytes, size_t length);
+
+/* Reads a checkpoint. 0, data_ns being TIME_NONE where there is no such file; -1 with the fault when it is
+ * damaged or not one of this program's. */
+int publish_read_checkpoint(const char *path, struct publish_checkpoint *checkpoint, struct fault *fault);
 
 /* Lets the sinks see the capture's counters as they are now; a copy is taken. */
 void publish_health(struct publish *publish, const struct health *health);

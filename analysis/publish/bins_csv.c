@@ -33,8 +33,9 @@ static void *bins_csv_open(const struct publish_options *options, const struct s
         return NULL;
     }
     csv->scopes = scopes;
-    csv->lines = lines_open(options->bins_path, LINES_ANEW, fault);
-    if (csv->lines == NULL || put_header(csv->lines, fault) != 0) {
+    int64_t resume = sink_resume(options, "bins");
+    csv->lines = lines_open(options->bins_path, LINES_ANEW, resume, fault);
+    if (csv->lines == NULL || (resume <= 0 && put_header(csv->lines, fault) != 0)) {
         lines_close(csv->lines, fault);
         free(csv);
         return NULL;
@@ -54,6 +55,11 @@ static int bins_csv_bin(void *state, const struct bin *bin, struct fault *fault)
 static int bins_csv_flush(void *state, struct fault *fault)
 {
     return lines_flush(((struct bins_csv *)state)->lines, fault);
+}
+
+static uint64_t bins_csv_mark(const void *state)
+{
+    return lines_length(((const struct bins_csv *)state)->lines);
 }
 
 static int bins_csv_finish(void *state, struct fault *fault)
@@ -78,6 +84,7 @@ const struct sink sink_bins_csv = {
     .open = bins_csv_open,
     .bin = bins_csv_bin,
     .flush = bins_csv_flush,
+    .mark = bins_csv_mark,
     .finish = bins_csv_finish,
     .close = bins_csv_close,
 };

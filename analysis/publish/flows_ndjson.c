@@ -54,7 +54,7 @@ static void *flows_ndjson_open(const struct publish_options *options, const stru
     if (flows->observer == NULL || flows->line == NULL)
         fault_set(fault, "no memory for the flows");
     else
-        flows->lines = lines_open(options->flows_path, LINES_ANEW, fault);
+        flows->lines = lines_open(options->flows_path, LINES_ANEW, sink_resume(options, "flows"), fault);
     if (flows->lines == NULL) {
         flows_ndjson_close(flows);
         return NULL;
@@ -207,6 +207,11 @@ static int flows_ndjson_flush(void *state, struct fault *fault)
     return lines_flush(((struct flows_ndjson *)state)->lines, fault);
 }
 
+static uint64_t flows_ndjson_mark(const void *state)
+{
+    return lines_length(((const struct flows_ndjson *)state)->lines);
+}
+
 static int flows_ndjson_finish(void *state, struct fault *fault)
 {
     struct flows_ndjson *flows = state;
@@ -221,6 +226,7 @@ const struct sink sink_flows_ndjson = {
     .open = flows_ndjson_open,
     .flow = flows_ndjson_flow,
     .flush = flows_ndjson_flush,
+    .mark = flows_ndjson_mark,
     .finish = flows_ndjson_finish,
     .close = flows_ndjson_close,
 };

@@ -46,7 +46,7 @@ static void *html_open(const struct publish_options *options, const struct scope
     }
     html->options = options;
     html->merged = 1;
-    html->lines = lines_open(options->report_path, LINES_ANEW, fault);
+    html->lines = lines_open(options->report_path, LINES_ANEW, -1, fault);
     if (html->lines == NULL) {
         story_clear(&html->story);
         free(html);

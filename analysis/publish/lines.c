@@ -17,6 +17,7 @@ struct lines {
     enum lines_manner manner;
     int fd;
     int error; /* the errno that ended a LINES_ANEW */
+    uint64_t length;
     size_t held;
     char *buffer; /* of a LINES_ANEW */
 };
@@ -49,14 +50,24 @@ static bool ends_within_line(const char *path)
     return within;
 }
 
-static int open_path(const char *path, enum lines_manner manner)
+static int open_path(const char *path, enum lines_manner manner, int64_t resume)
 {
+    int begin = manner == LINES_APPEND || resume >= 0 ? O_APPEND : O_TRUNC;
     if (strcmp(path, "-") == 0)
         return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-    return open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (manner == LINES_ANEW ? O_TRUNC : O_APPEND), 0666);
+    return open(path, O_WRONLY | O_CREAT | O_CLOEXEC | begin, 0666);
 }
 
-struct lines *lines_open(const char *path, enum lines_manner manner, struct fault *fault)
+/* What a run that was cut short had written after its last checkpoint will be written again. */
+static int cut_back(int fd, int64_t resume)
+{
+    struct stat status;
+    if (resume < 0 || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size <= resume)
+        return 0;
+    return ftruncate(fd, resume);
+}
+
+struct lines *lines_open(const char *path, enum lines_manner manner, int64_t resume, struct fault *fault)
 {
     struct lines *lines = calloc(1, sizeof *lines);
     char *buffer = manner == LINES_ANEW ? malloc(BUFFER_BYTES) : NULL;
@@ -66,13 +77,19 @@ struct lines *lines_open(const char *path, enum lines_manner manner, struct faul
         fault_set(fault, "no memory to open %s", path);
         return NULL;
     }
-    *lines = (struct lines){.path = path, .manner = manner, .buffer = buffer, .fd = open_path(path, manner)};
-    if (lines->fd < 0) {
+    *lines = (struct lines){
+        .path = path, .manner = manner, .buffer = buffer, .fd = open_path(path, manner, resume)};
+    if (lines->fd < 0 || cut_back(lines->fd, resume) != 0) {
         broken(lines, errno, fault);
+        if (lines->fd >= 0)
+            close(lines->fd);
         free(buffer);
         free(lines);
         return NULL;
     }
+    struct stat status;
+    if (fstat(lines->fd, &status) == 0 && S_ISREG(status.st_mode))
+        lines->length = (uint64_t)status.st_size;
     if (manner == LINES_APPEND && strcmp(path, "-") != 0 && ends_within_line(path) &&
         lines_put(lines, "\n", 1, fault) != 0) {
         lines_close(lines, fault);
@@ -105,8 +122,10 @@ static int put_whole(struct lines *lines, const char *bytes, size_t length, stru
     bool regular = fstat(lines->fd, &before) == 0 && S_ISREG(before.st_mode);
     size_t done;
     int error = write_all(lines->fd, bytes, length, &done);
-    if (error == 0)
+    if (error == 0) {
+        lines->length += length;
         return 0;
+    }
     if (regular && done > 0 && fstat(lines->fd, &after) == 0 &&
         after.st_size == before.st_size + (off_t)done &&
         (ftruncate(lines->fd, before.st_size) != 0 || lseek(lines->fd, before.st_size, SEEK_SET) < 0))
@@ -118,6 +137,7 @@ int lines_put(struct lines *lines, const char *bytes, size_t length, struct faul
 {
     if (lines->manner == LINES_APPEND)
         return put_whole(lines, bytes, length, fault);
+    lines->length += length;
     if (lines->held + length > BUFFER_BYTES && lines_flush(lines, fault) != 0)
         return -1;
     if (length > BUFFER_BYTES) {
@@ -137,6 +157,11 @@ int lines_flush(struct lines *lines, struct fault *fault)
         lines->error = write_all(lines->fd, lines->buffer, lines->held, &done);
     lines->held = 0;
     return lines->error == 0 ? 0 : broken(lines, lines->error, fault);
+}
+
+uint64_t lines_length(const struct lines *lines)
+{
+    return lines->length;
 }
 
 int lines_close(struct lines *lines, struct fault *fault)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "fault.h"
 
@@ -15,9 +16,13 @@ enum lines_manner {
 
 struct lines;
 
-/* Opens the file, or standard output when the path is "-". Borrows the path. NULL with the fault naming it.
- */
-struct lines *lines_open(const char *path, enum lines_manner manner, struct fault *fault);
+/* Opens the file, or standard output when the path is "-". Borrows the path. `resume` is the length at which
+ * a run that was cut short goes on: what the file has beyond it is cut off; -1 for a fresh start. NULL with
+ * the fault naming it. */
+struct lines *lines_open(const char *path, enum lines_manner manner, int64_t resume, struct fault *fault);
+
+/* How long the file is with everything put so far, be it written yet or not; 0 where that has no meaning. */
+uint64_t lines_length(const struct lines *lines);
 
 /* Adds bytes that end with a line. 0, or -1 with the fault. */
 int lines_put(struct lines *lines, const char *bytes, size_t length, struct fault *fault);

@@ -27,7 +27,7 @@ static void *ndjson_open(const struct publish_options *options, const struct sco
         return NULL;
     }
     ndjson->sensor = options->sensor;
-    ndjson->lines = lines_open(options->events_path, LINES_APPEND, fault);
+    ndjson->lines = lines_open(options->events_path, LINES_APPEND, sink_resume(options, "events"), fault);
     if (ndjson->lines == NULL) {
         free(ndjson);
         return NULL;
@@ -47,6 +47,11 @@ static int ndjson_event(void *state, const struct event *event, struct fault *fa
     int result = lines_put(ndjson->lines, json, length + 1, fault);
     free(json);
     return result;
+}
+
+static uint64_t ndjson_mark(const void *state)
+{
+    return lines_length(((const struct ndjson *)state)->lines);
 }
 
 static int ndjson_finish(void *state, struct fault *fault)
@@ -70,6 +75,7 @@ const struct sink sink_ndjson = {
     .wanted = ndjson_wanted,
     .open = ndjson_open,
     .event = ndjson_event,
+    .mark = ndjson_mark,
     .finish = ndjson_finish,
     .close = ndjson_close,
 };

@@ -4,9 +4,11 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "checkpoint.h"
 #include "queue.h"
 #include "redis_url.h"
 #include "sink.h"
@@ -16,7 +18,7 @@ static const struct sink *const sinks[] = {&sink_redis,        &sink_ndjson,  &s
                                            &sink_flows_ndjson, &sink_summary, &sink_html};
 enum { SINKS = sizeof sinks / sizeof *sinks, QUEUE_BYTES = 8 * 1024 * 1024 };
 
-enum item { ITEM_EVENT, ITEM_BIN, ITEM_FLOW, ITEM__COUNT };
+enum item { ITEM_EVENT, ITEM_BIN, ITEM_FLOW, ITEM_MARK, ITEM_CHECKPOINT, ITEM__COUNT };
 
 struct outlet {
     const struct sink *sink;
@@ -38,7 +40,11 @@ struct publish {
     bool fresh; /* capture's has changed */
 
     struct fault fault; /* the first; the thread's, until it is joined */
-    bool failed;
+    bool failed, checkpoint_failed;
+    bool saving; /* a checkpoint is on its way to the disk */
+    pthread_cond_t saved;
+    struct publish_mark marks[PUBLISH_MARKS_MAX]; /* as of the last publish_mark */
+    uint32_t mark_count;
 };
 
 void publish_say(const char *format, ...)
@@ -82,6 +88,64 @@ static struct health counters(struct publish *publish)
         if (publish->outlets[i].sink->count != NULL)
             publish->outlets[i].sink->count(publish->outlets[i].state, &sum);
     return sum;
+}
+
+int64_t sink_resume(const struct publish_options *options, const char *sink)
+{
+    for (uint32_t i = 0; options->resume != NULL && i < options->resume->mark_count; i++)
+        if (strcmp(options->resume->marks[i].sink, sink) == 0)
+            return (int64_t)options->resume->marks[i].bytes;
+    return -1;
+}
+
+/* Everything handed over before this is part of the next checkpoint, and nothing after it. */
+static void take_mark(struct publish *publish)
+{
+    publish->mark_count = 0;
+    for (size_t i = 0; i < publish->count && publish->mark_count < PUBLISH_MARKS_MAX; i++) {
+        const struct outlet *outlet = &publish->outlets[i];
+        if (outlet->sink->mark == NULL)
+            continue;
+        struct publish_mark *mark = &publish->marks[publish->mark_count++];
+        snprintf(mark->sink, sizeof mark->sink, "%s", outlet->sink->name);
+        mark->bytes = outlet->sink->mark(outlet->state);
+    }
+}
+
+/* The files must reach as far as the marks say before the checkpoint says so. */
+static int save(struct publish *publish, struct publish_checkpoint *checkpoint, struct fault *fault)
+{
+    for (size_t i = 0; i < publish->count; i++)
+        if (publish->outlets[i].sink->flush != NULL &&
+            publish->outlets[i].sink->flush(publish->outlets[i].state, fault) != 0)
+            return -1;
+    checkpoint->mark_count = publish->mark_count;
+    memcpy(checkpoint->marks, publish->marks, sizeof checkpoint->marks);
+    return checkpoint_write(publish->options.state_path, checkpoint, fault);
+}
+
+static void done_saving(struct publish *publish)
+{
+    pthread_mutex_lock(&publish->lock);
+    publish->saving = false;
+    pthread_cond_signal(&publish->saved);
+    pthread_mutex_unlock(&publish->lock);
+}
+
+static void take_checkpoint(struct publish *publish, const void *item)
+{
+    struct publish_checkpoint checkpoint;
+    struct fault fault;
+    memcpy(&checkpoint, item, sizeof checkpoint);
+    if (save(publish, &checkpoint, &fault) != 0) {
+        if (!publish->failed)
+            publish->fault = fault;
+        if (!publish->checkpoint_failed)
+            publish_say("%s", fault.text);
+        publish->failed = publish->checkpoint_failed = true;
+    }
+    free(checkpoint.bytes);
+    done_saving(publish);
 }
 
 static int feed_one(const struct outlet *outlet, const struct queue_item *item, struct fault *fault)
@@ -136,7 +200,12 @@ static void *publish_thread(void *context)
         }
         if (item == NULL)
             return NULL;
-        feed(publish, item);
+        if (item->tag == ITEM_MARK)
+            take_mark(publish);
+        else if (item->tag == ITEM_CHECKPOINT)
+            take_checkpoint(publish, item->value);
+        else
+            feed(publish, item);
     }
 }
 
@@ -146,6 +215,7 @@ static void free_all(struct publish *publish)
         publish->outlets[i].sink->close(publish->outlets[i].state);
     queue_free(publish->queue);
     pthread_mutex_destroy(&publish->lock);
+    pthread_cond_destroy(&publish->saved);
     free(publish);
 }
 
@@ -189,6 +259,7 @@ struct publish *publish_open(const struct publish_options *options, const struct
     }
     publish->options = *options;
     pthread_mutex_init(&publish->lock, NULL);
+    pthread_cond_init(&publish->saved, NULL);
     publish->queue = queue_new(QUEUE_BYTES, options->replay);
     if (publish->queue == NULL) {
         fault_set(fault, "no memory for the publishing queue");
@@ -232,6 +303,38 @@ void publish_bin(struct publish *publish, const struct bin *bin)
 void publish_flow(struct publish *publish, const struct flow_record *record)
 {
     put(publish, QUEUE_LOW, ITEM_FLOW, record, sizeof *record);
+}
+
+void publish_mark(struct publish *publish)
+{
+    char nothing = 0;
+    if (publish->options.state_path != NULL)
+        queue_put(publish->queue, QUEUE_MIDDLE, ITEM_MARK, &nothing, sizeof nothing);
+}
+
+/* One at a time: a live capture does not wait for the last one to be on disk, a replay does. */
+static bool may_save(struct publish *publish)
+{
+    pthread_mutex_lock(&publish->lock);
+    while (publish->saving && publish->options.replay)
+        pthread_cond_wait(&publish->saved, &publish->lock);
+    bool may = !publish->saving;
+    publish->saving = true;
+    pthread_mutex_unlock(&publish->lock);
+    return may;
+}
+
+void publish_checkpoint(struct publish *publish, int64_t data_ns, uint8_t *bytes, size_t length)
+{
+    struct publish_checkpoint checkpoint = {.data_ns = data_ns, .bytes = bytes, .length = length};
+    if (!may_save(publish)) {
+        free(bytes); /* the next one will do */
+        return;
+    }
+    if (queue_put(publish->queue, QUEUE_MIDDLE, ITEM_CHECKPOINT, &checkpoint, sizeof checkpoint))
+        return;
+    free(bytes);
+    done_saving(publish);
 }
 
 void publish_health(struct publish *publish, const struct health *health)

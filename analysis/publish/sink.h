@@ -27,6 +27,9 @@ struct sink {
     /* Nothing more waits at the moment: what is buffered goes out. */
     int (*flush)(void *state, struct fault *fault);
 
+    /* For a checkpoint: how long the output is with everything handed over so far. */
+    uint64_t (*mark)(const void *state);
+
     /* Adds the sink's own counters to the sum. Called from any thread. */
     void (*count)(void *state, struct health *sum);
 
@@ -39,6 +42,9 @@ struct sink {
     /* Frees, and says nothing: `finish` may not have been called. */
     void (*close)(void *state);
 };
+
+/* How far the resumed run had written this sink's output; -1 on a fresh start. */
+int64_t sink_resume(const struct publish_options *options, const char *sink);
 
 extern const struct sink sink_redis, sink_ndjson, sink_bins_csv, sink_flows_ndjson, sink_summary, sink_html;
 

@@ -269,7 +269,7 @@ static int summary_finish(void *state, struct fault *fault)
         free(text);
         return fault_set(fault, "no memory for the summary");
     }
-    struct lines *lines = lines_open("-", LINES_ANEW, fault);
+    struct lines *lines = lines_open("-", LINES_ANEW, -1, fault);
     int result = lines != NULL ? lines_put(lines, text, length, fault) : -1;
     if (lines_close(lines, fault) != 0)
         result = -1;

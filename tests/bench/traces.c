@@ -81,8 +81,10 @@ static int repeat(long times)
         memcpy(&magic, bytes, 4);
         memcpy(&first_s, bytes + HEADER_BYTES, 4);
     }
-    if (magic != 0xa1b2c3d4)
+    if (magic != 0xa1b2c3d4) {
+        free(bytes);
         return refuse("standard input is no pcap file of this machine's byte order with microseconds");
+    }
     fwrite(bytes, HEADER_BYTES, 1, stdout);
     unsigned long count = 0;
     for (long i = 0; i < times; i++) {

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The study as bytes: a head that says for what it was saved, and the plain data as they lie in memory. That
+ * ties a checkpoint to the build that wrote it, which the head's sizes and version catch; it is a place to go
+ * on from after a crash, not an archive.
+ */
+#include <string.h>
+
+#include "series.h"
+
+enum { STATE_VERSION = 1 };
+
+struct state_head {
+    uint32_t version;
+    uint32_t scope_count;
+    uint64_t series_bytes, tap_bytes;
+    uint64_t scopes_hash; /* of their names, in order */
+    int64_t bin_ns;
+    int64_t bin_start_ns, end_ns;
+    double half_life_s;
+};
+
+static uint64_t hash_scopes(const struct scope_list *scopes)
+{
+    uint64_t hash = 0;
+    for (uint32_t i = 0; i < scopes->count; i++)
+        hash = hash * 31 + episode_key(scopes->items[i].text, scopes->items[i].counted);
+    return hash;
+}
+
+static struct state_head head_of(const struct analysis *analysis)
+{
+    struct state_head head;
+    memset(&head, 0, sizeof head); /* the gaps too: equal heads are equal bytes */
+    head.version = STATE_VERSION;
+    head.scope_count = analysis->scopes->count;
+    head.series_bytes = sizeof(struct series);
+    head.tap_bytes = sizeof(struct tap);
+    head.scopes_hash = hash_scopes(analysis->scopes);
+    head.bin_ns = analysis->options.bin_ns;
+    head.bin_start_ns = analysis->bin_start_ns;
+    head.end_ns = analysis->end_ns;
+    head.half_life_s = analysis->options.half_life_s;
+    return head;
+}
+
+size_t analysis_save(const struct analysis *analysis, uint8_t *bytes, size_t room)
+{
+    size_t series_bytes = analysis->scopes->count * sizeof(struct series);
+    size_t length = sizeof(struct state_head) + sizeof(struct tap) + series_bytes;
+    if (room < length)
+        return length;
+    struct state_head head = head_of(analysis);
+    memcpy(bytes, &head, sizeof head);
+    memcpy(bytes + sizeof head, &analysis->tap, sizeof analysis->tap);
+    memcpy(bytes + sizeof head + sizeof analysis->tap, analysis->series, series_bytes);
+    return length;
+}
+
+int analysis_load(struct analysis *analysis, const uint8_t *bytes, size_t length, const char **why)
+{
+    struct state_head head, wanted = head_of(analysis);
+    *why = "it was written by another version of the program";
+    if (length < sizeof head)
+        return -1;
+    memcpy(&head, bytes, sizeof head);
+    if (head.version != wanted.version || head.series_bytes != wanted.series_bytes ||
+        head.tap_bytes != wanted.tap_bytes)
+        return -1;
+    *why = "it belongs to another watch list, or to other paths or services";
+    if (head.scope_count != wanted.scope_count || head.scopes_hash != wanted.scopes_hash)
+        return -1;
+    *why = "it was made with another bin or half_life";
+    if (head.bin_ns != wanted.bin_ns ||
+        memcmp(&head.half_life_s, &wanted.half_life_s, sizeof head.half_life_s) != 0)
+        return -1;
+    *why = "its length is not what it should be";
+    size_t series_bytes = analysis->scopes->count * sizeof(struct series);
+    if (length != sizeof head + sizeof(struct tap) + series_bytes)
+        return -1;
+    memcpy(&analysis->tap, bytes + sizeof head, sizeof analysis->tap);
+    memcpy(analysis->series, bytes + sizeof head + sizeof analysis->tap, series_bytes);
+    analysis->bin_start_ns = head.bin_start_ns;
+    analysis->end_ns = head.end_ns;
+    return 0;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "check.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "optimum.h"
+#include "random.h"
+
+static int failed;
+
+static void expect(const char *what, double got, double wanted, double share)
+{
+    int off = !(fabs(got - wanted) <= share * wanted);
+    printf("%-52s %12.4g, expected %12.4g%s\n", what, got, wanted, off ? "  WRONG" : "");
+    failed |= off;
+}
+
+/* The mean time that a CUSUM takes, by trying. */
+static double simulate(double rho, double threshold, double intensity, int runs)
+{
+    uint64_t seed = 7;
+    double total = 0;
+    for (int i = 0; i < runs; i++)
+        for (double statistic = 0;;) {
+            double gap = random_exponential(&seed) / intensity;
+            if (statistic + gap * (1 - rho) >= threshold) {
+                total += (threshold - statistic) / (1 - rho);
+                break;
+            }
+            total += gap;
+            statistic = rho > 0 ? fmax(0, statistic + gap * (1 - rho) - log(1 / rho)) : 0;
+        }
+    return total / runs;
+}
+
+static void check_formulas(void)
+{
+    static const double cases[][3] = {{0.5, 5, 1},   {0.5, 5, 0.5}, {0.1, 5, 1},
+                                      {0.1, 5, 0.1}, {0, 5, 1},     {0.25, 6, 1}};
+    for (int i = 0; i < 6; i++) {
+        char what[128];
+        snprintf(what, sizeof what, "run length: rho %g, threshold %g, intensity %g", cases[i][0],
+                 cases[i][1], cases[i][2]);
+        expect(what, optimum_run_length(cases[i][0], cases[i][1], cases[i][2]),
+               simulate(cases[i][0], cases[i][1], cases[i][2], 20000), 0.03);
+    }
+}
+
+/* Minutes at one false alarm in thirty days, as published in tables of two or three digits. */
+static void check_table(void)
+{
+    static const double rates[] = {0.02, 0.1, 0.5, 2, 10}, ratios[] = {0, 0.1, 0.25, 0.5};
+    static const double minutes[5][4] = {{338, 446, 654, 1351},
+                                         {83.7, 113, 170, 373},
+                                         {20.0, 27.4, 42.0, 95.5},
+                                         {5.7, 7.9, 12.2, 28.4},
+                                         {1.30, 1.8, 2.8, 6.7}};
+    for (int i = 0; i < 5; i++)
+        for (int j = 0; j < 4; j++) {
+            char what[128];
+            snprintf(what, sizeof what, "worst delay in minutes: %g a minute, rho %g", rates[i], ratios[j]);
+            expect(what, optimum_delay(ratios[j], rates[i] * 43200) / rates[i], minutes[i][j], 0.02);
+        }
+}
+
+/* The oracle's false alarms on quiet streams, at a rate of them that can be counted. */
+static void check_oracle(const char *what, const struct shape *shape, double depth)
+{
+    struct stream *stream = generate_new(shape, 3650, 11, NULL, 0);
+    struct oracle oracle;
+    unsigned alarms = 0;
+    if (stream == NULL)
+        return;
+    oracle_init(&oracle, stream, depth, 100);
+    for (struct life life; generate_next(stream, &life); oracle_take(&oracle, &life))
+        do {
+            oracle.alarm_ns = TIME_NONE;
+            oracle_run(&oracle, life.at_ns);
+            alarms += oracle.alarm_ns != TIME_NONE;
+        } while (oracle.now_ns < life.at_ns);
+    expect(what, alarms / (3650 / 365.25), 100, 0.1);
+    generate_free(stream);
+}
+
+int check_all(void)
+{
+    check_formulas();
+    check_table();
+    check_oracle("oracle's alarms a year: Poisson", &(struct shape){2, 1, 0, 0, 1, 0, 0}, 1);
+    check_oracle("oracle's alarms a year: depth 0.75", &(struct shape){2, 1, 0, 0, 1, 0, 0}, 0.75);
+    check_oracle("oracle's alarms a year: clusters", &(struct shape){2, 3, 4, 0, 1, 0, 0}, 1);
+    check_oracle("oracle's alarms a year: clusters, dense", &(struct shape){10, 3, 4, 0, 1, 0, 0}, 1);
+    check_oracle("oracle's alarms a year: day, week, clusters, level",
+                 &(struct shape){2, 3, 4, 0.7, 0.7, 0.3, 21600}, 1);
+    return failed ? -1 : 0;
+}

@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What each scope counts of packets and flows that the tests make by hand. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "count.h"
+
+#define T0 (1749081600 * NS_PER_S)
+#define S  NS_PER_S
+
+enum { TCP = 6, UDP = 17 };
+
+/* Scopes, in the order of the list. */
+enum { ALL, ONE, TWO, LEASED, PATH_ONE, WEB, MAIL, TAP, SCOPES };
+
+/* Watches: two /24s that count, one that does not, and one without a scope of its own. */
+enum { W_ONE, W_TWO, W_LEASED, W_BARE, WATCHES };
+
+static const struct scope scope_items[SCOPES] = {
+    {SCOPE_ALL, true, "all"},
+    {SCOPE_PREFIX, true, "prefix:192.0.2.0/24"},
+    {SCOPE_PREFIX, true, "prefix:198.51.100.0/24"},
+    {SCOPE_PREFIX, false, "prefix:203.0.113.0/24"},
+    {SCOPE_PATH, true, "path:one"},
+    {SCOPE_SERVICE, true, "service:web"},
+    {SCOPE_SERVICE, true, "service:mail"},
+    {SCOPE_TAP, false, "tap"},
+};
+static const struct scope_list scopes = {scope_items, SCOPES};
+
+static struct watch watches[WATCHES] = {
+    {.enabled = true, .counted = true, .scope = ONE},
+    {.enabled = true, .counted = true, .scope = TWO},
+    {.enabled = true, .counted = false, .scope = LEASED},
+    {.enabled = true, .counted = true, .scope = SCOPE_NONE},
+};
+static struct path_key path_keys[1] = {{.kind = PATH_PREFIX}};
+static struct path paths[1] = {{.scope = PATH_ONE, .keys = path_keys, .key_count = 1}};
+static const struct rules rules = {
+    .watches = watches, .watch_count = WATCHES, .paths = paths, .path_count = 1};
+
+static struct health health;
+static struct count *count;
+
+static int set_up(void **state)
+{
+    (void)state;
+    struct fault fault;
+    health = (struct health){0};
+    count = count_new(&rules, &scopes, 1000, &health);
+    if (count == NULL || prefix_parse("192.0.2.0/24", &path_keys[0].prefix, &fault) != 0)
+        return -1;
+    count_open(count, T0, true, TALLY_ALL_KNOWN);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    count_free(count);
+    return 0;
+}
+
+static void put_address(uint8_t address[16], const char *text)
+{
+    struct prefix prefix;
+    struct fault fault;
+    assert_int_equal(prefix_parse(text, &prefix, &fault), 0);
+    memcpy(address, prefix.address, 16);
+}
+
+static uint32_t watch_of(const char *address)
+{
+    static const char *const heads[WATCHES] = {"192.0.2.", "198.51.100.", "203.0.113.", "10."};
+    for (uint32_t i = 0; i < WATCHES; i++)
+        if (strncmp(address, heads[i], strlen(heads[i])) == 0)
+            return i;
+    return WATCHLIST_NONE;
+}
+
+static struct packet packet_of(int64_t time_ns, const char *from, const char *to, uint8_t protocol,
+                               uint8_t flags)
+{
+    struct packet packet = {.time_ns = time_ns,
+                            .is_ip = true,
+                            .ip_bytes = 100,
+                            .has_transport = true,
+                            .tcp_flags = flags,
+                            .tuple = {.protocol = protocol}};
+    put_address(packet.tuple.source, from);
+    put_address(packet.tuple.destination, to);
+    return packet;
+}
+
+/* A flow as the worker begins it: `source` sent the first packet; the server is the watched end. */
+static struct flow flow_of(const char *source, const char *destination)
+{
+    struct flow flow = {.watch = {watch_of(source), watch_of(destination)},
+                        .service_by_address = SCOPE_NONE,
+                        .service_by_name = SCOPE_NONE,
+                        .path = SCOPE_NONE};
+    put_address(flow.address[0], source);
+    put_address(flow.address[1], destination);
+    for (int i = 0; i < 2; i++) {
+        flow.watched[i] = flow.watch[i] != WATCHLIST_NONE;
+        flow.bin_seen_ns[i] = TIME_NONE;
+    }
+    flow.server = flow.watched[1] ? 1 : 0;
+    return flow;
+}
+
+/* A packet of the flow, as the worker counts it. */
+static void send_of(struct flow *flow, unsigned side, int64_t time_ns, uint8_t flags)
+{
+    struct packet packet = {.time_ns = time_ns,
+                            .is_ip = true,
+                            .ip_bytes = 100,
+                            .has_transport = true,
+                            .tcp_flags = flags,
+                            .tuple = {.protocol = TCP}};
+    memcpy(packet.tuple.source, flow->address[side], 16);
+    memcpy(packet.tuple.destination, flow->address[!side], 16);
+    const uint32_t watch[2] = {flow->watch[side], flow->watch[!side]};
+    bool started = flow->packets[0] + flow->packets[1] == 0;
+    flow->packets[side]++;
+    flow->bytes[side] += packet.ip_bytes;
+    flow->spoke[side] = true;
+    count_flow(count, &packet, flow, side, started);
+    count_packet(count, &packet, watch, flow, side);
+}
+
+static void assert_counts(unsigned scope, enum tally_measure measure, uint64_t wanted)
+{
+    const struct tally *tallies = count_close(count, T0 + 5 * S, 0);
+    if (tallies[scope].value[measure] != wanted)
+        fail_msg("%s: measure %d is %llu, not %llu", scope_items[scope].text, measure,
+                 (unsigned long long)tallies[scope].value[measure], (unsigned long long)wanted);
+}
+
+static void test_a_new_interval_is_all_zeros_and_as_known_as_it_can_be(void **state)
+{
+    (void)state;
+    count_open(count, T0, true, TALLY_ALL_KNOWN & ~TALLY_BIT(TALLY_drops));
+    const struct tally *tallies = count_close(count, T0 + 5 * S, 0);
+    for (int i = 0; i < SCOPES; i++) {
+        assert_int_equal(tallies[i].start_ns, T0);
+        assert_int_equal(tallies[i].end_ns, T0 + 5 * S);
+        assert_int_equal(tallies[i].known, TALLY_ALL_KNOWN & ~TALLY_BIT(TALLY_drops));
+        assert_int_equal(tallies[i].live.first_ns, TIME_NONE);
+        assert_int_equal(tallies[i].out.last_ns, TIME_NONE);
+        for (int j = 0; j < TALLY__COUNT; j++)
+            assert_int_equal(tallies[i].value[j], 0);
+    }
+}
+
+static void test_drops_are_told_of_every_scope(void **state)
+{
+    (void)state;
+    const struct tally *tallies = count_close(count, T0 + 5 * S, 17);
+    for (int i = 0; i < SCOPES; i++)
+        assert_int_equal(tallies[i].value[TALLY_drops], 17);
+}
+
+static void test_what_is_not_watched_is_the_taps_alone(void **state)
+{
+    (void)state;
+    struct packet packet = packet_of(T0 + S, "8.8.8.8", "9.9.9.9", UDP, 0);
+    count_tap(count, &packet);
+    packet.time_ns += S;
+    packet.ip_bytes = 40;
+    count_tap(count, &packet);
+    assert_counts(TAP, TALLY_packets_in, 2);
+    assert_counts(TAP, TALLY_bytes_in, 140);
+    for (unsigned i = 0; i < TAP; i++)
+        assert_counts(i, TALLY_packets_in, 0);
+    const struct tally *tap = &count_close(count, T0 + 5 * S, 0)[TAP];
+    assert_int_equal(tap->in.first_ns, T0 + S);
+    assert_int_equal(tap->in.last_ns, T0 + 2 * S);
+}
+
+static void test_a_flow_from_its_start_to_its_answer(void **state)
+{
+    (void)state;
+    static const unsigned counted_in[] = {ALL, ONE, PATH_ONE};
+    struct flow flow = flow_of("8.8.8.8", "192.0.2.7");
+    send_of(&flow, 0, T0 + S, TCP_SYN);
+    for (int i = 0; i < 3; i++) {
+        assert_counts(counted_in[i], TALLY_flows, 1);
+        assert_counts(counted_in[i], TALLY_live_flows, 0);
+        assert_counts(counted_in[i], TALLY_answered_flows, 0);
+    }
+    send_of(&flow, 1, T0 + 2 * S, TCP_SYN | TCP_ACK);
+    send_of(&flow, 0, T0 + 3 * S, TCP_ACK);
+    send_of(&flow, 1, T0 + 3 * S, TCP_ACK);
+    for (int i = 0; i < 3; i++) {
+        assert_counts(counted_in[i], TALLY_flows, 1);
+        assert_counts(counted_in[i], TALLY_live_flows, 1);
+        assert_counts(counted_in[i], TALLY_answered_flows, 1);
+        assert_counts(counted_in[i], TALLY_packets_in, 2);
+        assert_counts(counted_in[i], TALLY_packets_out, 2);
+        assert_counts(counted_in[i], TALLY_bytes_in, 200);
+        assert_counts(counted_in[i], TALLY_bytes_out, 200);
+        assert_counts(counted_in[i], TALLY_syn_in, 1);
+        assert_counts(counted_in[i], TALLY_hosts, 1);
+        assert_counts(counted_in[i], TALLY_peers, 1);
+    }
+    assert_counts(TWO, TALLY_flows, 0);
+    const struct tally *all = count_close(count, T0 + 5 * S, 0);
+    assert_int_equal(all->live.first_ns, T0 + 2 * S);
+    assert_int_equal(all->live.last_ns, T0 + 2 * S);
+    assert_int_equal(all->answered.first_ns, T0 + 2 * S);
+    assert_int_equal(all->in.first_ns, T0 + S);
+    assert_int_equal(all->out.last_ns, T0 + 3 * S);
+}
+
+static void test_a_flow_that_the_watched_side_begins_is_live_at_once(void **state)
+{
+    (void)state;
+    struct flow flow = flow_of("192.0.2.7", "8.8.8.8");
+    send_of(&flow, 0, T0 + S, TCP_SYN);
+    assert_counts(ALL, TALLY_flows, 1);
+    assert_counts(ALL, TALLY_live_flows, 1);
+    assert_counts(ALL, TALLY_answered_flows, 0);
+    assert_counts(ALL, TALLY_syn_in, 0); /* it went out */
+    send_of(&flow, 1, T0 + S, TCP_SYN | TCP_ACK);
+    assert_counts(ALL, TALLY_live_flows, 1);
+    assert_counts(ALL, TALLY_answered_flows, 1);
+}
+
+static void test_live_and_answered_count_in_the_interval_in_which_they_come_true(void **state)
+{
+    (void)state;
+    struct flow flow = flow_of("8.8.8.8", "192.0.2.7");
+    send_of(&flow, 0, T0 + S, TCP_SYN);
+    count_open(count, T0 + 60 * S, true, TALLY_ALL_KNOWN);
+    send_of(&flow, 1, T0 + 61 * S, TCP_SYN | TCP_ACK);
+    assert_counts(ALL, TALLY_flows, 0);
+    assert_counts(ALL, TALLY_live_flows, 1);
+    assert_counts(ALL, TALLY_answered_flows, 1);
+    count_open(count, T0 + 120 * S, true, TALLY_ALL_KNOWN);
+    send_of(&flow, 1, T0 + 121 * S, TCP_ACK);
+    assert_counts(ALL, TALLY_live_flows, 0);
+    assert_counts(ALL, TALLY_answered_flows, 0);
+    assert_counts(ALL, TALLY_packets_out, 1);
+}
+
+static void test_a_prefix_that_does_not_count_stays_out_of_all(void **state)
+{
+    (void)state;
+    struct flow flow = flow_of("8.8.8.8", "203.0.113.7");
+    send_of(&flow, 0, T0 + S, TCP_SYN);
+    send_of(&flow, 1, T0 + S, TCP_SYN | TCP_ACK);
+    for (enum tally_measure measure = 0; measure < TALLY__COUNT; measure++)
+        assert_counts(ALL, measure, 0);
+    assert_counts(LEASED, TALLY_flows, 1);
+    assert_counts(LEASED, TALLY_live_flows, 1);
+    assert_counts(LEASED, TALLY_answered_flows, 1);
+    assert_counts(LEASED, TALLY_packets_in, 1);
+    assert_counts(LEASED, TALLY_packets_out, 1);
+}
+
+static void test_a_prefix_without_a_scope_counts_in_all(void **state)
+{
+    (void)state;
+    struct flow flow = flow_of("8.8.8.8", "10.0.0.1");
+    send_of(&flow, 0, T0 + S, TCP_SYN);
+    assert_counts(ALL, TALLY_flows, 1);
+    assert_counts(ALL, TALLY_packets_in, 1);
+}
+
+static void test_between_two_watched_addresses_all_counts_once_and_as_out(void **state)
+{
+    (void)state;
+    struct flow flow = flow_of("192.0.2.7", "198.51.100.9");
+    send_of(&flow, 0, T0 + S, TCP_SYN);
+    assert_counts(ALL, TALLY_packets_out, 1);
+    assert_counts(ALL, TALLY_packets_in, 0);
+    assert_counts(ALL, TALLY_syn_in, 0);
+    assert_counts(ONE, TALLY_packets_out, 1);
+    assert_counts(ONE, TALLY_packets_in, 0);
+    assert_counts(PATH_ONE, TALLY_packets_out, 1);
+    assert_counts(TWO, TALLY_packets_in, 1);
+    assert_counts(TWO, TALLY_packets_out, 0);
+    assert_counts(TWO, TALLY_syn_in, 1);
+    send_of(&flow, 1, T0 + 2 * S, TCP_SYN | TCP_ACK);
+    assert_counts(ALL, TALLY_packets_out, 2);
+    assert_counts(ALL, TALLY_packets_in, 0);
+    assert_counts(ONE, TALLY_packets_in, 1);
+    assert_counts(TWO, TALLY_packets_out, 1);
+    assert_counts(ALL, TALLY_hosts, 2);
+}
+
+static void test_a_flow_between_two_watched_addresses_is_one_flow(void **state)
+{
+    (void)state;
+    struct flow flow = flow_of("192.0.2.7", "198.51.100.9");
+    send_of(&flow, 0, T0 + S, TCP_SYN);
+    send_of(&flow, 1, T0 + 2 * S, TCP_SYN | TCP_ACK);
+    assert_counts(ALL, TALLY_flows, 1);
+    assert_counts(ALL, TALLY_live_flows, 1);
+    assert_counts(ALL, TALLY_answered_flows, 1);
+    assert_counts(ONE, TALLY_flows, 1);
+    assert_counts(ONE, TALLY_live_flows, 1);
+    assert_counts(TWO, TALLY_flows, 1);
+    assert_counts(TWO, TALLY_live_flows, 1);
+    assert_counts(TWO, TALLY_answered_flows, 1);
+}
+
+static void test_of_a_leased_and_a_counted_end_only_the_counted_makes_all_live(void **state)
+{
+    (void)state;
+    struct flow flow = flow_of("203.0.113.7", "192.0.2.7");
+    send_of(&flow, 0, T0 + S, TCP_SYN);
+    assert_counts(LEASED, TALLY_live_flows, 1);
+    assert_counts(ALL, TALLY_flows, 1);
+    assert_counts(ALL, TALLY_live_flows, 0);
+    assert_counts(ALL, TALLY_packets_in, 1);
+    send_of(&flow, 1, T0 + 2 * S, TCP_SYN | TCP_ACK);
+    assert_counts(ALL, TALLY_live_flows, 1);
+    assert_counts(ALL, TALLY_packets_out, 1);
+    assert_counts(ALL, TALLY_answered_flows, 1);
+}
+
+/* A flow is live once in a scope, also in one that both its ends belong to. */
+static void test_a_flow_within_one_prefix_is_live_once(void **state)
+{
+    (void)state;
+    struct flow flow = flow_of("192.0.2.7", "192.0.2.9");
+    send_of(&flow, 0, T0 + S, TCP_SYN);
+    send_of(&flow, 1, T0 + 2 * S, TCP_SYN | TCP_ACK);
+    assert_counts(ONE, TALLY_flows, 1);
+    assert_counts(ONE, TALLY_answered_flows, 1);
+    assert_counts(ONE, TALLY_packets_out, 2);
+    assert_counts(ONE, TALLY_packets_in, 2);
+    assert_counts(ALL, TALLY_live_flows, 1);
+    assert_counts(ONE, TALLY_live_flows, 1);
+    assert_counts(PATH_ONE, TALLY_live_flows, 1);
+}
+
+static void test_hosts_and_peers_are_distinct_within_a_bin(void **state)
+{
+    (void)state;
+    struct flow first = flow_of("8.8.8.8", "192.0.2.7"), second = flow_of("9.9.9.9", "192.0.2.7"),
+                third = flow_of("8.8.8.8", "192.0.2.8");
+    send_of(&first, 0, T0, TCP_SYN);
+    send_of(&first, 1, T0, TCP_ACK);
+    send_of(&second, 0, T0, TCP_SYN);
+    send_of(&second, 1, T0, TCP_ACK);
+    send_of(&third, 0, T0, TCP_SYN); /* 192.0.2.8 says nothing: no host */
+    assert_counts(ALL, TALLY_hosts, 1);
+    assert_counts(ALL, TALLY_peers, 2);
+    /* The bin's next step counts only who is new … */
+    count_open(count, T0 + 5 * S, false, TALLY_ALL_KNOWN);
+    send_of(&first, 1, T0 + 5 * S, TCP_ACK);
+    send_of(&third, 1, T0 + 5 * S, TCP_ACK);
+    assert_counts(ALL, TALLY_hosts, 1);
+    assert_counts(ALL, TALLY_peers, 0);
+    /* … and in the next bin everybody is. */
+    count_open(count, T0 + 60 * S, true, TALLY_ALL_KNOWN);
+    send_of(&first, 1, T0 + 60 * S, TCP_ACK);
+    assert_counts(ALL, TALLY_hosts, 1);
+    assert_counts(ALL, TALLY_peers, 1);
+    assert_counts(ONE, TALLY_hosts, 1);
+}
+
+static void test_addresses_beyond_the_cap_are_counted_as_such(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3000; i++) {
+        struct flow flow = flow_of("8.8.8.8", "192.0.2.7");
+        flow.address[0][14] = (uint8_t)(i >> 8);
+        flow.address[0][15] = (uint8_t)i;
+        send_of(&flow, 0, T0, TCP_SYN);
+    }
+    assert_true(health.addresses_uncounted > 0);
+    assert_counts(ALL, TALLY_flows, 3000); /* the rest is counted all the same */
+}
+
+static void test_only_a_bare_syn_is_one(void **state)
+{
+    (void)state;
+    static const uint8_t others[] = {TCP_SYN | TCP_ACK, TCP_SYN | TCP_FIN, TCP_SYN | TCP_RST, TCP_ACK, 0};
+    struct flow flow = flow_of("8.8.8.8", "192.0.2.7");
+    for (size_t i = 0; i < sizeof others; i++)
+        send_of(&flow, 0, T0, others[i]);
+    assert_counts(ALL, TALLY_syn_in, 0);
+    send_of(&flow, 0, T0, TCP_SYN);
+    send_of(&flow, 0, T0, TCP_SYN | TCP_PSH); /* data with it: fast open */
+    send_of(&flow, 0, T0, TCP_SYN);           /* sent again */
+    assert_counts(ALL, TALLY_syn_in, 3);
+    assert_counts(ALL, TALLY_flows, 1);
+}
+
+static void test_a_datagram_is_no_syn_whatever_its_flags_say(void **state)
+{
+    (void)state;
+    struct packet packet = packet_of(T0, "8.8.8.8", "192.0.2.7", UDP, TCP_SYN);
+    const uint32_t watch[2] = {WATCHLIST_NONE, W_ONE};
+    count_packet(count, &packet, watch, NULL, 0);
+    assert_counts(ALL, TALLY_packets_in, 1);
+    assert_counts(ALL, TALLY_syn_in, 0);
+}
+
+static void test_a_packet_without_a_flow_counts_as_a_packet(void **state)
+{
+    (void)state;
+    struct packet packet = packet_of(T0, "192.0.2.7", "8.8.8.8", TCP, 0);
+    packet.has_transport = false;
+    const uint32_t watch[2] = {W_ONE, WATCHLIST_NONE};
+    count_packet(count, &packet, watch, NULL, 0);
+    assert_counts(ALL, TALLY_packets_out, 1);
+    assert_counts(ALL, TALLY_hosts, 1);
+    assert_counts(ALL, TALLY_flows, 0);
+    assert_counts(ALL, TALLY_live_flows, 0);
+}
+
+static void test_a_service_counts_its_own_end(void **state)
+{
+    (void)state;
+    struct flow flow = flow_of("8.8.8.8", "192.0.2.71");
+    flow.service_by_address = WEB;
+    send_of(&flow, 0, T0, TCP_SYN);
+    send_of(&flow, 1, T0, TCP_SYN | TCP_ACK);
+    send_of(&flow, 0, T0, TCP_ACK);
+    assert_counts(WEB, TALLY_flows, 1);
+    assert_counts(WEB, TALLY_live_flows, 1);
+    assert_counts(WEB, TALLY_answered_flows, 1);
+    assert_counts(WEB, TALLY_packets_in, 2);
+    assert_counts(WEB, TALLY_packets_out, 1);
+    assert_counts(WEB, TALLY_syn_in, 1);
+    assert_counts(WEB, TALLY_hosts, 1);
+    assert_counts(WEB, TALLY_peers, 1);
+    assert_counts(MAIL, TALLY_flows, 0);
+    assert_counts(ALL, TALLY_flows, 1);
+}
+
+static void test_a_watched_client_of_a_watched_service_does_not_make_it_live(void **state)
+{
+    (void)state;
+    struct flow flow = flow_of("198.51.100.9", "192.0.2.71");
+    flow.service_by_address = WEB;
+    send_of(&flow, 0, T0, TCP_SYN);
+    assert_counts(WEB, TALLY_flows, 1);
+    assert_counts(WEB, TALLY_live_flows, 0);
+    assert_counts(WEB, TALLY_packets_in, 1);
+    assert_counts(WEB, TALLY_packets_out, 0);
+    send_of(&flow, 1, T0, TCP_SYN | TCP_ACK);
+    assert_counts(WEB, TALLY_live_flows, 1);
+    assert_counts(WEB, TALLY_packets_out, 1);
+}
+
+static void test_a_name_credits_what_the_flow_has_counted_so_far(void **state)
+{
+    (void)state;
+    struct flow flow = flow_of("8.8.8.8", "192.0.2.71");
+    send_of(&flow, 0, T0, TCP_SYN);
+    send_of(&flow, 1, T0, TCP_SYN | TCP_ACK);
+    send_of(&flow, 0, T0, TCP_ACK);
+    send_of(&flow, 0, T0, TCP_ACK | TCP_PSH);
+    assert_counts(MAIL, TALLY_flows, 0);
+    flow.service_by_name = MAIL;
+    count_named_service(count, &flow, T0);
+    assert_counts(MAIL, TALLY_flows, 1);
+    assert_counts(MAIL, TALLY_live_flows, 1);
+    assert_counts(MAIL, TALLY_answered_flows, 1);
+    assert_counts(MAIL, TALLY_packets_in, 3);
+    assert_counts(MAIL, TALLY_bytes_in, 300);
+    assert_counts(MAIL, TALLY_packets_out, 1);
+    assert_counts(MAIL, TALLY_hosts, 1);
+    assert_counts(MAIL, TALLY_peers, 1);
+    /* From here on it counts like any other, and nothing twice. */
+    send_of(&flow, 1, T0, TCP_ACK);
+    assert_counts(MAIL, TALLY_packets_out, 2);
+    assert_counts(MAIL, TALLY_live_flows, 1);
+    assert_counts(ALL, TALLY_packets_in, 3);
+}
+
+static void test_a_name_before_the_answer_leaves_the_answer_to_come(void **state)
+{
+    (void)state;
+    struct flow flow = flow_of("8.8.8.8", "192.0.2.15");
+    send_of(&flow, 0, T0, 0);
+    flow.service_by_name = MAIL;
+    count_named_service(count, &flow, T0);
+    assert_counts(MAIL, TALLY_flows, 1);
+    assert_counts(MAIL, TALLY_live_flows, 0);
+    assert_counts(MAIL, TALLY_answered_flows, 0);
+    assert_counts(MAIL, TALLY_hosts, 0);
+    send_of(&flow, 1, T0 + S, 0);
+    assert_counts(MAIL, TALLY_live_flows, 1);
+    assert_counts(MAIL, TALLY_answered_flows, 1);
+}
+
+static void test_an_icmp_error_counts_for_the_destination_that_it_quotes(void **state)
+{
+    (void)state;
+    struct packet packet = packet_of(T0, "8.8.8.8", "9.9.9.9", 1, 0);
+    packet.icmp_error = packet.has_quoted = true;
+    put_address(packet.quoted.destination, "192.0.2.7");
+    count_icmp_error(count, &packet, W_ONE);
+    assert_counts(ALL, TALLY_icmp_errors, 1);
+    assert_counts(ONE, TALLY_icmp_errors, 1);
+    assert_counts(PATH_ONE, TALLY_icmp_errors, 1);
+    assert_counts(TWO, TALLY_icmp_errors, 0);
+    assert_counts(TAP, TALLY_icmp_errors, 0);
+    assert_counts(ALL, TALLY_packets_in, 0); /* evidence about a flow, and no packet of it */
+    put_address(packet.quoted.destination, "203.0.113.7");
+    count_icmp_error(count, &packet, W_LEASED);
+    assert_counts(ALL, TALLY_icmp_errors, 1);
+    assert_counts(LEASED, TALLY_icmp_errors, 1);
+}
+
+static void test_freeing_nothing_is_fine(void **state)
+{
+    (void)state;
+    count_free(NULL);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(test_a_new_interval_is_all_zeros_and_as_known_as_it_can_be),
+        TEST(test_drops_are_told_of_every_scope),
+        TEST(test_what_is_not_watched_is_the_taps_alone),
+        TEST(test_a_flow_from_its_start_to_its_answer),
+        TEST(test_a_flow_that_the_watched_side_begins_is_live_at_once),
+        TEST(test_live_and_answered_count_in_the_interval_in_which_they_come_true),
+        TEST(test_a_prefix_that_does_not_count_stays_out_of_all),
+        TEST(test_a_prefix_without_a_scope_counts_in_all),
+        TEST(test_between_two_watched_addresses_all_counts_once_and_as_out),
+        TEST(test_a_flow_between_two_watched_addresses_is_one_flow),
+        TEST(test_of_a_leased_and_a_counted_end_only_the_counted_makes_all_live),
+        TEST(test_a_flow_within_one_prefix_is_live_once),
+        TEST(test_hosts_and_peers_are_distinct_within_a_bin),
+        TEST(test_addresses_beyond_the_cap_are_counted_as_such),
+        TEST(test_only_a_bare_syn_is_one),
+        TEST(test_a_datagram_is_no_syn_whatever_its_flags_say),
+        TEST(test_a_packet_without_a_flow_counts_as_a_packet),
+        TEST(test_a_service_counts_its_own_end),
+        TEST(test_a_watched_client_of_a_watched_service_does_not_make_it_live),
+        TEST(test_a_name_credits_what_the_flow_has_counted_so_far),
+        TEST(test_a_name_before_the_answer_leaves_the_answer_to_come),
+        TEST(test_an_icmp_error_counts_for_the_destination_that_it_quotes),
+        TEST(test_freeing_nothing_is_fine),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

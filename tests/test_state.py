@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The checkpoint: killed at any instant and started again with the same command, the program ends with the same output."""
+
+import random
+import subprocess
+import time
+
+import pytest
+from conftest import LIGHTSOUT, SAMPLE
+
+
+def command(folder, state=True):
+    config = folder / "conf"
+    config.write_text("[lightsout]\nstate_every = 0.05\n")
+    words = [LIGHTSOUT, "-c", config, "-r", SAMPLE, "-q", "--sensor", "test", "--events", folder / "events", "--bins",
+             folder / "bins", "--flows", folder / "flows"]
+    return words + (["--state", folder / "state"] if state else [])
+
+
+def contents(folder):
+    return {name: (folder / name).read_bytes() for name in ("events", "bins", "flows")}
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    subprocess.run(command(folder, state=False), check=True)
+    return contents(folder)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_killed_at_any_instant_and_started_again(uninterrupted, tmp_path, seed):
+    dice = random.Random(seed)
+    kills = 0
+    for _ in range(20):
+        process = subprocess.Popen(command(tmp_path))
+        time.sleep(dice.uniform(0.02, 0.6))
+        process.kill()
+        if process.wait() == 0:
+            break
+        kills += 1
+        if dice.random() < 0.2:
+            break
+    subprocess.run(command(tmp_path), check=True)
+    assert contents(tmp_path) == uninterrupted
+    assert kills > 0
+
+
+def test_a_second_run_over_the_same_input_adds_nothing(uninterrupted, tmp_path):
+    for _ in range(3):
+        subprocess.run(command(tmp_path), check=True)
+        assert contents(tmp_path) == uninterrupted
+
+
+def test_a_capture_that_has_grown_is_read_on(uninterrupted, sample_pcap, tmp_path):
+    part = tmp_path / "part.pcap"
+    words = [part if word == SAMPLE else word for word in command(tmp_path)]
+    for end in ("2025-06-06T20:00:01.5Z", "2025-06-07T01:00:00Z", "2025-06-08T00:00:00Z"):
+        subprocess.run(["editcap", "-F", "pcap", "-B", end, sample_pcap, part], check=True)
+        subprocess.run(words, check=True)
+    assert contents(tmp_path) == uninterrupted
+
+
+@pytest.mark.parametrize("wound, words", [
+    (lambda data: data[:100], "no checkpoint"),
+    (lambda data: data[:-1], "damaged"),
+    (lambda data: data[:5000] + bytes([data[5000] ^ 1]) + data[5001:], "damaged"),
+    (lambda data: b"", "no checkpoint"),
+    (lambda data: b"something else altogether" * 100, "no checkpoint"),
+    (lambda data: data[:16] + b"\x09" + data[17:], "another version"),
+])
+def test_a_damaged_or_foreign_checkpoint_is_refused(lightsout, tmp_path, wound, words):
+    state = tmp_path / "state"
+    lightsout("-r", SAMPLE, "-q", "--state", state)
+    state.write_bytes(wound(state.read_bytes()))
+    (tmp_path / "bins").write_text("precious\n")
+    done = lightsout("-r", SAMPLE, "-q", "--state", state, "--bins", tmp_path / "bins", status=1)
+    assert done.stderr.count("\n") == 1 and str(state) in done.stderr and words in done.stderr
+    assert (tmp_path / "bins").read_text() == "precious\n"
+
+
+def test_a_checkpoint_of_another_watch_list_is_refused(lightsout, tmp_path):
+    lightsout("-r", SAMPLE, "-q", "--state", tmp_path / "state")
+    done = lightsout("-r", SAMPLE, "-q", "--state", tmp_path / "state", "-w", "175.45.176.0/24", status=1)
+    assert "another watch list" in done.stderr
+
+
+def test_a_checkpoint_that_cannot_be_written_is_said(lightsout, tmp_path):
+    done = lightsout("-r", SAMPLE, "-q", "--state", tmp_path / "no" / "state", status=1)
+    assert "No such file" in done.stderr
