@@ -552,7 +552,7 @@ static void test_a_bad_name_of_the_sensor_is_named_with_its_line(void **state)
 static void test_a_bad_redis_is_named_with_its_line(void **state)
 {
     (void)state;
-    refuse_config("[redis]\nurl = http://example.net\n", 2, "http");
+    refuse_config("[redis]\nurl = http://example.net\n", 2, "redis://");
 }
 
 /* One prefix in two spellings is the same section: a key in both is a duplicate. */
@@ -560,6 +560,20 @@ static void test_a_duplicate_in_another_spelling_is_one(void **state)
 {
     (void)state;
     refuse_config("[watch 192.0.2.1]\nlabel = a\n[watch 192.0.2.1/32]\nlabel = b\n", 4, "twice");
+}
+
+static void test_blanks_in_a_sections_head_make_no_other_section(void **state)
+{
+    (void)state;
+    refuse_config("[path north]\nvlan = 1\n[path  north]\nvlan = 2\n", 4, "twice");
+}
+
+static void test_the_first_key_of_a_section_may_be_indented(void **state)
+{
+    (void)state;
+    accept_config("[capture]\n  filter = tcp[13] = 2\n[lightsout]\n  bin = 300\n");
+    assert_string_equal(settings.capture.filter, "tcp[13] = 2");
+    assert_int_equal(settings.capture.bin_ns, 300 * NS_PER_S);
 }
 
 /* Many indent the keys of a section; what would be read as the last value's next line must not be lost. */
@@ -647,6 +661,8 @@ int main(void)
         TEST(test_a_bad_name_of_the_sensor_is_named_with_its_line),
         TEST(test_a_bad_redis_is_named_with_its_line),
         TEST(test_a_duplicate_in_another_spelling_is_one),
+        TEST(test_blanks_in_a_sections_head_make_no_other_section),
+        TEST(test_the_first_key_of_a_section_may_be_indented),
         TEST(test_an_indented_key_is_not_swallowed_by_the_value_before),
         TEST(test_a_list_may_go_on_in_the_next_line),
         TEST(test_a_line_too_long_is_named),

@@ -369,16 +369,20 @@ static void test_a_packet_without_a_time_has_that_of_the_one_before(void **state
     assert_int_equal(got.tally[0][TAP].value[TALLY_packets_in], 2);
 }
 
-/* Nothing came before it, so nothing says when it was: no bin of 1970, and no hole up to the next. */
-static void test_a_first_packet_without_a_time_makes_no_time_of_its_own(void **state)
+static void test_a_first_packet_without_a_time_spoils_nothing_of_what_follows(void **state)
 {
     (void)state;
     other(TIME_NONE);
     other(T0);
+    other(T0 + 7 * S);
     run_script();
-    assert_int_equal(health.packets_read, 2);
-    assert_int_equal(health.holes, 0);
-    assert_true(got.tally[0][TAP].start_ns == T0);
+    assert_steps_in_order();
+    assert_int_equal(health.packets_read, 3);
+    assert_int_equal(health.packets_untimed, 1);
+    assert_true(got.steps <= 3);
+    assert_true(got.tally[got.steps - 2][TAP].start_ns == T0);
+    assert_int_equal(got.tally[got.steps - 2][TAP].value[TALLY_packets_in], 1);
+    assert_int_equal(got.tally[got.steps - 1][TAP].value[TALLY_packets_in], 1);
 }
 
 static void test_instants_before_the_epoch_keep_the_grid(void **state)
@@ -629,7 +633,7 @@ int main(void)
         TEST(test_any_packet_of_the_tap_fills_a_gap),
         TEST(test_a_packet_older_than_the_data_time_counts_now),
         TEST(test_a_packet_without_a_time_has_that_of_the_one_before),
-        TEST(test_a_first_packet_without_a_time_makes_no_time_of_its_own),
+        TEST(test_a_first_packet_without_a_time_spoils_nothing_of_what_follows),
         TEST(test_instants_before_the_epoch_keep_the_grid),
         TEST(test_a_frame_that_claims_the_far_future_does_not_hang_it),
         TEST(test_a_flow_is_told_from_start_to_answer_in_the_steps_where_it_happens),
