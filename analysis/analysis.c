@@ -178,7 +178,7 @@ static void take_scope(struct analysis *analysis, uint32_t number, const struct 
     struct detect_input how = {.start_ns = tally->start_ns,
                                .end_ns = tally->end_ns,
                                .proven = proven,
-                               .teach = !series->episode.open && !explained,
+                               .teach = !series->episode.open && !explained && !series->thin_doubt,
                                .ordinary = !series->episode.open && !explained};
     take_population(&series->answered, tally, TALLY_answered_flows, tally->answered, &how);
     series->live_is_packets = !knows(tally, TALLY_live_flows);
@@ -463,7 +463,7 @@ static void take_thinness(struct analysis *analysis, uint32_t number)
             expected -= analysis->series[i].step_expected;
         }
     thinness_step(&series->thinness, fmax(seen, 0), expected, series_life(series)->rate.shape,
-                  analysis->end_ns, true);
+                  series_life(series)->level.dispersion, analysis->end_ns, true);
 }
 
 static void judge(struct analysis *analysis, uint32_t number)
@@ -479,8 +479,9 @@ static void judge(struct analysis *analysis, uint32_t number)
     double threshold = detect_threshold(life, analysis->alarms_per_year), score = detect_score(life);
     double per_year = detect_events_per_year(life);
     int level = thinness_alarm(&series->thinness, per_year, analysis->alarms_per_year);
-    bool doubt =
-        score >= threshold / 2 || thinness_doubt(&series->thinness, per_year, analysis->alarms_per_year);
+    bool thin = thinness_doubt(&series->thinness, per_year, analysis->alarms_per_year);
+    bool doubt = score >= threshold / 2 || thin;
+    series->thin_doubt = thin && !level_wanders(&life->level);
     /* A scope too thin to be judged within a day is not called up. */
     double detectable_s = doubt ? 0 : shortest(analysis, series, life);
     series->state = doubt                                       ? STATE_SUSPECT

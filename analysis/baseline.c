@@ -15,9 +15,9 @@
 
 #define HOUR_NS (3600 * NS_PER_S)
 
-static const double day_loan = 4.0;      /* events that the overall rate lends to an hour of the day */
-static const double recent_loan = 8.0;   /* that the last half hour lends instead */
-static const double week_loan = 16.0;    /* that an hour of the day lends to an hour of the week */
+static const double day_loan = 8.0;      /* events that the overall rate lends to an hour of the day */
+static const double recent_loan = 32.0;  /* that the last half hour lends instead */
+static const double week_loan = 64.0;    /* that an hour of the day lends to an hour of the week */
 static const double recent_s = 1800.0;   /* half-life of `recent`, in seconds of watching */
 static const double recent_fresh = 20.0; /* events in `recent` from which it is trusted */
 

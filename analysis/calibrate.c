@@ -14,13 +14,13 @@
 static const double bucket_width = 0.25;
 static const double tail_share = 0.02;  /* of the silences, but … */
 static const double tail_least = 20.0;  /* … not fewer than this */
-static const double prior_slope = 1.25; /* before anything was seen: some clustering */
+static const double first_slope = 1.25; /* before anything was seen: some clustering */
 static const double prior_weight = 10.0;
 
 void calibrate_init(struct calibrate *calibrate)
 {
     memset(calibrate, 0, sizeof *calibrate);
-    calibrate->slope = prior_slope;
+    calibrate->slope = calibrate->prior_slope = first_slope;
 }
 
 void calibrate_note(struct calibrate *calibrate, double score, double count)
@@ -48,7 +48,7 @@ static void fit(struct calibrate *calibrate, double log_ratio)
     for (int i = from; i < CALIBRATE_BUCKETS; i++)
         excess += calibrate->bucket[i] * ((i - from + 0.5) * bucket_width);
     double share = calibrate->count > 0 ? above / calibrate->count : 1.0;
-    calibrate->slope = fmax(1.0, (excess + prior_weight * prior_slope) / (above + prior_weight));
+    calibrate->slope = fmax(1.0, (excess + prior_weight * calibrate->prior_slope) / (above + prior_weight));
     calibrate->threshold = fmax(q + calibrate->slope * (log_ratio + log(fmin(share, 1.0))), log_ratio);
     calibrate->fitted_at = calibrate->count;
     calibrate->fitted_for = log_ratio;

@@ -22,6 +22,7 @@ void detect_init(struct population *population, double half_life_s)
                                       .last_not_before_ns = TIME_NONE};
     baseline_init(&population->baseline, half_life_s);
     calibrate_init(&population->calibrate);
+    level_init(&population->level);
 }
 
 static double score_of(double expected, double spread)
@@ -37,11 +38,24 @@ double detect_score(const struct population *population)
     return score_of(population->expected, population->spread);
 }
 
+/* The hour's rate times the present level; what is not known of both adds up. */
+static struct baseline_rate rate_now(const struct population *population, struct baseline_rate rate)
+{
+    struct level_now level = level_at_present(&population->level);
+    if (rate.per_s > 0) {
+        rate.per_s *= level.factor;
+        rate.shape = 1 / (1 / rate.shape + 1 / level.shape);
+    }
+    return rate;
+}
+
 static void refresh_rate(struct population *population, int64_t at_ns)
 {
     if (at_ns < population->rate_until_ns)
         return;
-    population->rate = baseline_at(&population->baseline, at_ns);
+    struct baseline_rate hourly = baseline_at(&population->baseline, at_ns);
+    population->hourly_per_s = hourly.per_s;
+    population->rate = rate_now(population, hourly);
     double learned_s = baseline_learned(&population->baseline, at_ns).seconds;
     int64_t keep_ns = (int64_t)(fmin(learned_s, 1e6) * rate_keep_share * (double)NS_PER_S);
     int64_t until_ns = clock_floor(at_ns, rate_keep_ns) + rate_keep_ns;
@@ -77,8 +91,12 @@ static void begin_silence(struct population *population, int64_t at_ns)
  * leave out the long ones would raise the rate, and so make the next look longer still. */
 static void end_silence(struct population *population, int64_t at_ns, double events, bool teach)
 {
-    if (teach && !population->unproven && at_ns >= population->silent_from_ns)
+    if (teach && !population->unproven && at_ns >= population->silent_from_ns) {
+        double seconds = clock_seconds(population->silent_from_ns, at_ns);
+        if (population->hourly_per_s > 0)
+            level_learn(&population->level, events, population->hourly_per_s * seconds, seconds);
         baseline_learn(&population->baseline, population->silent_from_ns, at_ns, events);
+    }
     begin_silence(population, at_ns);
     population->last_ns = population->last_not_before_ns = at_ns;
 }
@@ -151,6 +169,9 @@ double detect_events_per_year(const struct population *population)
 
 double detect_threshold(struct population *population, double alarms_per_year)
 {
+    /* Before enough silences were seen, the spread of counts tells how far events cluster: for geometric
+     * clusters the variance over the mean is twice their mean size less one. */
+    population->calibrate.prior_slope = fmax(1, (population->level.dispersion + 1) / 2);
     return calibrate_threshold(&population->calibrate, detect_events_per_year(population), alarms_per_year);
 }
 
@@ -160,7 +181,7 @@ double detect_shortest(const struct population *population, int64_t at_ns, doubl
     double expected = 0, spread = 0;
     int64_t now_ns = at_ns;
     for (int i = 0; i < BASELINE_WEEK + 1; i++) {
-        struct baseline_rate rate = baseline_at(&population->baseline, now_ns);
+        struct baseline_rate rate = rate_now(population, baseline_at(&population->baseline, now_ns));
         if (!(rate.per_s > 0))
             return -1;
         int64_t next_ns = clock_floor(now_ns, hour_ns) + hour_ns;

@@ -8,6 +8,7 @@
 
 #include "baseline.h"
 #include "calibrate.h"
+#include "level.h"
 #include "tally.h"
 
 /* A stream of events and the silence under way in it. The clock of a silence runs at the expected rate:
@@ -15,7 +16,9 @@
 struct population {
     struct baseline baseline;
     struct calibrate calibrate;
-    struct baseline_rate rate; /* in force … */
+    struct level level;
+    double hourly_per_s;       /* what the hour of the week expects, and … */
+    struct baseline_rate rate; /* … with the present level, in force … */
     int64_t rate_until_ns;     /* … until here */
 
     int64_t silent_from_ns; /* start of the silence: the last event, or the begin of watching; TIME_NONE: not

@@ -16,6 +16,7 @@ struct series {
     struct population knock;    /* flow starts: what is said to the scope, mostly */
     bool live_is_packets;
     struct thinness thinness; /* of the one that is judged */
+    bool thin_doubt;          /* it is half way to an alarm: what comes now teaches nothing */
     enum signal signal;       /* which of the first two is judged */
     enum scope_state state;
 

@@ -14,37 +14,25 @@
 #include <string.h>
 
 static const double left[THINNESS_LEVELS] = {0.1, 0.25, 0.5};
-static const double block_events = 10;
-static const double dispersion_weight = 0.02; /* of a new block */
+/* The exact height of such a CUSUM lies below that of a timer for the same false alarms by so much, at every
+ * rate (by integrating its delay equation). */
+static const double below[THINNESS_LEVELS] = {0.40, 0.91, 1.87};
+static const double allowance = 2, allowance_most = 0.7; /* standard deviations of the rate; share of it */
 static const double certain_height = 3;
 static const double levels_cost = 1.1; /* ln 3: three tests instead of one */
 
 void thinness_init(struct thinness *thinness)
 {
     memset(thinness, 0, sizeof *thinness);
-    thinness->dispersion = 1.5; /* until measured */
     for (int i = 0; i < THINNESS_LEVELS; i++)
         calibrate_init(&thinness->level[i].calibrate);
 }
 
-static void measure_dispersion(struct thinness *thinness, double seen, double expected)
-{
-    thinness->block_seen += seen;
-    thinness->block_expected += expected;
-    if (thinness->block_expected < block_events)
-        return;
-    double off = thinness->block_seen - thinness->block_expected;
-    /* A block far off is an event of its own and says little of ordinary spread. */
-    double ratio = fmin(off * off / thinness->block_expected, 25);
-    thinness->dispersion += dispersion_weight * (ratio - thinness->dispersion);
-    thinness->block_seen = thinness->block_expected = 0;
-}
-
-static void climb(struct thinness *thinness, int i, double seen, double expected, int64_t end_ns,
-                  bool ordinary)
+static void climb(struct thinness *thinness, int i, double seen, double expected, double dispersion,
+                  int64_t end_ns, bool ordinary)
 {
     struct thinness_level *level = &thinness->level[i];
-    double by = (expected * (1 - left[i]) - seen * log(1 / left[i])) / fmax(1, thinness->dispersion);
+    double by = (expected * (1 - left[i]) - seen * log(1 / left[i])) / fmax(1, dispersion);
     if (level->sum <= 0) {
         level->rise_ns = end_ns;
         level->certain_ns = end_ns;
@@ -63,23 +51,22 @@ static void climb(struct thinness *thinness, int i, double seen, double expected
         calibrate_note(&level->calibrate, level->peak, 1);
 }
 
-void thinness_step(struct thinness *thinness, double seen, double expected, double shape, int64_t end_ns,
-                   bool ordinary)
+void thinness_step(struct thinness *thinness, double seen, double expected, double shape, double dispersion,
+                   int64_t end_ns, bool ordinary)
 {
     if (!(expected > 0))
         return;
-    if (ordinary)
-        measure_dispersion(thinness, seen, expected);
-    double allowed = expected * (1 - fmin(0.5, 1 / sqrt(fmax(shape, 1))));
+    double allowed = expected * (1 - fmin(allowance_most, allowance / sqrt(fmax(shape, 1))));
     for (int i = 0; i < THINNESS_LEVELS; i++)
-        climb(thinness, i, seen, allowed, end_ns, ordinary);
+        climb(thinness, i, seen, allowed, dispersion, end_ns, ordinary);
 }
 
 /* A climb begins with about every second or third event; to take every one for a beginning costs a unit of
  * height. */
 static double threshold(struct thinness *thinness, int i, double events_per_year, double alarms_per_year)
 {
-    return calibrate_threshold(&thinness->level[i].calibrate, events_per_year, alarms_per_year) + levels_cost;
+    return calibrate_threshold(&thinness->level[i].calibrate, events_per_year, alarms_per_year) +
+           levels_cost - below[i];
 }
 
 int thinness_alarm(struct thinness *thinness, double events_per_year, double alarms_per_year)

@@ -22,16 +22,14 @@ struct thinness_level {
 /* Plain data. */
 struct thinness {
     struct thinness_level level[THINNESS_LEVELS];
-    double dispersion;                 /* variance over mean of counts: 1 where events are Poisson */
-    double block_seen, block_expected; /* of the block of counts under way */
 };
 
 void thinness_init(struct thinness *thinness);
 
 /* Takes an interval that ends at `end_ns` with `seen` events of `expected`, the rate being known
  * with `shape`; `ordinary` when no outage is open. */
-void thinness_step(struct thinness *thinness, double seen, double expected, double shape, int64_t end_ns,
-                   bool ordinary);
+void thinness_step(struct thinness *thinness, double seen, double expected, double shape, double dispersion,
+                   int64_t end_ns, bool ordinary);
 
 /* The level whose alarm is due for a scope of so many events a year, at so many false alarms, the deepest
  * first; -1 for none. */
