@@ -13,8 +13,9 @@
 
 static const double brief_blindness = 4; /* a gap of the tap as improbable as e^-4 was not watched */
 static const double wider_doubt =
-    3;                              /* score of a wider scope's silence that makes a narrow one wait for it */
-static const double thin_s = 86400; /* what takes longer to notice than this is not judged */
+    3; /* score of a wider scope's silence that makes a narrow one wait for it */
+static const double survivors_certain = 0.5;      /* height of that climb above the silence alone */
+static const double thin_s = 86400;               /* what takes longer to notice than this is not judged */
 static const double fast_s = 900, slow_s = 86400; /* memories of packets towards a scope */
 static const int64_t detectable_keep_ns = 600 * NS_PER_S;
 static const double control_learn_s = 600; /* the tap is dense: it is known sooner than a scope */
@@ -407,6 +408,21 @@ static bool blame_sensor(struct analysis *analysis)
     return true;
 }
 
+/* The last event may itself have survived the onset: where the climb of the test for a tenth left says so
+ * more clearly than the silence alone does, the onset lies where that began. */
+static void allow_for_survivors(struct series *series, struct episode_onset *onset)
+{
+    const struct thinness_level *tenth = &series->thinness.level[0];
+    const struct population *life = series_life(series);
+    double silence = life->expected * 0.9 / fmax(1, life->level.dispersion);
+    if (tenth->sum <= 0 || tenth->rise_ns >= onset->earliest_ns || tenth->sum < silence + survivors_certain)
+        return;
+    int64_t gap_ns = (int64_t)(3 * life->calibrate.slope / life->rate.per_s * (double)NS_PER_S);
+    onset->best_ns = tenth->rise_ns;
+    onset->earliest_ns = tenth->rise_ns - gap_ns;
+    onset->level = fmin(tenth->expected > 0 ? tenth->seen / tenth->expected : 0, 0.2);
+}
+
 static void judge_silence(struct analysis *analysis, uint32_t number)
 {
     struct series *series = &analysis->series[number];
@@ -414,6 +430,7 @@ static void judge_silence(struct analysis *analysis, uint32_t number)
     if (wider == WIDER_IN_DOUBT || blame_sensor(analysis))
         return;
     struct episode_onset onset = episode_onset_of_silence(series_life(series), analysis->end_ns);
+    allow_for_survivors(series, &onset);
     open_episode(analysis, number, &onset, &series->at_last_life, wider == WIDER_DOWN);
 }
 
@@ -442,7 +459,7 @@ static void judge_thinness(struct analysis *analysis, uint32_t number, int level
     enum wider wider = ask_wider(analysis, number);
     if (wider == WIDER_IN_DOUBT || blame_sensor(analysis))
         return;
-    int64_t gap_ns = (int64_t)(3 / (life->rate.per_s * (1 - left)) * (double)NS_PER_S);
+    int64_t gap_ns = (int64_t)(4 / (life->rate.per_s * (1 - left) * (1 - left)) * (double)NS_PER_S);
     struct episode_onset onset = {.best_ns = thin->rise_ns,
                                   .earliest_ns = thin->rise_ns - gap_ns,
                                   .latest_ns = thin->certain_ns,
@@ -462,8 +479,10 @@ static void take_thinness(struct analysis *analysis, uint32_t number)
             seen -= analysis->series[i].step_seen;
             expected -= analysis->series[i].step_expected;
         }
-    thinness_step(&series->thinness, fmax(seen, 0), expected, series_life(series)->rate.shape,
-                  series_life(series)->level.dispersion, analysis->end_ns, true);
+    const struct population *life = series_life(series);
+    double deviations = level_wanders(&life->level) ? 2 : 1;
+    thinness_step(&series->thinness, fmax(seen, 0), expected, deviations / sqrt(fmax(1, life->rate.shape)),
+                  life->level.dispersion, analysis->end_ns, true);
 }
 
 static void judge(struct analysis *analysis, uint32_t number)

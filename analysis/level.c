@@ -16,7 +16,8 @@ static const double drift_share =
 static const double short_events = 10, long_events = 20, long_least_s = 3600;
 static const double short_weight = 0.02, long_weight = 0.01; /* of a new block, once there were many */
 static const double prior_variance = 0.02, prior_blocks = 4;
-static const double wandering = 0.02; /* a seventh, as a standard deviation */
+static const double blocks_enough = 150; /* a week of hours: before it, levels are taken to wander */
+static const double wandering = 0.02;    /* a seventh, as a standard deviation */
 static const double variance_least = 1.0 / 2500, variance_most = 0.5;
 
 void level_init(struct level *level)
@@ -69,7 +70,7 @@ static double certain_variance(const struct level *level)
 
 bool level_wanders(const struct level *level)
 {
-    return certain_variance(level) > wandering;
+    return level->blocks < blocks_enough || certain_variance(level) > wandering;
 }
 
 struct level_now level_at_present(const struct level *level)

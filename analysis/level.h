@@ -28,5 +28,5 @@ void level_learn(struct level *level, double seen, double expected, double secon
 
 struct level_now level_at_present(const struct level *level);
 
-/* Whether levels have been seen to wander so much that a slow decline is hardly news. */
+/* Whether levels wander so much that a slow decline is hardly news, or may do for all that is known. */
 bool level_wanders(const struct level *level);

@@ -55,7 +55,7 @@ static enum tap_news leave_blindness(struct tap *tap, double seen, double expect
         tap->returned_expected += expected;
     }
     if (tap->returned_seen >= restored_share * fmax(tap->returned_expected, restored_packets)) {
-        tap->blind = false;
+        tap->blind = tap->unwatched = false;
         tap->recent_seen = tap->recent_expected = 0;
         return TAP_RESTORED;
     }
@@ -64,12 +64,33 @@ static enum tap_news leave_blindness(struct tap *tap, double seen, double expect
     return TAP_NOTHING;
 }
 
+/* An interval of which nothing is known, not even that nothing came. */
+static enum tap_news lose_sight(struct tap *tap, const struct tally *tally)
+{
+    bool news = !tap->blind;
+    detect_restart(&tap->control, tally->end_ns);
+    tap->recent_seen = tap->recent_expected = 0;
+    tap->returned_seen = tap->returned_expected = 0;
+    tap->blind = tap->unwatched = true;
+    if (news)
+        tap->blind_since_ns = tally->start_ns;
+    return news ? TAP_IMPAIRED : TAP_NOTHING;
+}
+
 enum tap_news tap_step(struct tap *tap, const struct tally *tally, double alarms_per_year)
 {
-    if (tally->end_ns <= tally->start_ns || !(tally->known & TALLY_BIT(TALLY_packets_in)))
+    if (tally->end_ns <= tally->start_ns)
+        return TAP_NOTHING;
+    if (tally->known == 0)
+        return lose_sight(tap, tally);
+    bool control = tap_has_control(tap, tally->start_ns);
+    if (tap->unwatched && !control) {
+        tap->blind = tap->unwatched = false;
+        return TAP_RESTORED;
+    }
+    if (!(tally->known & TALLY_BIT(TALLY_packets_in)))
         return TAP_NOTHING;
     double seen = (double)tally->value[TALLY_packets_in], before = tap->control.total_expected;
-    bool control = tap_has_control(tap, tally->start_ns);
     struct detect_input input = {.start_ns = tally->start_ns,
                                  .end_ns = tally->end_ns,
                                  .events = seen,

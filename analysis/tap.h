@@ -16,7 +16,8 @@ struct tap {
     double recent_seen, recent_expected;     /* of them, over about the last twenty expected */
     double returned_seen, returned_expected; /* since the first packet after a silence */
     bool blind;
-    int64_t blind_since_ns; /* the last packet before the tap fell silent */
+    bool unwatched;         /* because nothing was known of an interval; not yet seen again */
+    int64_t blind_since_ns; /* the last packet before the tap fell silent, or the begin of that interval */
     uint64_t episode;
     uint32_t sequence;
 };
@@ -24,7 +25,9 @@ struct tap {
 /* `learn_s`: seconds to learn from before the tap counts as a witness. */
 void tap_init(struct tap *tap, double half_life_s, double learn_s);
 
-/* Takes an interval's packets that are not watched. */
+/* Takes an interval's packets that are not watched. An interval of which no measure is known is one in which
+ * the sensor did not see: it is impaired at once, with or without other traffic, and until that has returned,
+ * or anything is known again where there is none to wait for. */
 enum tap_news tap_step(struct tap *tap, const struct tally *tally, double alarms_per_year);
 
 /* Whether the tap carries enough other traffic to compare with. */

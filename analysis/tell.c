@@ -125,7 +125,7 @@ static int64_t later(int64_t a_ns, int64_t b_ns)
 }
 
 static void describe_times(const struct analysis *analysis, const struct episode *episode,
-                           double expected_per_s, struct event *event)
+                           double expected_per_s, double slope, struct event *event)
 {
     event->onset_ns = episode->onset_ns;
     event->onset_earliest_ns = episode->onset_earliest_ns;
@@ -136,7 +136,7 @@ static void describe_times(const struct analysis *analysis, const struct episode
         return;
     /* It was back by the first sign of life, and hardly three gaps of the first trickle sooner. */
     int64_t first_ns = episode->return_ns != TIME_NONE ? episode->return_ns : analysis->end_ns;
-    int64_t gap_ns = (int64_t)(fmax(episode->return_gap_s, expected_per_s > 0 ? 1 / expected_per_s : 0) *
+    int64_t gap_ns = (int64_t)(fmax(episode->return_gap_s, expected_per_s > 0 ? slope / expected_per_s : 0) *
                                (double)NS_PER_S);
     event->end_latest_ns = first_ns;
     event->end_ns =
@@ -171,7 +171,7 @@ static struct event describe(struct analysis *analysis, uint32_t number, enum ev
         event.recovered = share;
         describe_returns(analysis, &event);
     }
-    describe_times(analysis, episode, life->rate.per_s, &event);
+    describe_times(analysis, episode, life->rate.per_s, life->calibrate.slope, &event);
     describe_parts(analysis, episode, &event);
     if (!series->episode.returning)
         gather_facts(analysis, number, &event);

@@ -17,7 +17,7 @@ static const double left[THINNESS_LEVELS] = {0.1, 0.25, 0.5};
 /* The exact height of such a CUSUM lies below that of a timer for the same false alarms by so much, at every
  * rate (by integrating its delay equation). */
 static const double below[THINNESS_LEVELS] = {0.40, 0.91, 1.87};
-static const double allowance = 2, allowance_most = 0.7; /* standard deviations of the rate; share of it */
+static const double allowance_most = 0.7;
 static const double certain_height = 3;
 static const double levels_cost = 1.1; /* ln 3: three tests instead of one */
 
@@ -51,12 +51,12 @@ static void climb(struct thinness *thinness, int i, double seen, double expected
         calibrate_note(&level->calibrate, level->peak, 1);
 }
 
-void thinness_step(struct thinness *thinness, double seen, double expected, double shape, double dispersion,
-                   int64_t end_ns, bool ordinary)
+void thinness_step(struct thinness *thinness, double seen, double expected, double allowance,
+                   double dispersion, int64_t end_ns, bool ordinary)
 {
     if (!(expected > 0))
         return;
-    double allowed = expected * (1 - fmin(allowance_most, allowance / sqrt(fmax(shape, 1))));
+    double allowed = expected * (1 - fmin(allowance_most, allowance));
     for (int i = 0; i < THINNESS_LEVELS; i++)
         climb(thinness, i, seen, allowed, dispersion, end_ns, ordinary);
 }
@@ -71,11 +71,16 @@ static double threshold(struct thinness *thinness, int i, double events_per_year
 
 int thinness_alarm(struct thinness *thinness, double events_per_year, double alarms_per_year)
 {
-    for (int i = 0; i < THINNESS_LEVELS; i++)
-        if (thinness->level[i].sum > certain_height &&
-            thinness->level[i].sum >= threshold(thinness, i, events_per_year, alarms_per_year))
-            return i;
-    return -1;
+    bool due = false;
+    int likeliest = 0;
+    for (int i = 0; i < THINNESS_LEVELS; i++) {
+        const struct thinness_level *level = &thinness->level[i];
+        due |= level->sum > certain_height &&
+               level->sum >= threshold(thinness, i, events_per_year, alarms_per_year);
+        if (level->sum > thinness->level[likeliest].sum)
+            likeliest = i;
+    }
+    return due ? likeliest : -1;
 }
 
 bool thinness_doubt(struct thinness *thinness, double events_per_year, double alarms_per_year)

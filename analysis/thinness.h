@@ -26,13 +26,14 @@ struct thinness {
 
 void thinness_init(struct thinness *thinness);
 
-/* Takes an interval that ends at `end_ns` with `seen` events of `expected`, the rate being known
- * with `shape`; `ordinary` when no outage is open. */
-void thinness_step(struct thinness *thinness, double seen, double expected, double shape, double dispersion,
-                   int64_t end_ns, bool ordinary);
+/* Takes an interval that ends at `end_ns` with `seen` events of `expected`, of which the rate may be too
+ * high by the share `allowance`; `dispersion` is the variance over the mean of such counts; `ordinary` when
+ * no outage is open. */
+void thinness_step(struct thinness *thinness, double seen, double expected, double allowance,
+                   double dispersion, int64_t end_ns, bool ordinary);
 
-/* The level whose alarm is due for a scope of so many events a year, at so many false alarms, the deepest
- * first; -1 for none. */
+/* Whether some level's alarm is due for a scope of so many events a year, at so many false alarms: the
+ * likeliest level, or -1. */
 int thinness_alarm(struct thinness *thinness, double events_per_year, double alarms_per_year);
 
 /* Whether some level is half way to an alarm. */

@@ -14,6 +14,8 @@ enum source_news {
     SOURCE_FRAME, /* a frame was filled in */
     SOURCE_TICK,  /* no frame, but data time has reached frame.time_ns all the same (live only) */
     SOURCE_IDLE,  /* neither, yet: look for signals and ask again (live only) */
+    SOURCE_SAYS,  /* the fault says what the operator should know and is nobody's damage: that an interface
+                     is down, or up again (live only) */
     SOURCE_END,   /* there is no more */
     SOURCE_FAILED /* the fault says what is damaged or gone; what was delivered before stands. Ask again:
                      other files may follow, and SOURCE_END comes at last */
@@ -25,6 +27,12 @@ struct source_kind {
     enum source_news (*next)(struct source *source, struct frame *frame, struct fault *fault);
     /* Drops so far, in 64 bits, into health; false when the source cannot know (a savefile). */
     bool (*drops)(struct source *source, struct health *health);
+    /* Whether it sees all that it should; false while an interface is down, without a link or gone, as two of
+     * them may be the two directions of one wire. Changes with SOURCE_SAYS and SOURCE_FAILED only. */
+    bool (*sees)(struct source *source);
+    /* Asks for the end. Live: what was captured by now is still delivered, for a second at most, then comes
+     * SOURCE_END. A savefile ends at once. */
+    void (*finish)(struct source *source);
     void (*close)(struct source *source);
 };
 
@@ -52,8 +60,8 @@ struct source_live_options {
 };
 
 /* Interfaces, read without blocking for longer than a fifth of a second; frame.interface is the place in
- * `names`, which are copied. An interface that goes down is waited for; one that is gone is told once, the
- * others go on, and the ticks go on even without any. Returns NULL with the fault naming the interface and
- * the way out. */
+ * `names`, which are copied. An interface that goes down or loses its link is told within a tenth of a second
+ * and waited for; one that is gone is told once, the others go on, and the ticks go on even without any.
+ * Returns NULL with the fault naming the interface and the way out. */
 struct source *source_live_open(const char *const *names, size_t name_count, const char *filter,
                                 const struct source_live_options *options, struct fault *fault);

@@ -40,6 +40,7 @@ struct file_source {
     struct savefile **heap;
     size_t heap_count;
     bool lent; /* the frame of heap[0] is with the caller */
+    bool finished;
 };
 
 enum opening { OPENED, NOT_A_CAPTURE, REFUSED, DAMAGED };
@@ -257,6 +258,8 @@ static int begin(struct file_source *self, struct fault *fault)
 static enum source_news file_next(struct source *source, struct frame *frame, struct fault *fault)
 {
     struct file_source *self = (struct file_source *)source;
+    if (self->finished)
+        return SOURCE_END;
     if (self->lent) {
         self->lent = false;
         if (read_on(self, fault) < 0)
@@ -287,6 +290,17 @@ static bool file_drops(struct source *source, struct health *health)
     return false;
 }
 
+static bool file_sees(struct source *source)
+{
+    (void)source;
+    return true;
+}
+
+static void file_finish(struct source *source)
+{
+    ((struct file_source *)source)->finished = true;
+}
+
 static void file_close(struct source *source)
 {
     struct file_source *self = (struct file_source *)source;
@@ -298,7 +312,8 @@ static void file_close(struct source *source)
     free(self);
 }
 
-static const struct source_kind file_kind = {.next = file_next, .drops = file_drops, .close = file_close};
+static const struct source_kind file_kind = {
+    .next = file_next, .drops = file_drops, .sees = file_sees, .finish = file_finish, .close = file_close};
 
 /* --- finding the files and their order --- */
 

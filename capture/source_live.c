@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <net/if.h>
 #include <pcap/pcap.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 
 #include "clock.h"
@@ -17,12 +19,19 @@ enum {
     RING_TIMEOUT_MS = 100, /* after which the kernel hands over a block of the ring that is not full */
     WAIT_MAX_MS = 200,     /* how long a call may block: the caller looks at signals in between */
     BACK_OFF_MS =
-        20 /* after a wake-up for nothing: an interface that is down wakes us at once, again and again */
+        20, /* after a wake-up for nothing: an interface that is down wakes us at once, again and again */
+    LOOK_MS = 100,                  /* how often the interfaces are asked whether they are up */
+    DRAIN_MS = 2 * RING_TIMEOUT_MS, /* after which every block of the ring has been handed over */
+    DRAIN_MAX_MS = 1000             /* how long a wire that is never quiet is read on when the end is asked */
 };
+
+/* What the kernel says of an interface. */
+enum link { LINK_UP, LINK_DOWN, LINK_LOST };
 
 struct live_interface {
     char *name;
     pcap_t *pcap; /* NULL: gone */
+    enum link link;
     int link_type;
     int64_t
         ns_per_fraction; /* what a unit of tv_usec is: 1, or 1000 where the kernel gives microseconds only */
@@ -41,6 +50,8 @@ struct live_source {
     int64_t quiet_since_ns; /* monotonic clock: no frame and no tick since then */
     bool heard;             /* a frame has come since quiet_since_ns was set */
     bool woken;             /* poll said that there is something */
+    int64_t looked_ns;      /* monotonic clock: when the interfaces were asked last … */
+    int64_t finish_ns;      /* … and when the end was asked for; INT64_MAX: not */
 };
 
 static int64_t clock_now(clockid_t clock)
@@ -134,14 +145,64 @@ static int open_interface(struct live_interface *interface, const char *name, co
     return check_active(interface, filter, fault); /* above zero is a warning: it works all the same */
 }
 
+/* --- looking after the links --- */
+
+static enum link ask_link(const struct live_interface *interface)
+{
+    struct ifreq request = {.ifr_flags = 0};
+    if (strlen(interface->name) >= sizeof request.ifr_name)
+        return interface->link;
+    strcpy(request.ifr_name, interface->name);
+    /* What has no flags ("any") is taken to be up; what is gone is told when it is read. */
+    if (ioctl(pcap_fileno(interface->pcap), SIOCGIFFLAGS, &request) != 0)
+        return interface->link;
+    if (!(request.ifr_flags & IFF_UP))
+        return LINK_DOWN;
+    return request.ifr_flags & IFF_RUNNING ? LINK_UP : LINK_LOST;
+}
+
+/* Asks the interfaces now and then, and tells the first change there is; the next call goes on with the
+ * others. False: nothing is new. */
+static bool look_after_links(struct live_source *self, int64_t now_ns, struct fault *fault)
+{
+    static const char *const words[] = {
+        [LINK_UP] = "is up again",
+        [LINK_DOWN] = "is down: nothing is read from it until it is up again",
+        [LINK_LOST] = "has lost its link: nothing is read from it until the link is back"};
+    if (now_ns - self->looked_ns < LOOK_MS * NS_PER_MS)
+        return false;
+    for (size_t i = 0; i < self->count; i++) {
+        struct live_interface *interface = &self->interfaces[i];
+        enum link link = interface->pcap != NULL ? ask_link(interface) : interface->link;
+        if (link != interface->link) {
+            interface->link = link;
+            fault_set(fault, "interface %s %s", interface->name, words[link]);
+            return true;
+        }
+    }
+    self->looked_ns = now_ns;
+    return false;
+}
+
+static bool live_sees(struct source *source)
+{
+    const struct live_source *self = (struct live_source *)source;
+    for (size_t i = 0; i < self->count; i++)
+        if (self->interfaces[i].pcap == NULL || self->interfaces[i].link != LINK_UP)
+            return false;
+    return true;
+}
+
 /* --- reading --- */
 
 /* Tells that an interface is gone, in libpcap's words, and forgets it but for its name. */
 static enum source_news lose_interface(struct live_source *self, size_t place, struct fault *fault)
 {
     struct live_interface *interface = &self->interfaces[place];
-    fault_set(fault, "interface %s is gone: %s; nothing more is read from it", interface->name,
-              pcap_geterr(interface->pcap));
+    fault_set(
+        fault,
+        "interface %s is gone: %s; the sensor is blind without it: start lightsout again when it is back",
+        interface->name, pcap_geterr(interface->pcap));
     pcap_close(interface->pcap);
     interface->pcap = NULL;
     self->waits[place].fd = -1;
@@ -204,12 +265,21 @@ static void wait_for_frames(struct live_source *self, int64_t now_ns)
 static enum source_news live_next(struct source *source, struct frame *frame, struct fault *fault)
 {
     struct live_source *self = (struct live_source *)source;
+    if (self->batch == 0 || self->batch == BATCH_FRAMES) { /* between two turns */
+        int64_t turn_ns = clock_now(CLOCK_MONOTONIC);
+        if (turn_ns - self->finish_ns >= DRAIN_MAX_MS * NS_PER_MS)
+            return SOURCE_END;
+        if (look_after_links(self, turn_ns, fault))
+            return SOURCE_SAYS;
+    }
     enum source_news news = read_round(self, frame, fault);
     if (news != SOURCE_IDLE) {
         self->woken = false;
         return news;
     }
     int64_t now_ns = clock_now(CLOCK_MONOTONIC);
+    if (now_ns - self->finish_ns >= DRAIN_MS * NS_PER_MS)
+        return SOURCE_END;
     if (self->heard) {
         self->heard = false;
         self->quiet_since_ns = now_ns;
@@ -248,6 +318,11 @@ static bool live_drops(struct source *source, struct health *health)
     return true;
 }
 
+static void live_finish(struct source *source)
+{
+    ((struct live_source *)source)->finish_ns = clock_now(CLOCK_MONOTONIC);
+}
+
 static void live_close(struct source *source)
 {
     struct live_source *self = (struct live_source *)source;
@@ -261,7 +336,8 @@ static void live_close(struct source *source)
     free(self);
 }
 
-static const struct source_kind live_kind = {.next = live_next, .drops = live_drops, .close = live_close};
+static const struct source_kind live_kind = {
+    .next = live_next, .drops = live_drops, .sees = live_sees, .finish = live_finish, .close = live_close};
 
 struct source *source_live_open(const char *const *names, size_t name_count, const char *filter,
                                 const struct source_live_options *options, struct fault *fault)
@@ -281,6 +357,7 @@ struct source *source_live_open(const char *const *names, size_t name_count, con
     self->tick_ns = (int64_t)(options->tick_s * (double)NS_PER_S);
     self->lateness_ns = (int64_t)(options->lateness_s * (double)NS_PER_S);
     self->batch = BATCH_FRAMES;
+    self->finish_ns = INT64_MAX;
     for (size_t i = 0; i < name_count; i++) {
         self->count = i + 1;
         if (open_interface(&self->interfaces[i], names[i], filter, options, fault) != 0) {

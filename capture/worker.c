@@ -28,6 +28,7 @@ struct worker {
     bool live, drops_known;
     bool
         retracing; /* up to options.resume_ns the input is only followed, so that flows stand as they stood */
+    bool blind;    /* of the step under way nothing is known: the source did not see when it was opened */
     int64_t now_ns, step_start_ns, step_end_ns; /* TIME_NONE: nothing came yet */
     int64_t paced_from_ns, paced_at_ns;         /* data and wall time at which a paced replay began */
     uint64_t drops_before;
@@ -122,7 +123,7 @@ void worker_free(struct worker *worker)
 
 /* ---- time ---- */
 
-static void open_step(struct worker *worker, int64_t start_ns)
+static void open_step(struct worker *worker, struct source *source, int64_t start_ns)
 {
     worker->retracing =
         !worker->live && worker->options.resume_ns != TIME_NONE && start_ns < worker->options.resume_ns;
@@ -132,7 +133,8 @@ static void open_step(struct worker *worker, int64_t start_ns)
     worker->step_start_ns = start_ns;
     worker->step_end_ns = clock_floor(start_ns, worker->options.step_ns) + worker->options.step_ns;
     uint32_t known = worker->drops_known ? TALLY_ALL_KNOWN : TALLY_ALL_KNOWN & ~TALLY_BIT(TALLY_drops);
-    count_open(worker->count, start_ns, new_bin, known);
+    worker->blind = !source->kind->sees(source);
+    count_open(worker->count, start_ns, new_bin, worker->blind ? 0 : known);
 }
 
 static void close_step(struct worker *worker, struct source *source, int64_t end_ns)
@@ -155,18 +157,31 @@ static void close_step(struct worker *worker, struct source *source, int64_t end
 static void advance(struct worker *worker, struct source *source, int64_t to_ns)
 {
     if (worker->now_ns == TIME_NONE) {
-        open_step(worker, to_ns);
+        open_step(worker, source, to_ns);
     } else if (!worker->live && to_ns - worker->now_ns > worker->options.gap_max_ns) {
         close_step(worker, source, worker->now_ns + 1); /* a hole: what lies in it was not watched */
         worker->health->holes++;
-        open_step(worker, to_ns);
+        open_step(worker, source, to_ns);
     }
     while (to_ns >= worker->step_end_ns) {
         close_step(worker, source, worker->step_end_ns);
         worker->now_ns = worker->step_end_ns;
-        open_step(worker, worker->step_end_ns);
+        open_step(worker, source, worker->step_end_ns);
     }
     worker->now_ns = to_ns;
+}
+
+/* Where the source loses sight the step is cut: what came so far was seen, and the rest is unknown, not zero,
+ * up to the first step that begins in full sight. */
+static void check_sight(struct worker *worker, struct source *source)
+{
+    if (worker->now_ns == TIME_NONE || worker->blind || source->kind->sees(source))
+        return;
+    advance(worker, source, worker->now_ns + 1); /* what came at this very instant was seen */
+    if (worker->blind)
+        return; /* there was a border anyway */
+    close_step(worker, source, worker->now_ns);
+    open_step(worker, source, worker->now_ns);
 }
 
 /* Gives a frame the time at which it counts. */
@@ -328,8 +343,11 @@ static bool take_news(struct worker *worker, struct source *source, const volati
     case SOURCE_IDLE:
         return true;
     case SOURCE_FAILED:
-        worker->output->say(worker->output->context, fault.text);
         *status = 1;
+        /* fall through */
+    case SOURCE_SAYS:
+        worker->output->say(worker->output->context, fault.text);
+        check_sight(worker, source);
         return true;
     case SOURCE_END:
         break;
@@ -344,6 +362,10 @@ int worker_run(struct worker *worker, struct source *source, const volatile sig_
     worker->drops_known = source->kind->drops(source, &probe);
     worker->drops_before = probe.kernel_drops + probe.interface_drops;
     while (!*stop && take_news(worker, source, stop, &status))
+        continue;
+    if (*stop)
+        source->kind->finish(source);
+    while (*stop && take_news(worker, source, stop, &status))
         continue;
     flow_table_finish(worker->flows);
     if (worker->now_ns != TIME_NONE)

@@ -15,6 +15,7 @@ struct worker *worker_new(const struct capture_options *options, const struct ru
                           struct health *health, struct fault *fault);
 void worker_free(struct worker *worker);
 
-/* Reads the source until it ends or `*stop` is set, and closes what is open. Returns 0, or 1 when a part of
- * the input was damaged. */
+/* Reads the source until it ends, or until `*stop` is set and it has delivered what it had captured by then,
+ * and closes what is open. While the source does not see all that it should, the tallies know of nothing.
+ * Returns 0, or 1 when a part of the input was damaged. */
 int worker_run(struct worker *worker, struct source *source, const volatile sig_atomic_t *stop);

@@ -217,8 +217,8 @@ static void test_a_collapse_is_seen_before_it_is_blindness(void **state)
     begin(&world, 11);
     flow_for(&world, 24, 60);
     assert_false(tap_collapsed(&world.tap));
-    for (int i = 0; i < 9; i++) /* 9 packets where 45 are usual, and never silent for long */
-        step(&world, 1);
+    for (int i = 0; i < 12; i++) /* 6 packets where 60 are usual, and never silent for long */
+        step(&world, i % 2);
     assert_true(tap_collapsed(&world.tap));
     assert_false(world.tap.blind);
     flow_for(&world, 2, 60);

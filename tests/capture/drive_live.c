@@ -50,6 +50,8 @@ int main(int argc, char **argv)
             printf("tick %lld %lld\n", (long long)frame.time_ns, (long long)now_ns(CLOCK_REALTIME));
         else if (news == SOURCE_FAILED)
             printf("failed %s\n", fault.text);
+        else if (news == SOURCE_SAYS)
+            printf("says %s; sees %d\n", fault.text, source->kind->sees(source));
         else if (news == SOURCE_END)
             return 3;
     }

@@ -88,7 +88,7 @@ static int run_table(struct bins_file *file, struct got *got)
         .context = got, .step = keep_step, .say = keep_words, .progress = ignore_progress};
     struct fault fault = {""};
     *got = (struct got){.scopes = capture_bins_scopes(file)->count};
-    int status = capture_bins_run(file, &output, &go_on, &fault);
+    int status = capture_bins_run(file, TIME_NONE, &output, &go_on, &fault);
     if (status < 0)
         snprintf(got->words, sizeof got->words, "%s", fault.text);
     return status;
@@ -400,7 +400,7 @@ static void test_a_stop_ends_it_with_what_was_begun_given_out(void **state)
     struct got got = {.scopes = 2};
     const struct capture_output output = {.context = &got, .step = keep_step, .say = keep_words};
     struct fault fault;
-    assert_int_equal(capture_bins_run(file, &output, &stopped, &fault), 0);
+    assert_int_equal(capture_bins_run(file, TIME_NONE, &output, &stopped, &fault), 0);
     assert_int_equal(got.steps, 0);
     capture_bins_close(file);
 }

@@ -58,6 +58,10 @@ def of_kind(lines, kind):
     return [line[1:] for line in lines if line[0] == kind]
 
 
+def said(lines):
+    return [" ".join(words) for words in of_kind(lines, "says")]
+
+
 def test_a_silent_wire_ticks_and_sleeps(namespace):
     lines, cost = finish(namespace.watch(2.0, "a0"))
     ticks = of_kind(lines, "tick")
@@ -137,9 +141,35 @@ def test_an_interface_that_goes_down_is_waited_for_without_haste(namespace):
     namespace.send("a1", 3, 1)
     lines, cost = finish(watch)
     assert not of_kind(lines, "failed")
+    assert said(lines) == ["interface a0 is down: nothing is read from it until it is up again; sees 0",
+                           "interface a0 is up again; sees 1"]
     assert len(of_kind(lines, "frame")) == 3
     assert of_kind(lines, "tick")
     assert cost["calls"] < 200 and cost["cpu_ms"] < 250
+
+
+def test_a_lost_link_is_told_and_is_blindness_though_the_other_wire_is_busy(namespace):
+    watch = namespace.watch(2.5, "a0", "b0")
+    flood = subprocess.Popen(namespace.command(sys.executable, "-c", SEND, "b1", "1000000", "1"))
+    try:
+        time.sleep(0.5)
+        namespace.run("ip link set a1 down")
+        time.sleep(0.7)
+        namespace.run("ip link set a1 up")
+        lines, _ = finish(watch)
+    finally:
+        flood.kill()
+        flood.wait()
+    assert not of_kind(lines, "failed")
+    assert said(lines) == ["interface a0 has lost its link: nothing is read from it until the link is back; sees 0",
+                           "interface a0 is up again; sees 1"]
+
+
+def test_a_wire_without_a_link_is_told_at_once(namespace):
+    namespace.run("ip link set a1 down")
+    lines, _ = finish(namespace.watch(0.5, "a0"))
+    assert said(lines) == ["interface a0 has lost its link: nothing is read from it until the link is back; sees 0"]
+    assert lines[0][0] == "says"
 
 
 def test_what_cannot_be_watched_is_refused_with_the_way_out(namespace):

@@ -35,6 +35,8 @@ struct line {
     uint8_t bytes[PACKET_BYTES];
     uint32_t captured_bytes;
     uint64_t drops; /* so far */
+    bool blind;     /* from here on */
+    bool stop;      /* a signal comes */
 };
 
 struct scripted {
@@ -43,7 +45,8 @@ struct scripted {
     size_t count, next;
     bool knows_drops;
     uint64_t drops;
-    bool stop_at_end;
+    bool stop_at_end, blind;
+    size_t captured; /* lines that are still delivered after a stop */
 };
 
 static sig_atomic_t stop;
@@ -56,6 +59,8 @@ static enum source_news scripted_next(struct source *source, struct frame *frame
         return script->stop_at_end ? SOURCE_IDLE : SOURCE_END;
     }
     const struct line *line = &script->lines[script->next++];
+    script->blind = line->blind;
+    stop |= line->stop;
     script->drops = line->drops > script->drops ? line->drops : script->drops;
     *frame = (struct frame){.bytes = line->bytes,
                             .captured_bytes = line->captured_bytes,
@@ -64,6 +69,8 @@ static enum source_news scripted_next(struct source *source, struct frame *frame
                             .link_type = DLT_RAW};
     if (line->news == SOURCE_FAILED)
         fault_set(fault, "the wire is torn");
+    else if (line->news == SOURCE_SAYS)
+        fault_set(fault, "the wire is %s", line->blind ? "out" : "in again");
     return line->news;
 }
 
@@ -75,12 +82,29 @@ static bool scripted_drops(struct source *source, struct health *health)
     return script->knows_drops;
 }
 
+static bool scripted_sees(struct source *source)
+{
+    return !((struct scripted *)source)->blind;
+}
+
+static void scripted_finish(struct source *source)
+{
+    struct scripted *script = (struct scripted *)source;
+    if (script->count > script->next + script->captured)
+        script->count = script->next + script->captured;
+    script->stop_at_end = false;
+}
+
 static void scripted_close(struct source *source)
 {
     (void)source;
 }
 
-static const struct source_kind scripted_kind = {scripted_next, scripted_drops, scripted_close};
+static const struct source_kind scripted_kind = {.next = scripted_next,
+                                                 .drops = scripted_drops,
+                                                 .sees = scripted_sees,
+                                                 .finish = scripted_finish,
+                                                 .close = scripted_close};
 static struct scripted script;
 
 static struct line *say(enum source_news news, int64_t time_ns)
@@ -593,6 +617,79 @@ static void test_a_stop_ends_it_with_everything_told(void **state)
     assert_int_equal(got.flow_count, 1);
 }
 
+static void test_what_was_captured_before_a_stop_is_counted(void **state)
+{
+    (void)state;
+    other(T0)->stop = true;
+    other(T0 + S);
+    say(SOURCE_TICK, T0 + 7 * S);
+    other(T0 + 8 * S);
+    other(T0 + 9 * S); /* came after it */
+    script.captured = 3;
+    assert_int_equal(run_script(), 0);
+    assert_int_equal(got.steps, 2);
+    assert_int_equal(got.tally[1][ALL].end_ns, T0 + 8 * S + 1);
+    assert_int_equal(sum_of(TAP, TALLY_packets_in), 3);
+}
+
+static void test_what_is_not_seen_is_unknown_and_not_zero(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"tap0"};
+    options.interfaces = names;
+    options.interface_count = 1;
+    script.knows_drops = true;
+    other(T0 + S);
+    say(SOURCE_TICK, T0 + 2 * S);
+    say(SOURCE_SAYS, 0)->blind = true;
+    say(SOURCE_TICK, T0 + 11 * S)->blind = true;
+    say(SOURCE_SAYS, 0);
+    other(T0 + 12 * S);
+    other(T0 + 16 * S);
+    assert_int_equal(run_script(), 0); /* it is no damage */
+    assert_int_equal(got.said, 2);
+    assert_string_equal(got.words, "the wire is in again");
+    assert_steps_in_order();
+    assert_int_equal(got.steps, 5);
+    static const int64_t ends[] = {2 * S + 1, 5 * S, 10 * S, 15 * S, 16 * S + 1};
+    for (unsigned i = 0; i < 5; i++)
+        for (unsigned j = 0; j < SCOPES; j++) {
+            bool seen = i == 0 || i == 4;
+            assert_int_equal(got.tally[i][j].end_ns, T0 + ends[i]);
+            assert_int_equal(got.tally[i][j].known, seen ? TALLY_ALL_KNOWN : 0);
+            assert_true(i == 0 || got.tally[i][j].start_ns == T0 + ends[i - 1]);
+        }
+    assert_int_equal(got.tally[0][TAP].value[TALLY_packets_in], 1);
+    assert_int_equal(got.tally[4][TAP].value[TALLY_packets_in], 1);
+}
+
+static void test_sight_lost_at_the_end_of_a_step_leaves_it_whole(void **state)
+{
+    (void)state;
+    other(T0);
+    other(T0 + 5 * S - 1);
+    say(SOURCE_FAILED, 0)->blind = true;
+    other(T0 + 6 * S)->blind = true;
+    say(SOURCE_FAILED, 0)->blind = true; /* another: nothing new */
+    assert_int_equal(run_script(), 1);
+    assert_int_equal(got.steps, 2);
+    assert_int_equal(got.tally[0][ALL].end_ns, T0 + 5 * S);
+    assert_true(got.tally[0][ALL].known != 0);
+    assert_int_equal(got.tally[1][ALL].end_ns, T0 + 6 * S + 1);
+    assert_int_equal(got.tally[1][ALL].known, 0);
+}
+
+static void test_an_input_may_begin_blind(void **state)
+{
+    (void)state;
+    say(SOURCE_SAYS, 0)->blind = true;
+    say(SOURCE_TICK, T0)->blind = true;
+    say(SOURCE_TICK, T0 + 6 * S)->blind = true;
+    assert_int_equal(run_script(), 0);
+    assert_int_equal(got.steps, 2);
+    assert_int_equal(got.tally[0][ALL].known | got.tally[1][TAP].known, 0);
+}
+
 static void test_a_full_table_still_counts_packets(void **state)
 {
     (void)state;
@@ -650,6 +747,10 @@ int main(void)
         TEST(test_drops_of_an_interface_are_those_of_the_step),
         TEST(test_damage_is_said_and_what_follows_is_read),
         TEST(test_a_stop_ends_it_with_everything_told),
+        TEST(test_what_was_captured_before_a_stop_is_counted),
+        TEST(test_what_is_not_seen_is_unknown_and_not_zero),
+        TEST(test_sight_lost_at_the_end_of_a_step_leaves_it_whole),
+        TEST(test_an_input_may_begin_blind),
         TEST(test_a_full_table_still_counts_packets),
         TEST(test_a_bin_of_another_length_is_parted_by_the_same_step),
     };

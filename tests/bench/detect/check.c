@@ -87,11 +87,20 @@ int check_all(void)
 {
     check_formulas();
     check_table();
-    check_oracle("oracle's alarms a year: Poisson", &(struct shape){2, 1, 0, 0, 1, 0, 0}, 1);
-    check_oracle("oracle's alarms a year: depth 0.75", &(struct shape){2, 1, 0, 0, 1, 0, 0}, 0.75);
-    check_oracle("oracle's alarms a year: clusters", &(struct shape){2, 3, 4, 0, 1, 0, 0}, 1);
-    check_oracle("oracle's alarms a year: clusters, dense", &(struct shape){10, 3, 4, 0, 1, 0, 0}, 1);
-    check_oracle("oracle's alarms a year: day, week, clusters, level",
-                 &(struct shape){2, 3, 4, 0.7, 0.7, 0.3, 21600}, 1);
+    const struct shape poisson = {.per_minute = 2, .cluster = 1, .weekend = 1};
+    struct shape clusters = {.per_minute = 2, .cluster = 3, .cluster_gap_s = 4, .weekend = 1};
+    const struct shape varying = {.per_minute = 2,
+                                  .cluster = 3,
+                                  .cluster_gap_s = 4,
+                                  .day = 0.7,
+                                  .weekend = 0.7,
+                                  .level = 0.3,
+                                  .level_s = 21600};
+    check_oracle("oracle's alarms a year: Poisson", &poisson, 1);
+    check_oracle("oracle's alarms a year: depth 0.75", &poisson, 0.75);
+    check_oracle("oracle's alarms a year: clusters", &clusters, 1);
+    clusters.per_minute = 10;
+    check_oracle("oracle's alarms a year: clusters, dense", &clusters, 1);
+    check_oracle("oracle's alarms a year: day, week, clusters, level", &varying, 1);
     return failed ? -1 : 0;
 }

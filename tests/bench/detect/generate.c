@@ -33,10 +33,13 @@ struct stream {
     double intensity[];
 };
 
-/* Day and week, one on average over a week; quietest at three in the night. */
+/* Day and week, one on average over a week; quietest at three in the night, or from twenty to eight. */
 static double season(const struct shape *shape, double day)
 {
-    double wave = 1 - shape->day * cos(6.283185307179586 * (day - floor(day) - 0.125));
+    double hour = 24 * (day - floor(day));
+    double wave = 1 - shape->day * cos(6.283185307179586 * (hour - 3) / 24);
+    if (shape->office)
+        wave = hour >= 8 && hour < 20 ? 1 + shape->day : 1 - shape->day;
     bool weekend = fmod(floor(day), 7) >= 5;
     return wave * (weekend ? shape->weekend : 1) * 7 / (5 + 2 * shape->weekend);
 }
@@ -49,7 +52,10 @@ static void draw_intensity(struct stream *stream)
     double wander = random_normal(&stream->seed);
     for (uint32_t i = 0; i < stream->chunk_count; i++) {
         double level = exp(shape->level * wander - shape->level * shape->level / 2);
-        stream->intensity[i] = mean * season(shape, (i + 0.5) * GENERATE_CHUNK_S / 86400) * level;
+        double day = (i + 0.5) * GENERATE_CHUNK_S / 86400;
+        bool changed = shape->change_day > 0 && day >= shape->change_day;
+        stream->intensity[i] = mean * season(shape, changed ? day - shape->change_shift_s / 86400 : day) *
+                               level * (changed ? shape->change_rate : 1);
         if (shape->level > 0)
             wander = keep * wander + sqrt(1 - keep * keep) * random_normal(&stream->seed);
     }
@@ -168,15 +174,36 @@ static struct pending next_undisturbed(struct stream *stream)
     return event;
 }
 
+int64_t generate_over_ns(const struct outage *outage)
+{
+    return plus_s(outage->end_ns, outage->back_s);
+}
+
+/* How many of the hosts an outage keeps away at an instant. */
+static double share_away(const struct outage *outage, int64_t at_ns)
+{
+    double since_s = clock_seconds(outage->onset_ns, at_ns);
+    if (since_s < 0)
+        return 0;
+    if (at_ns >= outage->end_ns)
+        return outage->back_s > 0
+                   ? outage->depth * fmax(0, 1 - clock_seconds(outage->end_ns, at_ns) / outage->back_s)
+                   : 0;
+    if (outage->up_s > 0 && fmod(since_s, outage->down_s + outage->up_s) >= outage->down_s)
+        return 0;
+    return outage->depth;
+}
+
 /* Whether an outage takes the event away. Who is affected by one outage is not by the next. */
 static bool taken_away(struct stream *stream, const struct pending *event)
 {
-    while (stream->outage < stream->outage_count && stream->outages[stream->outage].end_ns <= event->at_ns)
+    while (stream->outage < stream->outage_count &&
+           generate_over_ns(&stream->outages[stream->outage]) <= event->at_ns)
         stream->outage++;
-    if (stream->outage == stream->outage_count || stream->outages[stream->outage].onset_ns > event->at_ns)
+    if (stream->outage == stream->outage_count)
         return false;
     double turned = event->host + 0.618033988749895 * stream->outage;
-    return turned - floor(turned) < stream->outages[stream->outage].depth;
+    return turned - floor(turned) < share_away(&stream->outages[stream->outage], event->at_ns);
 }
 
 bool generate_next(struct stream *stream, struct life *life)

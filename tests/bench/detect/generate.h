@@ -16,11 +16,18 @@ struct shape {
     double weekend; /* the rate of Saturday and Sunday over that of other days */
     double level;   /* deviation of the logarithm of the slow wandering of the rate */
     double level_s; /* and how long it remembers */
+    bool office;    /* the day is two steps, at eight and at twenty, instead of a wave */
+
+    double change_day;     /* from here on the stream is another one; 0: never */
+    double change_rate;    /* by this factor … */
+    double change_shift_s; /* … and with its day this much later */
 };
 
 struct outage {
     int64_t onset_ns, end_ns;
-    double depth; /* share of the clusters that are away */
+    double depth;        /* share of the clusters that are away */
+    double back_s;       /* they come back one after the other, in so long from the end on */
+    double down_s, up_s; /* if up_s: so long away and so long back by turns, until the end */
 };
 
 enum { OUTAGES_MAX = 64, GENERATE_CHUNK_S = 300 };
@@ -44,6 +51,9 @@ void generate_free(struct stream *stream);
 /* The next event; false at the end. */
 bool generate_next(struct stream *stream, struct life *life);
 int64_t generate_end_ns(const struct stream *stream);
+
+/* When all is as it was: the end, or later where it comes back slowly. */
+int64_t generate_over_ns(const struct outage *outage);
 
 /* The true intensity of clusters, a second, at an instant, outages left out. It changes only at multiples of
  * GENERATE_CHUNK_S after the begin. */
