@@ -35,6 +35,8 @@ static void weigh_whole(const struct cause_facts *facts, struct event *event, do
         add_evidence(event, EVIDENCE_ICMP_ERRORS, facts->icmp_per_minute, 0);
         weight[VERDICT_WITHDRAWAL] += 1;
     }
+    if (facts->paths_up > 0)
+        weight[VERDICT_INTERNAL] -= 2; /* that is everything behind every path */
     if (facts->paths_down >= 2 && facts->paths_up == 0) {
         add_evidence(event, EVIDENCE_ALL_PATHS, facts->paths_down, 0);
         weight[VERDICT_INTERNAL] += 1.5;

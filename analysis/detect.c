@@ -11,7 +11,8 @@
 
 static const int64_t rate_keep_ns = 60 * NS_PER_S; /* how long a computed rate serves at most … */
 static const double rate_keep_share = 1.0 / 16;    /* … of the time in which it was learned */
-static const double shape_most = 400;              /* no rate is known better than to a twentieth */
+static const double noted_from = 50;  /* events: silences scored by a rate known from fewer say little */
+static const double shape_most = 400; /* no rate is known better than to a twentieth */
 static const double year_s = 365.25 * 86400;
 
 void detect_init(struct population *population, double half_life_s)
@@ -124,7 +125,7 @@ void detect_step(struct population *population, const struct detect_input *input
     run_clock(population, clock_seconds(input->start_ns, span.first_ns), true);
     detect_confirm(population, true);
     double within = population->rate.per_s * clock_seconds(span.first_ns, span.last_ns);
-    if (population->rate.per_s > 0 && input->ordinary) {
+    if (population->total >= noted_from && input->ordinary) {
         calibrate_note(&population->calibrate, detect_score(population), 1);
         if (input->events > 1)
             calibrate_note(&population->calibrate, within / (input->events - 1), input->events - 1);

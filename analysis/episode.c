@@ -8,9 +8,10 @@
  * the expected rate against Poisson at `remnant` of it. What a partial outage left alive is no return. */
 static const double back_of_silence = 0.25, remnant_least = 0.02;
 static const double remnant_slack = 1.2;
-static const double silent_level = 0.05; /* up to here an outage is a silence, and any life a trickle */
-static const double return_certain = 5;  /* two or three events close together */
-static const double return_most = 12;    /* so that a flicker is soon seen to be over */
+static const double silent_level = 0.05;  /* up to here an outage is a silence, and any life a trickle */
+static const double return_certain = 5;   /* two or three events close together */
+static const double return_most = 12;     /* so that a flicker is soon seen to be over */
+static const double trickle_patience = 3; /* alarms' worth of silence that part one trickle from the next */
 static const double recent_events = 30;
 static const double enough_back = 0.5; /* of the expected rate: from here the end is counted */
 static const int64_t first_review_ns = 600 * NS_PER_S;
@@ -133,7 +134,7 @@ enum episode_news episode_follow(struct episode *episode, double seen, double ex
                                  int64_t end_ns, double silence, double alarm, double hold_s)
 {
     weigh_return(episode, seen, expected, first_ns);
-    follow_trickle(episode, seen, first_ns, silence >= alarm);
+    follow_trickle(episode, seen, first_ns, silence >= trickle_patience * alarm);
     double fade = exp(-expected / recent_events);
     episode->recent_seen = episode->recent_seen * fade + seen;
     episode->recent_expected = episode->recent_expected * fade + expected;

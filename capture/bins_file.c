@@ -44,6 +44,14 @@ static int bad(const struct bins_file *file, struct fault *fault, const char *wh
     return fault_set(fault, "%s:%u: %s '%s'", file->path, file->number, what, value);
 }
 
+/* The comma behind a cell, or NULL: one within quotes is part of it. */
+static char *end_of_cell(char *cell)
+{
+    const char *closing =
+        *(cell + strspn(cell, " \t")) == '"' ? strchr(cell + strspn(cell, " \t") + 1, '"') : NULL;
+    return strchr(closing != NULL ? (char *)closing : cell, ',');
+}
+
 /* Cuts the line into cells in place; quotes around a cell are taken off. Returns how many there are. */
 static unsigned cut_cells(char *line, char *cells[COLUMNS_MAX])
 {
@@ -51,7 +59,7 @@ static unsigned cut_cells(char *line, char *cells[COLUMNS_MAX])
     char *rest = line;
     line[strcspn(line, "\r\n")] = '\0';
     while (rest != NULL && count < COLUMNS_MAX) {
-        char *cell = rest, *comma = strchr(rest, ',');
+        char *cell = rest, *comma = end_of_cell(rest);
         rest = comma != NULL ? comma + 1 : NULL;
         size_t length = comma != NULL ? (size_t)(comma - cell) : strlen(cell);
         cell[length] = '\0';
@@ -84,7 +92,7 @@ static bool read_time(const char *text, int64_t *time_ns)
         const char *end = strptime(date, "%Y-%m-%dT%H:%M:%S", &tm);
         if (end == NULL || *end != '\0')
             return false;
-        const char *tail = text + 19;
+        const char *tail = text + (end - date);
         double fraction = 0;
         if (*tail == '.') {
             fraction = strtod(tail, &rest);
@@ -106,7 +114,7 @@ static bool read_time(const char *text, int64_t *time_ns)
 static bool read_time_again(struct bins_file *file, const char *text, int64_t *time_ns)
 {
     size_t length = strlen(text) + 1;
-    if (length <= sizeof file->time_text && memcmp(file->time_text, text, length) == 0) {
+    if (length > 1 && length <= sizeof file->time_text && memcmp(file->time_text, text, length) == 0) {
         *time_ns = file->time_ns;
         return true;
     }
@@ -276,8 +284,8 @@ static int survey(struct bins_file *file, struct fault *fault)
             file->bin_ns = row.time_ns - before_ns;
         before_ns = row.time_ns;
     }
-    if (status < 0)
-        return -1;
+    if (status < 0 && before_ns == TIME_NONE)
+        return -1; /* else what comes before the damage is read, and the damage told then */
     if (find_scope(file, "all") == SCOPE_NONE && add_scope(file, "all", fault) != 0)
         return -1;
     if (find_scope(file, "tap") == SCOPE_NONE && add_scope(file, "tap", fault) != 0)
@@ -366,7 +374,9 @@ int capture_bins_run(struct bins_file *file, int64_t resume_ns, const struct cap
     }
     if (now_ns != TIME_NONE)
         output->step(output->context, file->tallies);
-    return status < 0 ? -1 : 0;
+    if (status < 0)
+        output->say(output->context, fault->text);
+    return status < 0 ? 1 : 0;
 }
 
 void capture_bins_close(struct bins_file *file)

@@ -68,14 +68,18 @@ const struct tally *count_close(struct count *count, int64_t end_ns, uint64_t dr
 
 /* ---- which scopes ---- */
 
-static void add_scope(struct end_scopes *scopes, uint32_t number)
+static bool has_scope(const struct end_scopes *scopes, uint32_t number)
 {
-    if (number == SCOPE_NONE || scopes->count == END_SCOPES_MAX)
-        return;
     for (unsigned i = 0; i < scopes->count; i++)
         if (scopes->number[i] == number)
-            return;
-    scopes->number[scopes->count++] = number;
+            return true;
+    return false;
+}
+
+static void add_scope(struct end_scopes *scopes, uint32_t number)
+{
+    if (number != SCOPE_NONE && scopes->count < END_SCOPES_MAX && !has_scope(scopes, number))
+        scopes->number[scopes->count++] = number;
 }
 
 static bool counted(const struct count *count, uint32_t watch)
@@ -205,14 +209,17 @@ static void bump(struct count *count, const struct end_scopes *scopes, enum tall
     }
 }
 
-/* The first packet of a watched side makes the flow live for that side's scopes, and for `all` only once. */
+/* The first packet of a watched side makes the flow live for that side's scopes, but for those that the other
+ * side has made it live for before. */
 static void count_live(struct count *count, const struct packet *packet, struct flow *flow, unsigned side)
 {
-    struct end_scopes scopes = {.count = 0};
-    add_side(count, &scopes, packet, flow, side);
-    bool other_spoke = flow->spoke[!side] && counted(count, flow->watch[!side]);
-    if (scopes.count > 0 && scopes.number[0] == SCOPE_NUMBER_ALL && other_spoke)
-        scopes.number[0] = scopes.number[--scopes.count];
+    struct end_scopes own = {.count = 0}, others = {.count = 0}, scopes = {.count = 0};
+    add_side(count, &own, packet, flow, side);
+    if (flow->spoke[!side])
+        add_side(count, &others, packet, flow, !side);
+    for (unsigned i = 0; i < own.count; i++)
+        if (!has_scope(&others, own.number[i]))
+            add_scope(&scopes, own.number[i]);
     bump(count, &scopes, TALLY_live_flows, packet->time_ns);
     flow->live = true;
 }
@@ -248,6 +255,7 @@ void count_named_service(struct count *count, const struct flow *flow, int64_t a
     tally->value[TALLY_bytes_out] += flow->bytes[server];
     tally->value[TALLY_packets_in] += flow->packets[!server];
     tally->value[TALLY_bytes_in] += flow->bytes[!server];
+    tally->value[TALLY_syn_in] += flow->syns[!server];
     if (flow->spoke[server])
         count_address(count, scope, ROLE_HOST, flow->address[server]);
     count_address(count, scope, ROLE_PEER, flow->address[!server]);

@@ -262,6 +262,7 @@ static void flow_count(struct flow_table *table, struct flow *flow, const struct
     idle_remove(table, flow);
     flow->packets[side]++;
     flow->bytes[side] += packet->ip_bytes;
+    flow->syns[side] += is_bare_syn(packet);
     flow->spoke[side] = true;
     flow->last_ns = packet->time_ns;
     if (packet->tuple.protocol == IPPROTO_TCP && (packet->tcp_flags & (TCP_FIN | TCP_RST)) != 0)

@@ -28,6 +28,7 @@ struct flow {
     uint32_t watch[2];   /* what the watch list says of each side */
     int64_t start_ns, last_ns;
     uint64_t packets[2], bytes[2];
+    uint32_t syns[2]; /* bare SYNs among them */
 
     uint8_t vlan_count, tunnel_count;
     uint16_t vlans[FLOW_VLANS_MAX];

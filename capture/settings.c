@@ -286,9 +286,25 @@ struct reading {
     const char *text; /* instead of a file */
     struct fault *fault;
     int line;
-    bool continued, failed;
+    bool has_key, continued, failed;
     char section[256];
 };
+
+/* Spells a section's head in one way, so that the same one is known again. */
+static void spell_section(char section[256])
+{
+    char *name = strchr(section, ' '), text[PREFIX_TEXT_MAX];
+    struct prefix prefix;
+    struct fault unsaid;
+    if (name == NULL)
+        return;
+    name++;
+    memmove(name, name + strspn(name, " \t"), strlen(name + strspn(name, " \t")) + 1);
+    if (strncmp(section, "watch ", 6) != 0 || prefix_parse(name, &prefix, &unsaid) != 0)
+        return;
+    prefix_format(&prefix, text);
+    snprintf(name, (size_t)(section + 256 - name), "%s", text);
+}
 
 /* Hands inih one line at a time, so that its number and its length are known. A section's head is taken here:
  * one without keys is meant too (`[watch 192.0.2.0/24]`). */
@@ -315,7 +331,7 @@ static char *next_line(char *line, int room, void *stream)
                   room - 2);
         return NULL;
     }
-    reading->continued = line[0] == ' ' || line[0] == '\t';
+    reading->continued = reading->has_key && (line[0] == ' ' || line[0] == '\t');
     for (char *mark = strchr(line, '#'); mark != NULL; mark = strchr(mark + 1, '#'))
         if (mark == line || isspace((unsigned char)mark[-1])) {
             strcpy(mark, "\n");
@@ -326,6 +342,8 @@ static char *next_line(char *line, int room, void *stream)
         snprintf(reading->section, sizeof reading->section, "%.*s", (int)(close - line - 1), line + 1);
         reading->failed =
             set_in_section(reading->settings, reading->section, NULL, NULL, reading->fault) != 0;
+        reading->has_key = false;
+        spell_section(reading->section);
     }
     return reading->failed ? NULL : line;
 }
@@ -334,10 +352,16 @@ static int take_pair(void *user, const char *section, const char *key, const cha
 {
     (void)section; /* inih cuts long ones */
     struct reading *reading = user;
+    reading->has_key = true;
     if (reading->failed)
         return 0;
     if (reading->section[0] == '\0')
         reading->failed = fault_set(reading->fault, "'%s' stands before the first [section]", key) != 0;
+    else if (reading->continued && strchr(value, '=') != NULL)
+        reading->failed =
+            fault_set(reading->fault,
+                      "'%s' is indented, and so would go on with the value of '%s': begin the line with it",
+                      value, key) != 0;
     else if (!reading->continued && seen_before(reading->settings, reading->section, key))
         reading->failed = fault_set(reading->fault, "'%s' stands twice in [%s]", key, reading->section) != 0;
     else
@@ -429,13 +453,14 @@ static int finish(struct settings *settings, struct fault *fault)
     if (settings_rules_finish(settings, fault) != 0)
         return -1;
     name_sensor(settings);
-    if (check_sensor(settings->publish.sensor, fault) != 0)
-        return -1;
+    struct fault why;
+    if (check_sensor(settings->publish.sensor, &why) != 0)
+        return fault_set(fault, "%s%s", place_of(settings, "lightsout", "sensor"), why.text);
     const char *password = getenv("LIGHTSOUT_REDIS_PASSWORD");
     if (settings->publish.redis.password == NULL && password != NULL)
         settings->publish.redis.password = settings_own_text(settings, password);
-    if (settings->publish.redis.url != NULL && publish_check_redis(settings->publish.redis.url, fault) != 0)
-        return -1;
+    if (settings->publish.redis.url != NULL && publish_check_redis(settings->publish.redis.url, &why) != 0)
+        return fault_set(fault, "%s%s", place_of(settings, "redis", "url"), why.text);
     path_bind_interfaces(&settings->rules, settings->capture.interfaces, settings->capture.interface_count);
     settings->analysis.bin_ns = settings->publish.bin_ns = settings->capture.bin_ns;
     settings->capture.flow_records = settings->publish.flows_path != NULL;

@@ -60,8 +60,9 @@ struct source_live_options {
 };
 
 /* Interfaces, read without blocking for longer than a fifth of a second; frame.interface is the place in
- * `names`, which are copied. An interface that goes down or loses its link is told within a tenth of a second
- * and waited for; one that is gone is told once, the others go on, and the ticks go on even without any.
- * Returns NULL with the fault naming the interface and the way out. */
+ * `names`, which are copied. An interface that goes down is told within a tenth of a second and waited for;
+ * so is one that loses its link, which the kernel itself may know up to a second late. One that is gone is
+ * told once, the others go on, and the ticks go on even without any. Returns NULL with the fault naming the
+ * interface and the way out. */
 struct source *source_live_open(const char *const *names, size_t name_count, const char *filter,
                                 const struct source_live_options *options, struct fault *fault);

@@ -162,6 +162,8 @@ static int64_t instant(const struct timeval *time)
     if ((time->tv_sec == 0 && time->tv_usec == 0) || __builtin_mul_overflow(time->tv_sec, NS_PER_S, &ns) ||
         __builtin_add_overflow(ns, time->tv_usec, &ns)) /* nanoseconds, as asked for */
         return TIME_NONE;
+    if (ns > INT64_MAX / 2 || ns < -(INT64_MAX / 2)) /* 1823 to 2116: so that no difference can overflow */
+        return TIME_NONE;
     return ns;
 }
 

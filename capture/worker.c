@@ -249,7 +249,7 @@ static void classify_watched(struct worker *worker, const struct packet *packet,
     if (flow->classified || !classify_packet(worker->classify, flow, packet, side) || had_domain ||
         flow->domain == NULL)
         return;
-    if (!flow->watched[flow->server])
+    if (flow->server == 0 && flow->service_by_address == SCOPE_NONE)
         return; /* a name that somebody within the watched space asked of the world */
     uint32_t scope = service_find_name(worker->rules, flow->domain, flow->port[flow->server]);
     if (scope == SCOPE_NONE || scope == flow->service_by_address)

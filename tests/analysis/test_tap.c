@@ -191,7 +191,7 @@ static void test_what_was_not_measured_says_nothing(void **state)
     begin(&world, 9);
     flow_for(&world, 24, 60);
     struct tap before = world.tap;
-    struct tally unknown = tally_empty(world.at_ns, world.at_ns + 3600 * NS_PER_S, 0);
+    struct tally unknown = tally_empty(world.at_ns, world.at_ns + 3600 * NS_PER_S, TALLY_BIT(TALLY_bytes_in));
     assert_int_equal(tap_step(&world.tap, &unknown, alarms_per_year), TAP_NOTHING);
     assert_memory_equal(&before, &world.tap, sizeof before);
     struct tally empty = tally_empty(world.at_ns, world.at_ns, TALLY_ALL_KNOWN);

@@ -14,13 +14,15 @@ from namespace import Namespace  # noqa: E402
 
 DRIVER = os.environ.get("LIGHTSOUT_DRIVE_LIVE", str(ROOT / "build/tests/capture/drive_live"))
 
-# Sends frames of 60 bytes: send.py IFACE COUNT FIRST_BYTE
+# Sends frames of 60 bytes: send.py IFACE COUNT FIRST_BYTE PAUSE_S
 SEND = """
-import socket, sys
+import socket, sys, time
 out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
 out.bind((sys.argv[1], 0))
 for _ in range(int(sys.argv[2])):
     out.send(bytes.fromhex("02000000000b" "02000000000a" "0800") + bytes([int(sys.argv[3])]) * 46)
+    if float(sys.argv[4]) > 0:
+        time.sleep(float(sys.argv[4]))
 """
 
 
@@ -28,7 +30,7 @@ class Wires(Namespace):
     """Two silent veth pairs, a sender and the driver."""
 
     def send(self, interface, count, byte):
-        subprocess.run(self.command(sys.executable, "-c", SEND, interface, str(count), str(byte)), check=True)
+        subprocess.run(self.command(sys.executable, "-c", SEND, interface, str(count), str(byte), "0"), check=True)
 
     def watch(self, seconds, *interfaces, wanted="-", before=()):
         """Starts the driver and waits until it watches."""
@@ -90,7 +92,7 @@ def test_packets_arrive_with_their_time_length_and_interface(namespace):
 
 def test_a_flood_on_one_interface_does_not_starve_the_other(namespace):
     watch = namespace.watch(4.0, "a0", "b0")
-    flood = subprocess.Popen(namespace.command(sys.executable, "-c", SEND, "a1", "20000", "1"))
+    flood = subprocess.Popen(namespace.command(sys.executable, "-c", SEND, "a1", "20000", "1", "0"))
     namespace.send("b1", 50, 2)
     assert flood.wait() == 0
     lines, cost = finish(watch)
@@ -149,24 +151,26 @@ def test_an_interface_that_goes_down_is_waited_for_without_haste(namespace):
 
 
 def test_a_lost_link_is_told_and_is_blindness_though_the_other_wire_is_busy(namespace):
-    watch = namespace.watch(2.5, "a0", "b0")
-    flood = subprocess.Popen(namespace.command(sys.executable, "-c", SEND, "b1", "1000000", "1"))
+    watch = namespace.watch(4.5, "a0", "b0")
+    talk = subprocess.Popen(namespace.command(sys.executable, "-c", SEND, "b1", "1000", "1", "0.005"))
     try:
         time.sleep(0.5)
         namespace.run("ip link set a1 down")
-        time.sleep(0.7)
+        time.sleep(1.8)
         namespace.run("ip link set a1 up")
         lines, _ = finish(watch)
     finally:
-        flood.kill()
-        flood.wait()
+        talk.kill()
+        talk.wait()
     assert not of_kind(lines, "failed")
+    assert len(of_kind(lines, "frame")) > 200
     assert said(lines) == ["interface a0 has lost its link: nothing is read from it until the link is back; sees 0",
                            "interface a0 is up again; sees 1"]
 
 
 def test_a_wire_without_a_link_is_told_at_once(namespace):
     namespace.run("ip link set a1 down")
+    time.sleep(1.5)
     lines, _ = finish(namespace.watch(0.5, "a0"))
     assert said(lines) == ["interface a0 has lost its link: nothing is read from it until the link is back; sees 0"]
     assert lines[0][0] == "says"

@@ -216,6 +216,7 @@ static int set_up(void **state)
     options = (struct capture_options){.bin_ns = 60 * S,
                                        .step_ns = 5 * S,
                                        .gap_max_ns = 24 * 3600 * S,
+                                       .resume_ns = TIME_NONE,
                                        .flow_timeout_ns = 120 * S,
                                        .flows_max = 1000,
                                        .addresses_max = 1000,

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 /* The shapes beside plain Poisson. */
 struct manner {
@@ -15,14 +16,14 @@ static const struct manner measured[] = {
     {"clusters of 3", 3, 4, 0, 1, 0, 0},
     {"daily, weekly", 1, 0, 0.7, 0.7, 0, 0},
     {"daily, clusters", 3, 4, 0.7, 0.7, 0, 0},
-    {"daily, clusters, level", 3, 4, 0.7, 0.7, 0.3, 6 * 3600},
+    {"daily, cl., level", 3, 4, 0.7, 0.7, 0.3, 6 * 3600},
 };
 static const struct manner tuned[] = {
     {"poisson", 1, 0, 0, 1, 0, 0},
     {"clusters of 4", 4, 3, 0, 1, 0, 0},
     {"daily, weekly", 1, 0, 0.6, 0.8, 0, 0},
     {"daily, clusters", 2, 8, 0.6, 0.8, 0, 0},
-    {"daily, clusters, level", 2, 8, 0.6, 0.8, 0.4, 4 * 3600},
+    {"daily, cl., level", 2, 8, 0.6, 0.8, 0.4, 4 * 3600},
 };
 enum { MANNERS = sizeof measured / sizeof measured[0] };
 
@@ -38,13 +39,18 @@ static struct plan *add(struct list *list, const char *group, unsigned manner, d
     struct plan *plan = &list->plans[list->count++];
     if (list->tune)
         rate *= 1.35;
-    *plan = (struct plan){
-        .group = group,
-        .shape = {rate, of->cluster, of->cluster_gap_s, of->day, of->weekend, of->level, of->level_s},
-        .step_s = rate < 0.4 ? 60 : 5,
-        .train_days = of->day > 0 || of->level > 0 ? 28 : 14,
-        .alarms_per_year = 0.5,
-        .repeats = list->quick ? 1 : 4};
+    *plan = (struct plan){.group = group,
+                          .shape = {.per_minute = rate,
+                                    .cluster = of->cluster,
+                                    .cluster_gap_s = of->cluster_gap_s,
+                                    .day = of->day,
+                                    .weekend = of->weekend,
+                                    .level = of->level,
+                                    .level_s = of->level_s},
+                          .step_s = rate < 0.4 ? 60 : 5,
+                          .train_days = of->day > 0 || of->level > 0 ? 28 : 14,
+                          .alarms_per_year = 0.5,
+                          .repeats = list->quick ? 1 : 4};
     snprintf(plan->name, sizeof plan->name, "%s %g/min", of->name, rate);
     return plan;
 }
@@ -93,6 +99,107 @@ static void add_quiet(struct list *list, const char *group, unsigned manner, dou
     }
 }
 
+/* The rules of the field beside the study: every outage after more than a week of quiet, as long as most of
+ * their baselines reach back. */
+static void add_field(struct list *list, unsigned manner, double rate, double depth)
+{
+    struct plan *plan = add(list, "field", manner, rate);
+    plan->pattern = PATTERN_CLOCK;
+    plan->depth = depth;
+    plan->outages = list->quick ? 12 : 48;
+    plan->repeats = list->quick ? 1 : 3;
+    plan->train_days = 21;
+    plan->field = true;
+    size_t length = strlen(plan->name);
+    snprintf(plan->name + length, sizeof plan->name - length, ", depth %g", depth);
+}
+
+static void add_recall(struct list *list, unsigned manner, double rate)
+{
+    struct plan *plan = add(list, "recall", manner, rate);
+    plan->pattern = PATTERN_SHORT;
+    plan->depth = 1;
+    plan->outages = 48;
+    plan->repeats = list->quick ? 2 : 10;
+}
+
+/* Four outages a stream, each long enough to be found. */
+static void add_return(struct list *list, enum pattern pattern, unsigned manner, double rate)
+{
+    struct plan *plan = add(list, pattern == PATTERN_FLAPPING ? "flapping" : "trickle", manner, rate);
+    plan->pattern = pattern;
+    plan->depth = 1;
+    plan->outages = list->quick ? 16 : 32;
+}
+
+/* Four weeks as ever, five weeks otherwise, then outages. */
+static void add_change(struct list *list, unsigned manner, double rate, double factor)
+{
+    struct plan *plan = add(list, "change of level", manner, rate);
+    plan->shape.change_day = 28;
+    plan->shape.change_rate = factor;
+    plan->depth = 1;
+    plan->train_days = 63;
+    plan->outages = 8;
+    plan->repeats = list->quick ? 2 : 6;
+    size_t length = strlen(plan->name);
+    snprintf(plan->name + length, sizeof plan->name - length, ", times %g", factor);
+}
+
+static void add_shift(struct list *list, bool office, double rate)
+{
+    struct plan *plan = add(list, "shifted day", 2, rate);
+    plan->shape.office = office;
+    plan->shape.change_day = 28;
+    plan->shape.change_rate = 1;
+    plan->shape.change_shift_s = (list->tune ? -1 : 1) * 1800;
+    plan->quiet_days = 56;
+    plan->repeats = list->quick ? 2 : 8;
+    snprintf(plan->name, sizeof plan->name, "%s %g/min", office ? "office hours" : "wave of a day",
+             plan->shape.per_minute);
+}
+
+static void add_resumed(struct list *list, unsigned manner, double rate)
+{
+    struct plan *plan = add(list, "resumed", manner, rate);
+    plan->depth = 0.9;
+    plan->outages = 16;
+    plan->repeats = list->quick ? 1 : 2;
+    plan->train_days = 7;
+    plan->wide = plan->resumed = true;
+    plan->step_s = 5;
+}
+
+static void add_stories(struct list *list)
+{
+    static const double rates[] = {0.5, 2, 10};
+    for (int i = 0; i < 3; i++)
+        add_return(list, PATTERN_FLAPPING, i == 1 ? 3 : 0, rates[i]);
+    for (int i = 0; i < 3; i++)
+        add_return(list, PATTERN_TRICKLE, i == 1 ? 3 : 0, rates[i]);
+    for (unsigned manner = 0; manner < 4; manner += 3) {
+        add_change(list, manner, 2, 0.4);
+        add_change(list, manner, 2, 2.5);
+    }
+    for (int i = 1; i < 3; i++)
+        for (int office = 0; office < 2; office++)
+            add_shift(list, office, rates[i]);
+    add_resumed(list, 0, 2);
+    add_resumed(list, 3, 10);
+}
+
+static void add_comparison(struct list *list)
+{
+    static const double rates[] = {0.1, 2, 10};
+    add_recall(list, 0, 2);
+    add_recall(list, 3, 2);
+    for (unsigned manner = 0; manner < 4; manner += 3) {
+        for (int i = 0; i < 3; i++)
+            add_field(list, manner, rates[i], 1);
+        add_field(list, manner, 2, 0.75);
+    }
+}
+
 unsigned cases_list(struct plan *plans, bool tune, bool quick)
 {
     static const double rates[] = {0.05, 0.1, 0.5, 2, 10, 50, 500}, some[] = {0.5, 2, 10},
@@ -113,6 +220,8 @@ unsigned cases_list(struct plan *plans, bool tune, bool quick)
             add_quiet(&list, "quiet, 50 a year", manner, some[i], 50, false);
     for (unsigned manner = 0; manner < MANNERS; manner++)
         add_quiet(&list, "quiet, default", manner, 2, 1, true);
+    add_stories(&list);
+    add_comparison(&list);
     return list.count;
 }
 

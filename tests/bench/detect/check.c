@@ -6,6 +6,7 @@
 
 #include "optimum.h"
 #include "random.h"
+#include "window.h"
 
 static int failed;
 
@@ -83,8 +84,35 @@ static void check_oracle(const char *what, const struct shape *shape, double dep
     generate_free(stream);
 }
 
+/* The sliding window of the rules against counting: as many numbers below its median as above, as many nearer
+ * to it than its deviation as farther. */
+static void check_window(void)
+{
+    enum { SIZE = 201 };
+    struct window *window = window_new(SIZE);
+    double last[SIZE];
+    uint64_t seed = 5;
+    if (window == NULL)
+        return;
+    for (int i = 0; i < 5 * SIZE; i++)
+        window_push(window, last[i % SIZE] = random_exponential(&seed));
+    double median = window_median(window), deviation = window_deviation(window), least = INFINITY;
+    int below = 0, nearer = 0;
+    for (int i = 0; i < SIZE; i++) {
+        below += last[i] < median;
+        nearer += fabs(last[i] - median) < deviation;
+        least = fmin(least, last[i]);
+    }
+    expect("window: numbers below the median", below, SIZE / 2, 0);
+    expect("window: numbers nearer than the deviation", nearer, SIZE / 2, 0);
+    expect("window: least", window_least(window), least, 0);
+    expect("window: oldest", window_oldest(window), last[0], 0);
+    window_free(window);
+}
+
 int check_all(void)
 {
+    check_window();
     check_formulas();
     check_table();
     const struct shape poisson = {.per_minute = 2, .cluster = 1, .weekend = 1};

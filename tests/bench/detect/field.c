@@ -6,8 +6,8 @@
 #include "clock.h"
 
 const struct rule *const field_rules[RULES] = {
-    &rule_ioda_warn, &rule_ioda_critical, &rule_ioda_warn_hour, &rule_ioda_critical_hour, &rule_richter,
-    &rule_chocolatine, &rule_ndpi_double, &rule_ndpi_seasonal, &rule_empty_bins};
+    &rule_ioda_warn,   &rule_ioda_critical, &rule_ioda_warn_hour, &rule_ioda_critical_hour, &rule_richter,
+    &rule_chocolatine, &rule_ndpi_double,   &rule_ndpi_seasonal,  &rule_empty_bins};
 
 struct lane {
     void *state;
@@ -33,8 +33,9 @@ struct field *field_new(const struct rule_setting *setting, int64_t begin_ns,
     field->context = context;
     for (unsigned i = 0; i < RULES; i++) {
         int64_t bin_ns = (int64_t)field_rules[i]->bin_s * NS_PER_S;
-        field->lanes[i] = (struct lane){
-            .state = field_rules[i]->make(field_rules[i], setting), .bin_ns = bin_ns, .end_ns = begin_ns + bin_ns};
+        field->lanes[i] = (struct lane){.state = field_rules[i]->make(field_rules[i], setting),
+                                        .bin_ns = bin_ns,
+                                        .end_ns = begin_ns + bin_ns};
         if (field->lanes[i].state == NULL) {
             field_free(field);
             return NULL;

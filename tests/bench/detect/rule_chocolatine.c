@@ -2,8 +2,9 @@
 /*
  * After Chocolatine (Guillot and others, TMA 2019): a forecast from the value of the same five minutes a week
  * ago, and an interval of 3 * 1.4826 times the median absolute deviation of the last week's residuals; down
- * below it. What is forecast takes the place of what is anomalous, for a week at most. The ARMA terms are
- * left out: residuals of the streams measured do not depend on each other.
+ * below it. What is forecast takes the place of what is anomalous, for a week at most. Without any
+ * deviation there is no interval and nothing is said. The ARMA terms are left out: residuals of the streams
+ * measured do not depend on each other.
  */
 #include <stdlib.h>
 
@@ -46,18 +47,16 @@ static bool chocolatine_take(void *state, double count)
     bool down = false;
     if (window_full(chocolatine->values)) {
         double forecast = window_oldest(chocolatine->values);
-        if (window_full(chocolatine->residuals))
-            down = count < forecast - 3 * 1.4826 * window_deviation(chocolatine->residuals);
+        double deviation = window_full(chocolatine->residuals) ? window_deviation(chocolatine->residuals) : 0;
+        window_push(chocolatine->residuals, count - forecast);
+        down = deviation > 0 && count < forecast - 3 * 1.4826 * deviation;
         chocolatine->replaced = down ? chocolatine->replaced + 1 : 0;
         if (down && chocolatine->replaced <= WEEK)
             count = forecast;
-        else
-            window_push(chocolatine->residuals, count - forecast);
     }
     window_push(chocolatine->values, count);
     return down;
 }
 
-const struct rule rule_chocolatine = {"Chocolatine-like", 300,
-                                      0,                  chocolatine_make,
-                                      chocolatine_take,   chocolatine_drop};
+const struct rule rule_chocolatine = {"Chocolatine-like", 300, 0, chocolatine_make, chocolatine_take,
+                                      chocolatine_drop};

@@ -24,12 +24,17 @@ static void note(struct numbers *numbers, double value)
         numbers->values[numbers->count++] = value;
 }
 
+double sum_median(double *values, unsigned count)
+{
+    if (count == 0)
+        return NAN;
+    qsort(values, count, sizeof values[0], ascending);
+    return values[count / 2];
+}
+
 static double median(struct numbers *numbers)
 {
-    if (numbers->count == 0)
-        return NAN;
-    qsort(numbers->values, numbers->count, sizeof numbers->values[0], ascending);
-    return numbers->values[numbers->count / 2];
+    return sum_median(numbers->values, numbers->count);
 }
 
 static void sum_found(struct sum *sum, const struct fate *fate)
@@ -53,9 +58,10 @@ static void sum_found(struct sum *sum, const struct fate *fate)
 
 struct sum sum_fates(const struct fate *fates, unsigned count)
 {
-    static struct numbers delays, oracles, widths, onsets, ends, end_seconds;
+    static struct numbers delays, oracles, widths, onsets, ends, end_seconds, end_widths;
     struct sum sum = {.outages = count};
     delays.count = oracles.count = widths.count = onsets.count = ends.count = end_seconds.count = 0;
+    end_widths.count = 0;
     for (unsigned i = 0; i < count; i++) {
         const struct fate *fate = &fates[i];
         sum_found(&sum, fate);
@@ -70,11 +76,16 @@ struct sum sum_fates(const struct fate *fates, unsigned count)
         sum.inside += fate->onset_inside;
         note(&widths, fate->onset_width_s / fate->gap_s);
         note(&onsets, fabs(fate->onset_error_s) / fate->gap_s);
+        sum.single += fate->episodes == 1;
+        sum.flaps += fate->flaps;
+        sum.flaps_told += fate->flaps_told;
         sum.ended += fate->ended;
         sum.end_inside += fate->end_inside;
+        sum.end_during += fate->end_during;
         if (fate->ended) {
             note(&ends, fabs(fate->end_error_s) / fate->gap_s);
             note(&end_seconds, fabs(fate->end_error_s));
+            note(&end_widths, fate->end_width_s);
         }
     }
     sum.delay_s = median(&delays);
@@ -83,5 +94,6 @@ struct sum sum_fates(const struct fate *fates, unsigned count)
     sum.onset_error = median(&onsets);
     sum.end_error = median(&ends);
     sum.end_error_s = median(&end_seconds);
+    sum.end_width_s = median(&end_widths);
     return sum;
 }

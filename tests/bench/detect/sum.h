@@ -16,9 +16,14 @@ struct sum {
     unsigned curve[CURVE_POINTS], curve_found[CURVE_POINTS];
     unsigned late;         /* told only after they were over */
     unsigned told, inside; /* whose onset was told; whose onset's interval holds the truth */
-    unsigned ended, end_inside;
+    unsigned ended, end_inside, end_during;
     double width, onset_error, end_error; /* medians, in expected gaps between clusters */
-    double end_error_s;
+    double end_error_s, end_width_s;
+    unsigned single;            /* told as one episode */
+    unsigned flaps, flaps_told; /* of those told */
 };
 
 struct sum sum_fates(const struct fate *fates, unsigned count);
+
+/* Puts the numbers in order and returns the middle one; not a number where there is none. */
+double sum_median(double *values, unsigned count);

@@ -3,113 +3,36 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
-#include "analysis.h"
+#include "judge.h"
 #include "optimum.h"
 #include "random.h"
-
-enum { SCOPES_MAX = 11, EPISODES_MAX = 4096 };
-
-/* The scopes of a sensor, and which part of the hosts is behind each. `all` and `tap` alone, where one scope
- * is measured. */
-static const struct scope narrow_scopes[] = {{SCOPE_ALL, true, "all"}, {SCOPE_TAP, false, "tap"}};
-static const struct scope wide_scopes[SCOPES_MAX] = {
-    {SCOPE_ALL, true, "all"},
-    {SCOPE_PREFIX, true, "prefix:192.0.2.0/26"},
-    {SCOPE_PREFIX, true, "prefix:192.0.2.64/26"},
-    {SCOPE_PREFIX, true, "prefix:192.0.2.128/26"},
-    {SCOPE_PREFIX, true, "prefix:192.0.2.192/26"},
-    {SCOPE_PATH, true, "path:north"},
-    {SCOPE_PATH, true, "path:east"},
-    {SCOPE_SERVICE, true, "service:www"},
-    {SCOPE_SERVICE, true, "service:mail"},
-    {SCOPE_SERVICE, true, "service:dns"},
-    {SCOPE_TAP, false, "tap"},
-};
-static const double wide_shares[SCOPES_MAX][2] = {{0, 1},     {0, 0.5},    {0.5, 0.8}, {0.8, 0.95},
-                                                  {0.95, 1},  {0, 0.8},    {0.8, 1},   {0, 0.2},
-                                                  {0.3, 0.4}, {0.55, 0.6}, {2, 2}};
-
-struct seen {
-    uint64_t id;
-    int64_t decided_ns, onset_ns, earliest_ns, latest_ns;
-    int64_t end_ns, end_earliest_ns, end_latest_ns; /* TIME_NONE: not ended */
-};
+#include "study.h"
 
 /* A stream under way. */
 struct trial {
     const struct plan *plan;
-    struct outcome *outcome;
-    struct outage outages[OUTAGES_MAX];
-    unsigned outage_count, outage;
-    double detectable_s[OUTAGES_MAX], oracle_s[OUTAGES_MAX], gap_s[OUTAGES_MAX];
-    unsigned seen_count;
-    struct seen seen[EPISODES_MAX];
+    struct truth truth;
+    unsigned outage; /* the oracle's next one */
+    unsigned marked; /* outages before which the study was asked what it could see */
+    struct study study;
+    struct field *field; /* NULL: not asked for */
+    uint64_t cut_seed;   /* 0: in one piece */
+    struct outcome *outcomes;
+    struct telling tellings[]; /* one, or CONTENDERS */
 };
 
 static const double year_s = 365.25 * 86400;
-
-static int64_t plus_s(int64_t at_ns, double seconds)
-{
-    return at_ns + (int64_t)(seconds * (double)NS_PER_S);
-}
+static const double cut_chance_s = 4 * 3600; /* so far apart are the checkpoints of a stream run in pieces */
+static const double cut_chance_open_s = 120; /* while an episode is open */
 
 double trial_optimum_s(const struct plan *plan)
 {
-    double per_s = plan->shape.per_minute / 60 / plan->shape.cluster,
+    double factor = plan->shape.change_day > 0 ? plan->shape.change_rate : 1;
+    double per_s = plan->shape.per_minute * factor / 60 / plan->shape.cluster,
            rho = plan->depth < 1 ? 1 - plan->depth : 0;
     return optimum_delay(rho, per_s * year_s / plan->alarms_per_year) / per_s;
-}
-
-/* ---- what the study says ---- */
-
-static void hash_in(struct outcome *outcome, const void *bytes, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        outcome->hash = (outcome->hash ^ ((const unsigned char *)bytes)[i]) * 1099511628211ULL;
-}
-
-static void keep_bin(void *context, const struct bin *bin)
-{
-    struct trial *trial = context;
-    if (bin->scope != SCOPE_NUMBER_ALL)
-        return;
-    hash_in(trial->outcome, &bin->expected, sizeof bin->expected);
-    if (trial->outage < trial->outage_count && bin->tally.end_ns <= trial->outages[trial->outage].onset_ns)
-        trial->detectable_s[trial->outage] = bin->detectable_s;
-}
-
-static void keep_event(void *context, const struct event *event)
-{
-    struct trial *trial = context;
-    hash_in(trial->outcome, &event->time_ns, sizeof event->time_ns);
-    hash_in(trial->outcome, &event->episode, sizeof event->episode);
-    hash_in(trial->outcome, &event->log_odds, sizeof event->log_odds);
-    if (event->action == EVENT_SENSOR_IMPAIRED)
-        trial->outcome->sensor_events++;
-    if (event->action == EVENT_SENSOR_IMPAIRED || event->action == EVENT_SENSOR_RESTORED)
-        return;
-    unsigned i = trial->seen_count;
-    while (i > 0 && trial->seen[i - 1].id != event->episode)
-        i--;
-    if (i == 0) {
-        if (trial->seen_count == EPISODES_MAX)
-            return;
-        trial->seen[trial->seen_count++] = (struct seen){.id = event->episode,
-                                                         .decided_ns = event->time_ns,
-                                                         .onset_ns = event->onset_ns,
-                                                         .earliest_ns = event->onset_earliest_ns,
-                                                         .latest_ns = event->onset_latest_ns,
-                                                         .end_ns = TIME_NONE};
-        i = trial->seen_count;
-    }
-    if (event->action == EVENT_OUTAGE_ENDED) {
-        trial->seen[i - 1].end_ns = event->end_ns;
-        trial->seen[i - 1].end_earliest_ns = event->end_earliest_ns;
-        trial->seen[i - 1].end_latest_ns = event->end_latest_ns;
-    }
 }
 
 /* ---- feeding ---- */
@@ -140,19 +63,20 @@ static void count_steady(struct tally *all, struct tally *tap)
 /* Lets the oracle see the event, or the end, and notes when it calls the outage. */
 static void ask_oracle(struct trial *trial, struct oracle *oracle, int64_t to_ns)
 {
-    while (trial->outage < trial->outage_count) {
+    struct truth *truth = &trial->truth;
+    while (trial->outage < truth->count) {
         unsigned i = trial->outage;
-        const struct outage *outage = &trial->outages[i];
+        const struct outage *outage = &truth->outages[i];
         if (to_ns < outage->onset_ns)
             break;
         if (oracle->now_ns < outage->onset_ns) {
             oracle_run(oracle, outage->onset_ns);
             oracle->alarm_ns = TIME_NONE;
-            trial->gap_s[i] = 1 / generate_intensity(oracle->stream, outage->onset_ns);
+            truth->gap_s[i] = 1 / generate_intensity(oracle->stream, outage->onset_ns);
         }
         oracle_run(oracle, to_ns < outage->end_ns ? to_ns : outage->end_ns);
-        if (isinf(trial->oracle_s[i]) && oracle->alarm_ns != TIME_NONE)
-            trial->oracle_s[i] = clock_seconds(outage->onset_ns, oracle->alarm_ns);
+        if (isinf(truth->oracle_s[i]) && oracle->alarm_ns != TIME_NONE)
+            truth->oracle_s[i] = clock_seconds(outage->onset_ns, oracle->alarm_ns);
         if (to_ns < outage->end_ns)
             return;
         oracle_restart(oracle);
@@ -161,151 +85,146 @@ static void ask_oracle(struct trial *trial, struct oracle *oracle, int64_t to_ns
     oracle_run(oracle, to_ns);
 }
 
-static void feed(struct trial *trial, struct stream *stream, struct analysis *analysis,
-                 const struct scope_list *scopes)
+/* The last that the study said before an onset of what it could see. */
+static void mark_detectable(struct trial *trial, int64_t step_end_ns)
+{
+    struct truth *truth = &trial->truth;
+    for (; trial->marked < truth->count && truth->outages[trial->marked].onset_ns < step_end_ns;
+         trial->marked++)
+        truth->detectable_s[trial->marked] = trial->study.detectable_s;
+}
+
+/* Perhaps takes a checkpoint and goes on from it. */
+static void cut_perhaps(struct trial *trial)
+{
+    double every_s = trial->study.open > 0 ? cut_chance_open_s : cut_chance_s;
+    if (trial->cut_seed == 0 || random_uniform(&trial->cut_seed) > trial->plan->step_s / every_s)
+        return;
+    trial->outcomes[0].cuts++;
+    trial->outcomes[0].cuts_open += trial->study.open > 0;
+    if (study_resume(&trial->study) != 0)
+        trial->outcomes[0].failed = true;
+}
+
+static void feed(struct trial *trial, struct stream *stream)
 {
     const int64_t step_ns = (int64_t)(trial->plan->step_s * (double)NS_PER_S);
+    const uint32_t scopes = trial->study.scopes.count;
     struct oracle oracle;
     oracle_init(&oracle, stream, trial->plan->depth > 0 ? trial->plan->depth : 1,
                 trial->plan->alarms_per_year);
     struct life life;
     bool more = generate_next(stream, &life);
-    for (int64_t at_ns = GENERATE_BEGIN_NS; at_ns < generate_end_ns(stream); at_ns += step_ns) {
-        struct tally tallies[SCOPES_MAX];
-        for (uint32_t i = 0; i < scopes->count; i++)
+    for (int64_t at_ns = GENERATE_BEGIN_NS; at_ns < generate_end_ns(stream) && !trial->outcomes[0].failed;
+         at_ns += step_ns) {
+        struct tally tallies[STUDY_SCOPES_MAX];
+        for (uint32_t i = 0; i < scopes; i++)
             tallies[i] = tally_empty(at_ns, at_ns + step_ns, TALLY_ALL_KNOWN & ~TALLY_BIT(TALLY_drops));
         for (; more && life.at_ns < at_ns + step_ns; more = generate_next(stream, &life)) {
             ask_oracle(trial, &oracle, life.at_ns);
             oracle_take(&oracle, &life);
-            trial->outcome->events++;
+            trial->outcomes[0].events++;
             count_life(&tallies[0], &life);
-            for (uint32_t i = 1; i + 1 < scopes->count; i++)
-                if (life.host >= wide_shares[i][0] && life.host < wide_shares[i][1])
+            for (uint32_t i = 1; i + 1 < scopes; i++)
+                if (study_covers(i, life.host))
                     count_life(&tallies[i], &life);
+            if (trial->field != NULL)
+                field_take(trial->field, life.at_ns);
         }
         ask_oracle(trial, &oracle, at_ns + step_ns);
-        count_steady(&tallies[0], &tallies[scopes->count - 1]);
-        analysis_step(analysis, tallies);
+        count_steady(&tallies[0], &tallies[scopes - 1]);
+        mark_detectable(trial, at_ns + step_ns);
+        analysis_step(trial->study.analysis, tallies);
+        cut_perhaps(trial);
+        if (trial->field != NULL)
+            field_run(trial->field, at_ns + step_ns);
     }
-    analysis_finish(analysis);
+    if (!trial->outcomes[0].failed)
+        analysis_finish(trial->study.analysis);
 }
 
-/* ---- the truth ---- */
+/* ---- a stream ---- */
 
-/* Outages whose lengths are multiples of the optimum's delay, from hardly to easily found, far enough apart
- * for each to be over before the next. Returns the days that the stream needs. */
-static double plan_outages(struct trial *trial, uint64_t seed)
+static void rule_says_down(void *context, unsigned rule, int64_t decided_ns, int64_t onset_ns)
 {
-    static const double lengths[] = {4, 1.5, 8, 2.5, 5, 3, 20, 4};
-    const struct plan *plan = trial->plan;
-    double optimum_s = trial_optimum_s(plan), at_s = plan->train_days * 86400;
-    for (unsigned i = 0; i < plan->outages; i++) {
-        double length_s = lengths[i % 8] * optimum_s * (0.9 + 0.2 * random_uniform(&seed));
-        at_s += (6 * optimum_s + 4 * 3600) * (0.7 + 0.6 * random_uniform(&seed));
-        trial->outages[i] = (struct outage){plus_s(GENERATE_BEGIN_NS, at_s),
-                                            plus_s(GENERATE_BEGIN_NS, at_s + length_s), plan->depth};
-        trial->detectable_s[i] = -1;
-        trial->oracle_s[i] = INFINITY;
-        at_s += length_s;
-    }
-    trial->outage_count = plan->outages;
-    return (at_s + 6 * optimum_s + 4 * 3600) / 86400;
+    struct trial *trial = context;
+    struct telling *telling = &trial->tellings[1 + rule];
+    if (telling->count < EPISODES_MAX)
+        telling->seen[telling->count++] = (struct seen){.decided_ns = decided_ns,
+                                                        .onset_ns = onset_ns,
+                                                        .earliest_ns = onset_ns,
+                                                        .latest_ns = decided_ns,
+                                                        .end_ns = TIME_NONE};
 }
 
-/* ---- the judgement ---- */
-
-static void judge_episode(const struct outage *outage, const struct seen *seen, struct fate *fate)
-{
-    if (fate->episodes++ > 0)
-        return;
-    fate->late = seen->decided_ns >= outage->end_ns;
-    if (!fate->late)
-        fate->delay_s = clock_seconds(outage->onset_ns, seen->decided_ns);
-    fate->onset_error_s = clock_seconds(outage->onset_ns, seen->onset_ns);
-    fate->onset_width_s = clock_seconds(seen->earliest_ns, seen->latest_ns);
-    fate->onset_inside = seen->earliest_ns <= outage->onset_ns && outage->onset_ns <= seen->latest_ns;
-    if (seen->end_ns == TIME_NONE)
-        return;
-    fate->ended = true;
-    fate->end_error_s = clock_seconds(outage->end_ns, seen->end_ns);
-    fate->end_inside = seen->end_earliest_ns <= outage->end_ns && outage->end_ns <= seen->end_latest_ns;
-}
-
-/* Decided while it lasted; or after it, but before anything had come back to prove it over; or, as a
- * fragment, soon after it. */
-static bool belongs(const struct outage *outage, const struct seen *seen, const struct fate *fate,
-                    double after_s)
-{
-    return seen->decided_ns < outage->end_ns || seen->earliest_ns < outage->end_ns ||
-           (fate->episodes > 0 && seen->decided_ns < plus_s(outage->end_ns, after_s));
-}
-
-static void judge(struct trial *trial)
+/* Runs the stream of a seed once, and leaves what was told in the tellings. */
+static void run_once(struct trial *trial, uint64_t seed)
 {
     const struct plan *plan = trial->plan;
-    struct outcome *outcome = trial->outcome;
-    double after_s = plan->depth > 0 ? 2 * trial_optimum_s(plan) : 0;
-    unsigned s = 0;
-    for (unsigned i = 0; i < trial->outage_count && outcome->fate_count < FATES_MAX; i++) {
-        const struct outage *outage = &trial->outages[i];
-        struct fate *fate = &outcome->fates[outcome->fate_count++];
-        *fate = (struct fate){.length_s = clock_seconds(outage->onset_ns, outage->end_ns),
-                              .detectable_s = trial->detectable_s[i],
-                              .gap_s = trial->gap_s[i],
-                              .delay_s = INFINITY,
-                              .oracle_s = trial->oracle_s[i]};
-        for (; s < trial->seen_count && trial->seen[s].decided_ns < outage->onset_ns; s++)
-            outcome->false_alarms++;
-        for (; s < trial->seen_count && belongs(outage, &trial->seen[s], fate, after_s); s++)
-            judge_episode(outage, &trial->seen[s], fate);
+    trial->outage = trial->marked = 0;
+    truth_plan(&trial->truth, plan, seed ^ 0x5bf03635);
+    if (plan->field) {
+        const struct rule_setting setting = {plan->shape.per_minute, plan->alarms_per_year};
+        for (unsigned i = 0; i < RULES; i++)
+            trial->tellings[1 + i].count = 0;
+        trial->field = field_new(&setting, GENERATE_BEGIN_NS, rule_says_down, trial);
     }
-    for (; s < trial->seen_count; s++) {
-        outcome->false_alarms++;
-        outcome->early_alarms += clock_seconds(GENERATE_BEGIN_NS, trial->seen[s].decided_ns) < 14 * 86400;
-    }
-}
-
-static void run_stream(struct trial *trial, uint64_t seed)
-{
-    const struct plan *plan = trial->plan;
-    trial->outage = trial->seen_count = trial->outage_count = 0;
-    double days = plan->depth > 0 ? plan_outages(trial, seed ^ 0x5bf03635) : plan->quiet_days;
-    const struct scope_list scopes = {plan->wide ? wide_scopes : narrow_scopes, plan->wide ? SCOPES_MAX : 2};
-    const struct analysis_options options = {
-        .bin_ns = 60 * NS_PER_S,
-        .false_alarms_per_year = plan->wide ? plan->alarms_per_year : plan->alarms_per_year * scopes.count,
-        .half_life_s = 14 * 86400,
-        .recovery_hold_s = 900,
-        .learn_flows = 100,
-        .learn_s = 1800};
-    const struct analysis_output output = {trial, keep_bin, keep_event};
-    struct stream *stream = generate_new(&plan->shape, days, seed, trial->outages, trial->outage_count);
-    struct analysis *analysis = analysis_new(&options, &scopes, &output);
-    if (stream != NULL && analysis != NULL) {
-        feed(trial, stream, analysis, &scopes);
-        judge(trial);
-        double quiet_s = days * 86400;
-        for (unsigned i = 0; i < trial->outage_count; i++)
-            quiet_s -= clock_seconds(trial->outages[i].onset_ns, trial->outages[i].end_ns);
-        trial->outcome->years += quiet_s / year_s;
-    } else {
-        trial->outcome->failed = true;
-    }
-    analysis_free(analysis);
+    struct stream *stream =
+        generate_new(&plan->shape, trial->truth.days, seed, trial->truth.outages, trial->truth.count);
+    if (study_begin(&trial->study, plan, &trial->tellings[0]) == 0 && stream != NULL &&
+        (trial->field != NULL || !plan->field))
+        feed(trial, stream);
+    else
+        trial->outcomes[0].failed = true;
+    study_end(&trial->study);
+    field_free(trial->field);
+    trial->field = NULL;
     generate_free(stream);
 }
 
-void trial_run(const struct plan *plan, uint64_t seed, struct outcome *outcome)
+/* The same stream once more, in pieces. */
+static void run_resumed(struct trial *trial, uint64_t seed)
 {
-    struct trial *trial = malloc(sizeof *trial);
-    *outcome = (struct outcome){.hash = 14695981039346656037ULL, .failed = trial == NULL};
+    struct study whole = trial->study;
+    trial->cut_seed = seed + 77;
+    run_once(trial, seed);
+    trial->cut_seed = 0;
+    trial->outcomes[0].streams++;
+    trial->outcomes[0].same_events += trial->study.events_hash == whole.events_hash;
+    trial->outcomes[0].same_bins += trial->study.bins_hash == whole.bins_hash;
+}
+
+static void run_stream(struct trial *trial, uint64_t seed, unsigned contenders)
+{
+    run_once(trial, seed);
+    double quiet_s = trial->truth.days * 86400;
+    for (unsigned i = 0; i < trial->truth.count; i++)
+        quiet_s -=
+            clock_seconds(trial->truth.outages[i].onset_ns, generate_over_ns(&trial->truth.outages[i]));
+    for (unsigned i = 0; i < contenders; i++) {
+        trial->outcomes[i].years += quiet_s / year_s;
+        judge_stream(trial->plan, &trial->truth, &trial->tellings[i], &trial->outcomes[i]);
+    }
+    struct outcome *outcome = &trial->outcomes[0];
+    outcome->sensor_events += trial->study.sensor_events;
+    outcome->events_hash = outcome->events_hash * 31 + trial->study.events_hash;
+    outcome->bins_hash = outcome->bins_hash * 31 + trial->study.bins_hash;
+    if (trial->plan->resumed)
+        run_resumed(trial, seed);
+}
+
+void trial_run(const struct plan *plan, uint64_t seed, struct outcome *outcomes)
+{
+    unsigned contenders = plan->field ? CONTENDERS : 1;
+    struct trial *trial = malloc(sizeof *trial + contenders * sizeof trial->tellings[0]);
+    for (unsigned i = 0; i < contenders; i++)
+        outcomes[i] = (struct outcome){.failed = trial == NULL};
     if (trial == NULL)
         return;
     clock_t begin = clock();
-    trial->plan = plan;
-    trial->outcome = outcome;
-    for (unsigned i = 0; i < plan->repeats; i++)
-        run_stream(trial, seed + i);
-    outcome->seconds = (double)(clock() - begin) / CLOCKS_PER_SEC;
+    *trial = (struct trial){.plan = plan, .outcomes = outcomes};
+    for (unsigned i = 0; i < plan->repeats && !outcomes[0].failed; i++)
+        run_stream(trial, seed + i, contenders);
+    outcomes[0].seconds = (double)(clock() - begin) / CLOCKS_PER_SEC;
     free(trial);
 }
