@@ -94,7 +94,7 @@ static void end_silence(struct population *population, int64_t at_ns, double eve
 {
     if (teach && !population->unproven && at_ns >= population->silent_from_ns) {
         double seconds = clock_seconds(population->silent_from_ns, at_ns);
-        if (population->hourly_per_s > 0)
+        if (population->total >= noted_from)
             level_learn(&population->level, events, population->hourly_per_s * seconds, seconds);
         baseline_learn(&population->baseline, population->silent_from_ns, at_ns, events);
     }

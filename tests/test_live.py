@@ -193,6 +193,34 @@ def test_silence_is_counted_as_zeros_and_a_signal_ends_it(space, tmp_path, clean
     assert "no packet" in said
 
 
+# Sends frames that are not watched: burst.py IFACE COUNT, 0 for without end.
+BURST = """
+import itertools, socket, sys
+out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+out.bind((sys.argv[1], 0))
+for _ in range(int(sys.argv[2])) if int(sys.argv[2]) else itertools.count():
+    out.send(bytes.fromhex("02000000000b" "02000000000a" "88b5") + bytes(46))
+"""
+
+
+def test_what_came_before_the_signal_is_counted_to_the_last_packet(space, tmp_path, cleanup):
+    watch = Watch(space, tmp_path, "a0")
+    cleanup.append(watch.kill)
+    subprocess.run(space.command(sys.executable, "-c", BURST, "a1", 500), check=True)
+    watch.end(signal.SIGTERM)
+    assert sum(int(row["packets_in"]) for row in watch.rows("tap")) == 500
+
+
+def test_a_signal_ends_it_on_a_wire_that_is_never_quiet(space, tmp_path, cleanup):
+    watch = Watch(space, tmp_path, "a0")
+    cleanup.append(watch.kill)
+    flood = subprocess.Popen(space.command(sys.executable, "-c", BURST, "a1", 0))
+    cleanup.append(flood.wait)
+    cleanup.append(flood.kill)
+    assert until(lambda: watch.rows("tap") and int(watch.rows("tap")[-1]["packets_in"]) > 0)
+    watch.end(signal.SIGTERM, within_s=4)
+
+
 def lose_both(space, watches, part, cleanup, speed=600):
     """Plays to two watches, takes one's interface down and deletes the other's, and brings the first back; what each said
     until it ended."""
