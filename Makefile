@@ -5,6 +5,7 @@
 #   make demo                 install what is missing, build, replay the sample, read the events back from Redis
 #   make test                 install what is missing, build, run every test; also `make asan` and `make tsan`
 #   make bench                what a replay costs, beside tcpdump and a libpcap loop that does nothing
+#   make bench-detect         how close the detector comes to the optimum, beside the rules of the field
 #   make walls                hold the plan of the house: who may include and call what
 #   make format, format-check clang-format 14
 #   make deps                 install the packages that building and testing need (the list is in .ci/deps)
@@ -49,9 +50,12 @@ TEST_OBJECTS  := $(TEST_SOURCES:%.c=$(OBJ)/%.o)
 TESTS         := $(TEST_SOURCES:%.c=$(OUT)/%)
 FORMATTED      = $(shell find capture analysis include tests -name '*.[ch]')
 BENCH         := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(sort $(wildcard tests/bench/*.c)))
-FOLDERS       := $(sort $(dir $(OBJECTS) $(SYNTH_OBJECTS) $(TEST_OBJECTS) $(TESTS) $(BENCH) $(OBJ)/))
+DETECT        := $(OUT)/bench-detect
+DETECT_OBJECTS:= $(patsubst %.c,$(OBJ)/%.o,$(sort $(wildcard tests/bench/detect/*.c)))
+DETECT_LIBS   := -lndpi -ljansson -lm
+FOLDERS       := $(sort $(dir $(OBJECTS) $(SYNTH_OBJECTS) $(TEST_OBJECTS) $(DETECT_OBJECTS) $(TESTS) $(BENCH) $(OBJ)/))
 
-.PHONY: all demo test bench asan tsan test-programs bench-programs walls format format-check deps install uninstall clean force
+.PHONY: all demo test bench bench-detect asan tsan test-programs bench-programs walls format format-check deps install uninstall clean force
 all: $(PROGRAM)
 
 $(PROGRAM): $(MAIN) $(LIBRARY) $(OBJ)/flags
@@ -71,8 +75,13 @@ $(TESTS): $(OUT)/%: $(OBJ)/%.o $(LIBRARY) $(OBJ)/flags
 	$(call say,LD,$@)
 	$(Q)$(CC) $(FLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -lcmocka $(LIBS)
 
+# The study alone, without capture and publishing.
+$(DETECT): $(DETECT_OBJECTS) $(filter $(OBJ)/analysis/%,$(filter-out $(OBJ)/analysis/publish/%,$(OBJECTS))) $(OBJ)/flags
+	$(call say,LD,$@)
+	$(Q)$(CC) $(FLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(DETECT_LIBS)
+
 $(OBJECTS): INCLUDES := $(ROOM_FLAGS)
-$(SYNTH_OBJECTS): INCLUDES := -Iinclude
+$(SYNTH_OBJECTS) $(DETECT_OBJECTS): INCLUDES := -Iinclude
 $(TEST_OBJECTS): INCLUDES := $(TEST_FLAGS)
 $(OBJ)/%.o: %.c $(OBJ)/flags | $(FOLDERS)
 	$(call say,CC,$<)
@@ -87,7 +96,7 @@ $(OBJ)/flags $(OBJ)/sources: force | $(FOLDERS)
 $(FOLDERS):
 	@mkdir -p $@
 
--include $(patsubst %.o,%.d,$(OBJECTS) $(SYNTH_OBJECTS) $(TEST_OBJECTS))
+-include $(patsubst %.o,%.d,$(OBJECTS) $(SYNTH_OBJECTS) $(TEST_OBJECTS) $(DETECT_OBJECTS))
 
 demo:
 	@MAKE='$(MAKE)' samples/demo.sh
@@ -121,6 +130,13 @@ bench:
 	@$(PYTHON) tests/bench/bench.py $(OUT)
 
 bench-programs: $(PROGRAM) $(BENCH)
+
+# First the yardstick itself is checked. The figures are also left in a JSON file.
+bench-detect:
+	@.ci/deps build
+	@$(MAKE) --no-print-directory $(JOBS) $(DETECT)
+	@$(DETECT) --check
+	@$(DETECT) --jobs $(shell nproc) --json $(OUT)/bench/detect.json
 
 walls: $(patsubst %.c,$(OBJ)/%.o,$(wildcard analysis/*.c))
 	@CC='$(CC)' tests/walls.sh $(OBJ)

@@ -196,6 +196,8 @@ static void take_scope(struct analysis *analysis, uint32_t number, const struct 
     series->so_far.life = life->total;
     series->so_far.life_expected = life->total_expected;
     follow_towards(series, tally, clock_seconds(tally->start_ns, tally->end_ns));
+    series->so_far.tap_seen = analysis->tap.control.total;
+    series->so_far.tap_per_s = analysis->tap.per_s;
     if (series->step_seen > 0)
         series->at_last_life = series->so_far;
 }
@@ -398,12 +400,20 @@ static void see_again(struct analysis *analysis)
     }
 }
 
-/* Whether the sensor is to blame, other traffic having collapsed too. */
-static bool blame_sensor(struct analysis *analysis)
+/* Whether the sensor is to blame, other traffic having collapsed too, or fallen by a good part since the last
+ * sign of life. */
+static bool blame_sensor(struct analysis *analysis, struct series *series)
 {
-    if (!tap_has_control(&analysis->tap, analysis->end_ns) || !tap_collapsed(&analysis->tap))
+    const struct episode_mark *before = &series->at_last_life, *now = &series->so_far;
+    struct tap *tap = &analysis->tap;
+    if (!tap_has_control(tap, analysis->end_ns))
         return false;
-    tap_blame(&analysis->tap);
+    if (tap_collapsed(tap))
+        tap_blame(tap, tap->control.last_ns);
+    else if (tap_fell(tap, before->tap_seen, before->tap_per_s, now->seconds - before->seconds))
+        tap_blame(tap, series_life(series)->last_ns);
+    else
+        return false;
     go_blind(analysis);
     return true;
 }
@@ -427,7 +437,7 @@ static void judge_silence(struct analysis *analysis, uint32_t number)
 {
     struct series *series = &analysis->series[number];
     enum wider wider = ask_wider(analysis, number);
-    if (wider == WIDER_IN_DOUBT || blame_sensor(analysis))
+    if (wider == WIDER_IN_DOUBT || blame_sensor(analysis, series))
         return;
     struct episode_onset onset = episode_onset_of_silence(series_life(series), analysis->end_ns);
     allow_for_survivors(series, &onset);
@@ -457,7 +467,7 @@ static void judge_thinness(struct analysis *analysis, uint32_t number, int level
     if (width(analysis->scopes->items[number].kind) > 1 && explained_by_parts(analysis, number, 1 - left))
         return;
     enum wider wider = ask_wider(analysis, number);
-    if (wider == WIDER_IN_DOUBT || blame_sensor(analysis))
+    if (wider == WIDER_IN_DOUBT || blame_sensor(analysis, series))
         return;
     int64_t gap_ns = (int64_t)(4 / (life->rate.per_s * (1 - left) * (1 - left)) * (double)NS_PER_S);
     struct episode_onset onset = {.best_ns = thin->rise_ns,

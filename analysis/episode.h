@@ -13,7 +13,8 @@ struct episode_mark {
     double life, life_expected;
     double knock, knock_expected;
     double icmp_errors, seconds;
-    double surge; /* packets towards the scope of late, over what is usual */
+    double tap_seen, tap_per_s; /* other traffic: so far, and a second of late */
+    double surge;               /* packets towards the scope of late, over what is usual */
 };
 
 enum episode_news {

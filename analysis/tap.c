@@ -8,6 +8,11 @@ static const double recent_packets = 20;   /* memory of the recent share, in exp
 static const double collapsed_share = 0.3; /* of what is expected: less is a collapse */
 static const double restored_share = 0.3;  /* and so much ends it … */
 static const double restored_packets = 10; /* … seen over so many expected since its first packet */
+static const double part_packets = 40;     /* expected before the loss of a part is judged */
+static const double part_share = 0.75;     /* left: more is no loss */
+static const double part_deviations = 2.5;
+static const double within_hour_variance = 0.01; /* of a rate, relative */
+static const double per_s_memory_s = 1800;
 
 void tap_init(struct tap *tap, double half_life_s, double learn_s)
 {
@@ -32,10 +37,24 @@ bool tap_proves(const struct tap *tap, const struct tally *tally)
     return tally->value[TALLY_packets_in] > 0 || !tap_has_control(tap, tally->end_ns);
 }
 
-void tap_blame(struct tap *tap)
+bool tap_fell(struct tap *tap, double seen_before, double per_s_before, double seconds)
+{
+    double expected = per_s_before * seconds;
+    if (expected < part_packets)
+        return false;
+    double share = (tap->control.total - seen_before) / expected;
+    double spread = sqrt(fmax(1, tap->control.level.dispersion) / expected + within_hour_variance);
+    if (share > part_share || (1 - share) / spread < part_deviations)
+        return false;
+    tap->lost_per_s = per_s_before;
+    tap->lost_share = share;
+    return true;
+}
+
+void tap_blame(struct tap *tap, int64_t since_ns)
 {
     tap->blind = true;
-    tap->blind_since_ns = tap->control.last_ns;
+    tap->blind_since_ns = since_ns;
     tap->returned_seen = tap->returned_expected = 0;
 }
 
@@ -48,18 +67,24 @@ static void follow_recent(struct tap *tap, double seen, double expected)
     tap->recent_expected = tap->recent_expected * fade + expected;
 }
 
-static enum tap_news leave_blindness(struct tap *tap, double seen, double expected)
+static enum tap_news leave_blindness(struct tap *tap, double seen, double expected, double seconds)
 {
+    bool in_part = tap->lost_per_s > 0;
+    double wanted_share = in_part ? (1 + tap->lost_share) / 2 : restored_share;
+    double wanted_packets = in_part ? part_packets : restored_packets;
+    if (in_part)
+        expected = tap->lost_per_s * seconds;
     if (seen > 0 || tap->returned_expected > 0) {
         tap->returned_seen += seen;
         tap->returned_expected += expected;
     }
-    if (tap->returned_seen >= restored_share * fmax(tap->returned_expected, restored_packets)) {
+    if (tap->returned_seen >= wanted_share * fmax(tap->returned_expected, wanted_packets)) {
+        tap->lost_per_s = 0;
         tap->blind = tap->unwatched = false;
         tap->recent_seen = tap->recent_expected = 0;
         return TAP_RESTORED;
     }
-    if (tap->returned_expected > 2 * restored_packets) /* a stray packet was no return */
+    if (tap->returned_expected > 2 * wanted_packets) /* a stray packet was no return */
         tap->returned_seen = tap->returned_expected = 0;
     return TAP_NOTHING;
 }
@@ -100,11 +125,15 @@ enum tap_news tap_step(struct tap *tap, const struct tally *tally, double alarms
                                  .ordinary = !tap->blind};
     detect_step(&tap->control, &input);
     double expected = tap->control.total_expected - before;
+    double seconds = clock_seconds(tally->start_ns, tally->end_ns);
     follow_recent(tap, seen, expected);
+    tap->watched_s += seconds;
+    tap->per_s +=
+        (seen / seconds - tap->per_s) * fmax(-expm1(-seconds / per_s_memory_s), seconds / tap->watched_s);
     if (tap->blind)
-        return leave_blindness(tap, seen, expected);
+        return leave_blindness(tap, seen, expected, seconds);
     if (!control || detect_score(&tap->control) < detect_threshold(&tap->control, alarms_per_year))
         return TAP_NOTHING;
-    tap_blame(tap);
+    tap_blame(tap, tap->control.last_ns);
     return TAP_IMPAIRED;
 }

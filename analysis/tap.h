@@ -13,7 +13,11 @@ enum tap_news { TAP_NOTHING, TAP_IMPAIRED, TAP_RESTORED };
 struct tap {
     struct population control; /* packets that are not watched */
     double learn_s;
-    double recent_seen, recent_expected;     /* of them, over about the last twenty expected */
+    double recent_seen, recent_expected; /* of them, over about the last twenty expected */
+    double watched_s;
+    double per_s; /* packets, over about half an hour */
+    double lost_per_s,
+        lost_share; /* of a blindness in part: the rate before it, and what was left; 0: none */
     double returned_seen, returned_expected; /* since the first packet after a silence */
     bool blind;
     bool unwatched;         /* because nothing was known of an interval; not yet seen again */
@@ -37,8 +41,15 @@ bool tap_has_control(const struct tap *tap, int64_t at_ns);
  * silence of anything else proves nothing then. */
 bool tap_collapsed(const struct tap *tap);
 
-/* Calls the sensor blind now, because other traffic has collapsed together with what is watched. */
-void tap_blame(struct tap *tap);
+/* Whether other traffic fell by a good part since an instant, though it did not cease: as when one leg of a
+ * mirror is lost. `seen_before` and `per_s_before` are `control.total` and `per_s` of then, `seconds` how
+ * long ago it was. When it did, and the sensor is then blamed, it sees again once most of what was lost is
+ * back. */
+bool tap_fell(struct tap *tap, double seen_before, double per_s_before, double seconds);
+
+/* Calls the sensor blind, since an instant, because other traffic has collapsed together with what is
+ * watched. */
+void tap_blame(struct tap *tap, int64_t since_ns);
 
 /* Whether the interval shows that the sensor sees: other traffic came, or there is none to wait for. */
 bool tap_proves(const struct tap *tap, const struct tally *tally);

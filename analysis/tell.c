@@ -225,6 +225,10 @@ void tell_sensor(struct analysis *analysis, enum event_action action)
                           .log_odds = detect_score(control),
                           .delay_s = clock_seconds(tap->blind_since_ns, analysis->end_ns),
                           .recovered = -1};
+    if (action == EVENT_SENSOR_IMPAIRED && tap->lost_per_s > 0) {
+        event.expected_rate = tap->lost_per_s * 60;
+        event.observed_rate = tap->lost_share * event.expected_rate;
+    }
     if (action == EVENT_SENSOR_RESTORED && tap->returned_expected > 0)
         event.observed_rate = fmin(1, tap->returned_seen / tap->returned_expected) * event.expected_rate;
     event.probability[VERDICT_UNKNOWN] = 1;

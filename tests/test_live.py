@@ -211,7 +211,7 @@ def test_what_came_before_the_signal_is_counted_to_the_last_packet(space, tmp_pa
     assert sum(int(row["packets_in"]) for row in watch.rows("tap")) == 500
 
 
-def test_a_signal_ends_it_on_a_wire_that_is_never_quiet(space, tmp_path, cleanup):
+def test_a_signal_ends_it_on_a_busy_wire(space, tmp_path, cleanup):
     watch = Watch(space, tmp_path, "a0")
     cleanup.append(watch.kill)
     flood = subprocess.Popen(space.command(sys.executable, "-c", BURST, "a1", 0))

@@ -59,6 +59,7 @@ static void keep_bin(void *context, const struct bin *bin)
 struct world {
     double rate[SCOPES];       /* a minute; that of `all` is the sum of the prefixes' */
     int64_t silent[SCOPES][2]; /* from, to */
+    int64_t deaf[2];           /* what comes out is not seen: a leg of the mirror is lost */
     int64_t begin_ns, end_ns;
     uint64_t seed;
 };
@@ -97,7 +98,8 @@ static void run(const struct world *world, struct result *result)
         struct tally tallies[SCOPES];
         for (int i = 0; i < SCOPES; i++)
             tallies[i] = tally_empty(at_ns, at_ns + STEP, TALLY_ALL_KNOWN & ~TALLY_BIT(TALLY_drops));
-        bool dark = is_silent(world, ALL, at_ns), blind = is_silent(world, TAP, at_ns);
+        bool deaf = at_ns >= world->deaf[0] && at_ns < world->deaf[1];
+        bool dark = is_silent(world, ALL, at_ns) || deaf, blind = is_silent(world, TAP, at_ns);
         uint64_t service = stream_poisson(&seed, world->rate[SERVICE] / 12), sum = 0;
         for (int i = P1; i <= P2; i++) {
             uint64_t count = stream_poisson(&seed, world->rate[i] / 12);
@@ -114,7 +116,8 @@ static void run(const struct world *world, struct result *result)
         uint64_t knocks = blind ? 0 : stream_poisson(&seed, 2);
         tallies[ALL].value[TALLY_flows] += knocks;
         tallies[ALL].value[TALLY_packets_in] += knocks;
-        tallies[TAP].value[TALLY_packets_in] = blind ? 0 : stream_poisson(&seed, world->rate[TAP] / 12);
+        tallies[TAP].value[TALLY_packets_in] =
+            blind ? 0 : stream_poisson(&seed, world->rate[TAP] / (deaf ? 24 : 12));
         if (tallies[TAP].value[TALLY_packets_in] > 0)
             tallies[TAP].in = (struct tally_span){at_ns + 1, at_ns + STEP - 1};
         analysis_step(analysis, tallies);
@@ -256,6 +259,20 @@ static void test_a_silent_tap_is_a_blind_sensor_and_no_outage(void **state)
     }
 }
 
+static void test_a_lost_leg_of_the_mirror_is_a_blind_sensor_and_no_outage(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 101; seed <= 110; seed++) {
+        struct world world = quiet_world(seed);
+        world.deaf[0] = HOUR(30.1);
+        world.deaf[1] = HOUR(31);
+        run(&world, &result);
+        assert_int_equal(count_actions(&result, EVENT_OUTAGE_STARTED), 0);
+        assert_int_equal(count_actions(&result, EVENT_SENSOR_IMPAIRED), 1);
+        assert_int_equal(count_actions(&result, EVENT_SENSOR_RESTORED), 1);
+    }
+}
+
 static void test_a_thin_control_is_waited_for(void **state)
 {
     (void)state;
@@ -344,6 +361,7 @@ int main(void)
         cmocka_unit_test(test_one_service_down_is_told_of_that_service),
         cmocka_unit_test(test_a_narrow_outage_that_spreads_keeps_its_name),
         cmocka_unit_test(test_a_silent_tap_is_a_blind_sensor_and_no_outage),
+        cmocka_unit_test(test_a_lost_leg_of_the_mirror_is_a_blind_sensor_and_no_outage),
         cmocka_unit_test(test_a_thin_control_is_waited_for),
         cmocka_unit_test(test_without_control_traffic_the_silence_is_told_and_the_cause_unknown),
         cmocka_unit_test(test_nothing_is_said_while_learning),

@@ -234,7 +234,7 @@ static void test_blame_makes_it_blind_since_its_last_packet(void **state)
     step(&world, 1);
     int64_t last_ns = world.tap.control.last_ns;
     step(&world, 0);
-    tap_blame(&world.tap);
+    tap_blame(&world.tap, world.tap.control.last_ns);
     assert_true(world.tap.blind);
     assert_int_equal(world.tap.blind_since_ns, last_ns);
     flow_for(&world, 1, 60);
