@@ -51,7 +51,7 @@ TESTS         := $(TEST_SOURCES:%.c=$(OUT)/%)
 FORMATTED      = $(shell find capture analysis include tests -name '*.[ch]')
 BENCH         := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(sort $(wildcard tests/bench/*.c)))
 DETECT        := $(OUT)/bench-detect
-DETECT_OBJECTS:= $(patsubst %.c,$(OBJ)/%.o,$(sort $(wildcard tests/bench/detect/*.c)))
+DETECT_OBJECTS := $(patsubst %.c,$(OBJ)/%.o,$(sort $(wildcard tests/bench/detect/*.c)))
 DETECT_LIBS   := -lndpi -ljansson -lm
 FOLDERS       := $(sort $(dir $(OBJECTS) $(SYNTH_OBJECTS) $(TEST_OBJECTS) $(DETECT_OBJECTS) $(TESTS) $(BENCH) $(OBJ)/))
 

@@ -400,20 +400,22 @@ static void see_again(struct analysis *analysis)
     }
 }
 
-/* Whether the sensor is to blame, other traffic having collapsed too, or fallen by a good part since the last
- * sign of life. */
-static bool blame_sensor(struct analysis *analysis, struct series *series)
+/* Whether a silence must not be told as an outage: the sensor is to blame, other traffic having collapsed too
+ * or fallen by a good part since the last sign of life, or it may be and a little more traffic will show. */
+static bool sensor_in_doubt(struct analysis *analysis, struct series *series)
 {
     const struct episode_mark *before = &series->at_last_life, *now = &series->so_far;
     struct tap *tap = &analysis->tap;
     if (!tap_has_control(tap, analysis->end_ns))
         return false;
-    if (tap_collapsed(tap))
-        tap_blame(tap, tap->control.last_ns);
-    else if (tap_fell(tap, before->tap_seen, before->tap_per_s, now->seconds - before->seconds))
-        tap_blame(tap, series_life(series)->last_ns);
-    else
-        return false;
+    bool collapsed = tap_collapsed(tap);
+    if (!collapsed) {
+        enum tap_fall fall =
+            tap_fell(tap, before->tap_seen, before->tap_per_s, now->seconds - before->seconds);
+        if (fall != TAP_FELL)
+            return fall == TAP_MAY_HAVE_FALLEN;
+    }
+    tap_blame(tap, collapsed ? tap->control.last_ns : series_life(series)->last_ns);
     go_blind(analysis);
     return true;
 }
@@ -437,7 +439,7 @@ static void judge_silence(struct analysis *analysis, uint32_t number)
 {
     struct series *series = &analysis->series[number];
     enum wider wider = ask_wider(analysis, number);
-    if (wider == WIDER_IN_DOUBT || blame_sensor(analysis, series))
+    if (wider == WIDER_IN_DOUBT || sensor_in_doubt(analysis, series))
         return;
     struct episode_onset onset = episode_onset_of_silence(series_life(series), analysis->end_ns);
     allow_for_survivors(series, &onset);
@@ -467,7 +469,7 @@ static void judge_thinness(struct analysis *analysis, uint32_t number, int level
     if (width(analysis->scopes->items[number].kind) > 1 && explained_by_parts(analysis, number, 1 - left))
         return;
     enum wider wider = ask_wider(analysis, number);
-    if (wider == WIDER_IN_DOUBT || blame_sensor(analysis, series))
+    if (wider == WIDER_IN_DOUBT || sensor_in_doubt(analysis, series))
         return;
     int64_t gap_ns = (int64_t)(4 / (life->rate.per_s * (1 - left) * (1 - left)) * (double)NS_PER_S);
     struct episode_onset onset = {.best_ns = thin->rise_ns,

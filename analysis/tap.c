@@ -3,13 +3,14 @@
 
 #include <math.h>
 
-static const double control_least = 100;   /* packets learned from before the tap counts as a witness */
-static const double recent_packets = 20;   /* memory of the recent share, in expected packets */
-static const double collapsed_share = 0.3; /* of what is expected: less is a collapse */
-static const double restored_share = 0.3;  /* and so much ends it … */
-static const double restored_packets = 10; /* … seen over so many expected since its first packet */
-static const double part_packets = 40;     /* expected before the loss of a part is judged */
-static const double part_share = 0.75;     /* left: more is no loss */
+static const double control_least = 100;     /* packets learned from before the tap counts as a witness */
+static const double recent_packets = 20;     /* memory of the recent share, in expected packets */
+static const double collapsed_share = 0.3;   /* of what is expected: less is a collapse */
+static const double restored_share = 0.3;    /* and so much ends it … */
+static const double restored_packets = 10;   /* … seen over so many expected since its first packet */
+static const double part_packets = 40;       /* expected before the loss of a part is judged */
+static const double part_back_packets = 160; /* and before its return is */
+static const double part_share = 0.75;       /* left: more is no loss */
 static const double part_deviations = 2.5;
 static const double within_hour_variance = 0.01; /* of a rate, relative */
 static const double per_s_memory_s = 1800;
@@ -37,18 +38,20 @@ bool tap_proves(const struct tap *tap, const struct tally *tally)
     return tally->value[TALLY_packets_in] > 0 || !tap_has_control(tap, tally->end_ns);
 }
 
-bool tap_fell(struct tap *tap, double seen_before, double per_s_before, double seconds)
+enum tap_fall tap_fell(struct tap *tap, double seen_before, double per_s_before, double seconds)
 {
     double expected = per_s_before * seconds;
     if (expected < part_packets)
-        return false;
+        return TAP_STANDS;
     double share = (tap->control.total - seen_before) / expected;
     double spread = sqrt(fmax(1, tap->control.level.dispersion) / expected + within_hour_variance);
-    if (share > part_share || (1 - share) / spread < part_deviations)
-        return false;
+    if (share > part_share)
+        return TAP_STANDS;
+    if ((1 - share) / spread < part_deviations)
+        return TAP_MAY_HAVE_FALLEN;
     tap->lost_per_s = per_s_before;
     tap->lost_share = share;
-    return true;
+    return TAP_FELL;
 }
 
 void tap_blame(struct tap *tap, int64_t since_ns)
@@ -71,7 +74,7 @@ static enum tap_news leave_blindness(struct tap *tap, double seen, double expect
 {
     bool in_part = tap->lost_per_s > 0;
     double wanted_share = in_part ? (1 + tap->lost_share) / 2 : restored_share;
-    double wanted_packets = in_part ? part_packets : restored_packets;
+    double wanted_packets = in_part ? part_back_packets : restored_packets;
     if (in_part)
         expected = tap->lost_per_s * seconds;
     if (seen > 0 || tap->returned_expected > 0) {

@@ -8,6 +8,7 @@
 #include "detect.h"
 
 enum tap_news { TAP_NOTHING, TAP_IMPAIRED, TAP_RESTORED };
+enum tap_fall { TAP_STANDS, TAP_MAY_HAVE_FALLEN, TAP_FELL };
 
 /* Plain data. */
 struct tap {
@@ -45,7 +46,7 @@ bool tap_collapsed(const struct tap *tap);
  * mirror is lost. `seen_before` and `per_s_before` are `control.total` and `per_s` of then, `seconds` how
  * long ago it was. When it did, and the sensor is then blamed, it sees again once most of what was lost is
  * back. */
-bool tap_fell(struct tap *tap, double seen_before, double per_s_before, double seconds);
+enum tap_fall tap_fell(struct tap *tap, double seen_before, double per_s_before, double seconds);
 
 /* Calls the sensor blind, since an instant, because other traffic has collapsed together with what is
  * watched. */

@@ -11,8 +11,8 @@
 
 static void outages_heading(void)
 {
-    printf("%-25s %3s %6s %6s %5s |%5s %5s %4s %3s |%5s %5s |%5s %5s |%5s\n", "", "n", "best", "median",
-           "ratio", "found", "once", "of", "aft", "onset", "width", "end", "error", "false");
+    printf("%-25s %3s %6s %6s %5s|%5s %5s %4s %4s|%5s %5s|%5s %5s|%5s\n", "", "n", "best", "median", "ratio",
+           "found", "once", "of", "late", "onset", "width", "end", "error", "false");
 }
 
 static json_t *curve_json(const struct sum *sum)
@@ -48,7 +48,7 @@ static json_t *outages_json(const struct sum *sum)
 static json_t *outages_line(const struct plan *plan, const struct outcome *outcome)
 {
     struct sum sum = sum_fates(outcome->fates, outcome->fate_count);
-    printf("%-25s %3u %6s %6s %5.2f |%5.1f %5.1f %4u %3u |%5.1f %5.2f |%5.1f %5.2f |%5u\n", plan->name,
+    printf("%-25s %3u %6s %6s %5.2f|%5.1f %5.1f %4u %4u|%5.1f %5.2f|%5.1f %5.2f|%5u\n", plan->name,
            sum.judged, report_seconds(sum.oracle_s), report_seconds(sum.delay_s), sum.delay_s / sum.oracle_s,
            report_percent(sum.sure_found, sum.sure), report_percent(sum.sure_single, sum.sure), sum.sure,
            sum.late, report_percent(sum.inside, sum.told), sum.width,
