@@ -49,8 +49,9 @@ def namespace():
 
 def finish(watch):
     """Everything that the driver said, as a list of lists of words; and its last line as a dict."""
-    lines = [line.split() for line in watch.communicate(timeout=30)[0].splitlines()]
-    assert watch.returncode == 0, lines
+    # Not by communicate, which forgets what came in one read with the first line.
+    lines = [line.split() for line in watch.stdout.read().splitlines()]
+    assert watch.wait(timeout=30) == 0, lines
     words = lines.pop()
     assert words[0] == "done", lines
     return lines, {"calls": int(words[2]), "longest_ms": int(words[4]), "cpu_ms": int(words[6]), "drops": words[8:]}
