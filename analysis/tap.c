@@ -114,6 +114,7 @@ enum tap_news tap_step(struct tap *tap, const struct tally *tally, double alarms
     bool control = tap_has_control(tap, tally->start_ns);
     if (tap->unwatched && !control) {
         tap->blind = tap->unwatched = false;
+        tap->lost_per_s = 0;
         return TAP_RESTORED;
     }
     if (!(tally->known & TALLY_BIT(TALLY_packets_in)))

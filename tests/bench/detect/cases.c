@@ -123,7 +123,7 @@ static void add_recall(struct list *list, unsigned manner, double rate)
     plan->repeats = list->quick ? 2 : 10;
 }
 
-/* Four outages a stream, each long enough to be found. */
+/* Outages that are found, and come back in ways of their own. */
 static void add_return(struct list *list, enum pattern pattern, unsigned manner, double rate)
 {
     struct plan *plan = add(list, pattern == PATTERN_FLAPPING ? "flapping" : "trickle", manner, rate);

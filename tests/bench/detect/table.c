@@ -11,8 +11,8 @@
 
 static void outages_heading(void)
 {
-    printf("%-25s %3s %6s %6s %5s|%5s %5s %4s %4s|%5s %5s|%5s %5s|%5s\n", "", "n", "best", "median", "ratio",
-           "found", "once", "of", "late", "onset", "width", "end", "error", "false");
+    printf("%-25s %3s %6s %6s %5s|%5s %5s %4s %4s|%5s %5s|%5s %5s|%4s\n", "", "n", "best", "median", "ratio",
+           "found", "once", "of", "late", "onset", "width", "end", "error", "fa");
 }
 
 static json_t *curve_json(const struct sum *sum)
@@ -48,11 +48,13 @@ static json_t *outages_json(const struct sum *sum)
 static json_t *outages_line(const struct plan *plan, const struct outcome *outcome)
 {
     struct sum sum = sum_fates(outcome->fates, outcome->fate_count);
-    printf("%-25s %3u %6s %6s %5.2f|%5.1f %5.1f %4u %4u|%5.1f %5.2f|%5.1f %5.2f|%5u\n", plan->name,
-           sum.judged, report_seconds(sum.oracle_s), report_seconds(sum.delay_s), sum.delay_s / sum.oracle_s,
+    char error[16]; /* in gaps, in five columns */
+    snprintf(error, sizeof error, "%.*f", sum.end_error < 99 ? 2 : 0, sum.end_error);
+    printf("%-25s %3u %6s %6s %5.2f|%5.1f %5.1f %4u %4u|%5.1f %5.2f|%5.1f %5s|%4u\n", plan->name, sum.judged,
+           report_seconds(sum.oracle_s), report_seconds(sum.delay_s), sum.delay_s / sum.oracle_s,
            report_percent(sum.sure_found, sum.sure), report_percent(sum.sure_single, sum.sure), sum.sure,
            sum.late, report_percent(sum.inside, sum.told), sum.width,
-           report_percent(sum.end_inside, sum.ended), sum.end_error, outcome->false_alarms);
+           report_percent(sum.end_inside, sum.ended), error, outcome->false_alarms);
     return outages_json(&sum);
 }
 
@@ -60,7 +62,7 @@ static json_t *outages_line(const struct plan *plan, const struct outcome *outco
 
 static void quiet_heading(void)
 {
-    printf("%-25s %12s %10s %8s %8s   first fortnight: seen, promised\n", "", "sensor-years", "promised",
+    printf("%-25s %12s %10s %8s %8s  first fortnight: seen, promised\n", "", "sensor-years", "promised",
            "seen", "ratio");
 }
 
@@ -77,21 +79,21 @@ static json_t *quiet_line(const struct plan *plan, const struct outcome *outcome
 
 static void return_heading(void)
 {
-    printf("%-25s %7s %7s %7s %12s %12s %12s\n", "", "outages", "told %", "once %", "end inside %",
-           "end width", "end error");
+    printf("%-25s %8s %7s %7s %12s %9s %9s\n", "", "outages", "told %", "once %", "end inside %", "end width",
+           "end error");
 }
 
 static json_t *return_line(const struct plan *plan, const struct outcome *outcome)
 {
     struct sum sum = sum_fates(outcome->fates, outcome->fate_count);
-    printf("%-25s %7u %7.1f %7.1f %12.1f %12s %12s", plan->name, sum.outages,
+    printf("%-25s %8u %7.1f %7.1f %12.1f %9s %9s", plan->name, sum.outages,
            report_percent(sum.told, sum.outages), report_percent(sum.single, sum.told),
            report_percent(sum.end_inside, sum.ended), report_seconds(sum.end_width_s),
            report_seconds(sum.end_error_s));
     if (plan->pattern == PATTERN_FLAPPING)
-        printf("   %u of %u flaps", sum.flaps_told, sum.flaps);
+        printf(" %u of %u flaps", sum.flaps_told, sum.flaps);
     else
-        printf("   %.1f %% within", report_percent(sum.end_during, sum.ended));
+        printf(" %.1f %% within", report_percent(sum.end_during, sum.ended));
     printf("\n");
     return json_pack("{s:i, s:i, s:i, s:o, s:o, s:o, s:i, s:i, s:o}", "outages", (int)sum.outages, "told",
                      (int)sum.told, "told_once", (int)sum.single, "end_inside_percent",
