@@ -119,7 +119,8 @@ static void close_bin(struct analysis *analysis)
             analysis->output.bin(analysis->output.context, &bin);
         choose_signal(analysis, series);
         double hosts = (double)series->bin.value[TALLY_hosts];
-        if (series->state == STATE_UP || series->state == STATE_LEARNING)
+        bool hosts_known = (series->bin.known & TALLY_BIT(TALLY_hosts)) != 0;
+        if (hosts_known && (series->state == STATE_UP || series->state == STATE_LEARNING))
             series->hosts_usual = series->hosts_usual < 0
                                       ? hosts
                                       : series->hosts_usual + hosts_weight * (hosts - series->hosts_usual);
@@ -182,7 +183,8 @@ static void take_scope(struct analysis *analysis, uint32_t number, const struct 
                                .teach = !series->episode.open && !explained && !series->thin_doubt,
                                .ordinary = !series->episode.open && !explained};
     take_population(&series->answered, tally, TALLY_answered_flows, tally->answered, &how);
-    series->live_is_packets = !knows(tally, TALLY_live_flows);
+    if (tally->known != 0) /* a row may be empty; a table that has no such column has it nowhere */
+        series->live_is_packets = !knows(tally, TALLY_live_flows);
     if (series->live_is_packets)
         take_population(&series->live, tally, TALLY_packets_out, tally->out, &how);
     else

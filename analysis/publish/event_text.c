@@ -263,9 +263,12 @@ static void message_sensor(struct text *out, const struct event *event, const ch
     char at[TEXT_TIME_MAX];
     bool impaired = event->action == EVENT_SENSOR_IMPAIRED;
     text_clock(impaired ? event->onset_ns : event_text_end(event), event->time_ns, at);
-    text_format(out, "The sensor %s %s since %s UTC: %.1f of %.1f packets a minute beside the watch list",
-                sensor, impaired ? "does not see" : "sees again", at, event->observed_rate,
-                event->expected_rate);
+    text_format(out, "The sensor %s %s since %s UTC", sensor, impaired ? "does not see" : "sees again", at);
+    if (event->control)
+        text_format(out, ": %.1f of %.1f packets a minute beside the watch list", event->observed_rate,
+                    event->expected_rate);
+    else if (impaired)
+        text_put(out, ": nothing was measured");
     text_put(out, impaired ? "; nothing is said of the watch list meanwhile." : ".");
 }
 
@@ -515,7 +518,9 @@ static json_t *outage(const struct event *event, const char *sensor)
 static const char *sensor_reason(const struct event *event)
 {
     if (event->action == EVENT_SENSOR_RESTORED)
-        return "control-returned";
+        return event->control ? "control-returned" : "capture-restored";
+    if (!event->control)
+        return "capture-impaired";
     if (event->observed_rate <= 0)
         return "control-silent";
     return event->observed_rate < event->expected_rate / 2 ? "control-low" : "capture-impaired";

@@ -177,14 +177,18 @@ static void the_sensor_s_reason_follows_from_the_rates(void **state)
     (void)state;
     static const struct {
         enum event_action action;
+        bool control;
         double observed;
         const char *reason;
-    } rows[] = {{EVENT_SENSOR_IMPAIRED, 0, "control-silent"},
-                {EVENT_SENSOR_IMPAIRED, 49, "control-low"},
-                {EVENT_SENSOR_IMPAIRED, 99, "capture-impaired"},
-                {EVENT_SENSOR_RESTORED, 99, "control-returned"}};
+    } rows[] = {{EVENT_SENSOR_IMPAIRED, true, 0, "control-silent"},
+                {EVENT_SENSOR_IMPAIRED, true, 49, "control-low"},
+                {EVENT_SENSOR_IMPAIRED, true, 99, "capture-impaired"},
+                {EVENT_SENSOR_IMPAIRED, false, 0, "capture-impaired"},
+                {EVENT_SENSOR_RESTORED, true, 99, "control-returned"},
+                {EVENT_SENSOR_RESTORED, false, 0, "capture-restored"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct event event = canned_outage(rows[i].action, CANNED_START_NS);
+        event.control = rows[i].control;
         event.expected_rate = 100;
         event.observed_rate = rows[i].observed;
         json_t *root = tell(&event);
