@@ -7,18 +7,20 @@ against tshark.
 """
 import logging
 import os
+import struct
 import sys
 
 logging.getLogger("scapy").setLevel(logging.ERROR)
 from scapy.all import (ARP, DNS, DNSQR, GRE, ICMP, IP, SCTP, TCP, UDP, Dot1AD, Dot1Q, Dot3, Ether, ICMPv6DestUnreach,
                        ICMPv6EchoRequest, ICMPv6ND_NS, ICMPv6PacketTooBig, ICMPv6TimeExceeded, IPerror, IPv6,
                        IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, LLC, PadN,
-                       RawPcapWriter, Raw, SCTPChunkInit, SNAP, STP, TCPerror, UDPerror)
+                       Raw, SCTPChunkInit, SNAP, STP, TCPerror, UDPerror)
 from scapy.layers.ipsec import AH, ESP
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ETHER = dict(src="02:00:00:00:00:0a", dst="02:00:00:00:00:0b")
 FOUR = dict(src="192.0.2.1", dst="175.45.176.71", ttl=57, id=4711)
+WHO = dict(hwsrc="00:00:00:00:00:00", hwdst="00:00:00:00:00:00", psrc="192.0.2.1", pdst="192.0.2.2")
 SIX = dict(src="2001:db8::1", dst="2001:db8:45::71", hlim=57)
 
 
@@ -88,8 +90,8 @@ def ethernet():
     yield ether / Dot1Q(vlan=100, prio=3) / udp
     yield ether / Dot1AD(vlan=2049) / Dot1Q(vlan=7) / udp
     yield ether / Dot1AD(vlan=1) / Dot1Q(vlan=2) / Dot1Q(vlan=3) / IPv6(**SIX) / TCP(sport=1, dport=2, flags="FA")
-    yield ether / Dot1Q(vlan=100) / ARP(psrc="192.0.2.1", pdst="192.0.2.2")
-    yield ether / ARP(psrc="192.0.2.1", pdst="192.0.2.2")
+    yield ether / Dot1Q(vlan=100) / ARP(**WHO)
+    yield ether / ARP(**WHO)
     yield Dot3(**ETHER) / LLC(dsap=0x42, ssap=0x42, ctrl=3) / STP()
     yield Dot3(**ETHER) / LLC(dsap=0xaa, ssap=0xaa, ctrl=3) / SNAP(OUI=0, code=0x0800) / udp
 
@@ -118,14 +120,13 @@ def loopback(order, inet6):
 
 
 def write(name, link_type, frames, snaplen=65535):
-    """A capture whose packets are a millisecond apart, cut at the snapshot length."""
-    writer = RawPcapWriter(os.path.join(HERE, name), linktype=link_type, endianness="<", snaplen=snaplen)
-    writer.write_header(None)
-    for number, frame in enumerate(frames):
-        frame = bytes(frame)
-        writer.write_packet(frame[:snaplen], sec=1749229890, usec=number * 1000, caplen=min(len(frame), snaplen),
-                            wirelen=len(frame))
-    writer.close()
+    """A capture whose packets are a millisecond apart, cut at the snapshot length. Written here, since what scapy writes
+    for link type 0 differs between its versions."""
+    with open(os.path.join(HERE, name), "wb") as file:
+        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, snaplen, link_type))
+        for number, frame in enumerate(bytes(frame) for frame in frames):
+            cut = frame[:snaplen]
+            file.write(struct.pack("<IIII", 1749229890, number * 1000, len(cut), len(frame)) + cut)
 
 
 if __name__ == "__main__":
