@@ -11,7 +11,7 @@
 
 #include "series.h"
 
-static const double brief_blindness = 4; /* a gap of the tap as improbable as e^-4 was not watched */
+static const double brief_blindness = 4; /* a gap of the tap as rare as e^-4 may be the sensor's */
 static const double wider_doubt =
     3; /* score of a wider scope's silence that makes a narrow one wait for it */
 static const double survivors_certain = 0.5;      /* height of that climb above the silence alone */
@@ -496,7 +496,7 @@ static void take_thinness(struct analysis *analysis, uint32_t number)
     const struct population *life = series_life(series);
     double deviations = level_wanders(&life->level) ? 2 : 1;
     thinness_step(&series->thinness, fmax(seen, 0), expected, deviations / sqrt(fmax(1, life->rate.shape)),
-                  life->level.dispersion, analysis->end_ns, true);
+                  life->level.dispersion, analysis->end_ns);
 }
 
 static void judge(struct analysis *analysis, uint32_t number)
@@ -579,7 +579,7 @@ static void bridge_gap(struct analysis *analysis, int64_t start_ns)
 }
 
 /* What was silent while the tap was silent too counts once the tap is heard again, unless the tap's own gap
- * was so improbable that the sensor must have been away for a moment. */
+ * was so rare that the sensor may as well have been away for a moment. */
 static void confirm_all(struct analysis *analysis, bool watched)
 {
     for (uint32_t i = 0; i < analysis->scopes->count; i++) {

@@ -146,13 +146,6 @@ void detect_restart(struct population *population, int64_t at_ns)
     population->unproven = true; /* the first event after it has a silence of unknown begin behind it */
 }
 
-void detect_pause(struct population *population)
-{
-    population->silent_from_ns = TIME_NONE;
-    population->expected = population->spread = 0;
-    population->held_expected = population->held_spread = 0;
-}
-
 void detect_confirm(struct population *population, bool watched)
 {
     if (watched) {

@@ -56,9 +56,6 @@ double detect_score(const struct population *population);
 /* Forgets the silence under way and waits at `at_ns` for what comes: what lay before was not watched. */
 void detect_restart(struct population *population, int64_t at_ns);
 
-/* Stops the clock: nothing is watched until detect_restart. */
-void detect_pause(struct population *population);
-
 /* What was held back since the tap was last heard is confirmed, or does not speak for a silence. */
 void detect_confirm(struct population *population, bool watched);
 

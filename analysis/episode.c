@@ -76,8 +76,8 @@ double episode_recovered(const struct episode *episode)
     return fmin(1, episode->recent_seen / fmax(episode->recent_expected, recent_events / 3));
 }
 
-/* The signs of life that follow each other without a silence that would itself be an alarm: a trickle, from
- * its first drop on. Where a part stayed alive, a return begins when the odds for it last rose. */
+/* The signs of life that follow each other without a long silence between them: a trickle, from its first
+ * drop on. Where a part stayed alive, a return begins when the odds for it last rose. */
 static void follow_trickle(struct episode *episode, double seen, int64_t first_ns, bool silent_long)
 {
     if (episode->returning)

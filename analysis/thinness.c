@@ -29,7 +29,7 @@ void thinness_init(struct thinness *thinness)
 }
 
 static void climb(struct thinness *thinness, int i, double seen, double expected, double dispersion,
-                  int64_t end_ns, bool ordinary)
+                  int64_t end_ns)
 {
     struct thinness_level *level = &thinness->level[i];
     double by = (expected * (1 - left[i]) - seen * log(1 / left[i])) / fmax(1, dispersion);
@@ -47,18 +47,18 @@ static void climb(struct thinness *thinness, int i, double seen, double expected
     if (level->sum > 0)
         return;
     level->sum = 0;
-    if (ordinary && level->peak > 0)
+    if (level->peak > 0)
         calibrate_note(&level->calibrate, level->peak, 1);
 }
 
 void thinness_step(struct thinness *thinness, double seen, double expected, double allowance,
-                   double dispersion, int64_t end_ns, bool ordinary)
+                   double dispersion, int64_t end_ns)
 {
     if (!(expected > 0))
         return;
     double allowed = expected * (1 - fmin(allowance_most, allowance));
     for (int i = 0; i < THINNESS_LEVELS; i++)
-        climb(thinness, i, seen, allowed, dispersion, end_ns, ordinary);
+        climb(thinness, i, seen, allowed, dispersion, end_ns);
 }
 
 /* A climb begins with about every second or third event; to take every one for a beginning costs a unit of

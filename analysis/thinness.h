@@ -27,10 +27,10 @@ struct thinness {
 void thinness_init(struct thinness *thinness);
 
 /* Takes an interval that ends at `end_ns` with `seen` events of `expected`, of which the rate may be too
- * high by the share `allowance`; `dispersion` is the variance over the mean of such counts; `ordinary` when
- * no outage is open. */
+ * high by the share `allowance`; `dispersion` is the variance over the mean of such counts.
+ * Only called while no outage is open. */
 void thinness_step(struct thinness *thinness, double seen, double expected, double allowance,
-                   double dispersion, int64_t end_ns, bool ordinary);
+                   double dispersion, int64_t end_ns);
 
 /* Whether some level's alarm is due for a scope of so many events a year, at so many false alarms: the
  * likeliest level, or -1. */

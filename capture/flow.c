@@ -207,7 +207,6 @@ static struct flow *flow_new(const struct packet *packet, const struct key *key,
         memcpy(flow->address[at], key->address[end], 16);
         flow->port[at] = key->port[end];
         flow->watch[at] = WATCHLIST_NONE;
-        flow->bin_seen_ns[at] = TIME_NONE;
     }
     flow->protocol = key->protocol;
     flow->family = key->family;

@@ -35,8 +35,7 @@ struct flow {
     uint8_t tunnels[FLOW_TUNNELS_MAX];
     uint32_t path; /* scope of the first packet's path */
     uint32_t service_by_address, service_by_name;
-    uint8_t server;         /* the side that the services speak of */
-    int64_t bin_seen_ns[2]; /* the bin in which side 0 and 1 were last counted among hosts and peers */
+    uint8_t server; /* the side that the services speak of */
 
     struct classify_flow *classification; /* while undecided */
     bool classified;                      /* nothing more will be asked */

@@ -182,6 +182,16 @@ static void say_of_input(const struct settings *settings, const struct health *h
                 "from an outage");
 }
 
+/* --verbose: every counter of the capture that is not zero, with what it counts. */
+static void say_counters(const struct health *health)
+{
+#define SAY_COUNTER(name, help)                                                                              \
+    if (health->name > 0)                                                                                    \
+        log_say("%llu %s", (unsigned long long)health->name, help);
+    HEALTH_COUNTERS(SAY_COUNTER)
+#undef SAY_COUNTER
+}
+
 /* Makes the study, and puts it where the checkpoint left it if there is one. */
 static struct analysis *make_study(struct wiring *wiring, const struct scope_list *scopes,
                                    struct fault *fault)
@@ -215,6 +225,8 @@ static int read_and_publish(struct wiring *wiring, struct input *input)
     publish_health(wiring->publish, &input->health);
     if (status == 0)
         say_of_input(wiring->settings, &input->health);
+    if (wiring->settings->verbose)
+        say_counters(&input->health);
     if (publish_close(wiring->publish, &fault) == 0)
         return status;
     log_say("%s", fault.text);

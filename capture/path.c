@@ -60,12 +60,3 @@ void path_bind_interfaces(struct rules *rules, const char *const *names, size_t 
                     key->number = (uint32_t)k;
         }
 }
-
-bool path_by_prefix_only(const struct rules *rules)
-{
-    for (size_t i = 0; i < rules->path_count; i++)
-        for (size_t j = 0; j < rules->paths[i].key_count; j++)
-            if (rules->paths[i].keys[j].kind != PATH_PREFIX)
-                return false;
-    return true;
-}

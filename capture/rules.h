@@ -68,9 +68,6 @@ uint32_t path_find(const struct rules *rules, const struct packet *packet, const
  */
 void path_bind_interfaces(struct rules *rules, const char *const *names, size_t count);
 
-/* Whether the path of an address never changes: all keys are prefixes. */
-bool path_by_prefix_only(const struct rules *rules);
-
 /* The scope of the first service at this address and port; SCOPE_NONE. */
 uint32_t service_find_address(const struct rules *rules, const uint8_t address[16], uint16_t port);
 

@@ -173,3 +173,10 @@ def test_the_sample_configuration_is_the_default(lightsout):
     for line in default.split("\n[watch", maxsplit=1)[0].splitlines():
         key = line.removeprefix("# ").split(" ")[0]
         assert f"\n{key} = " in text or f"\n#{key} = " in text or line.startswith("[") or not line, key
+
+
+def test_verbose_tells_every_counter_that_is_not_zero(lightsout):
+    said = lightsout("-r", SAMPLE, "-v").stderr.splitlines()
+    assert "lightsout: 352755 packets delivered by the sources" in said
+    assert "lightsout: 17424 frames that carry no IP (ARP, LLDP, spanning tree …)" in said
+    assert not [line for line in said if line.startswith("lightsout: 0 ")]

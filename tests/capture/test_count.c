@@ -108,7 +108,6 @@ static struct flow flow_of(const char *source, const char *destination)
     put_address(flow.address[1], destination);
     for (int i = 0; i < 2; i++) {
         flow.watched[i] = flow.watch[i] != WATCHLIST_NONE;
-        flow.bin_seen_ns[i] = TIME_NONE;
     }
     flow.server = flow.watched[1] ? 1 : 0;
     return flow;

@@ -161,8 +161,6 @@ static void a_new_flow_belongs_to_nothing_yet_and_keeps_the_tags_of_its_first_pa
     assert_int_equal(flow->path, SCOPE_NONE);
     assert_int_equal(flow->service_by_name, SCOPE_NONE);
     assert_int_equal(flow->service_by_address, SCOPE_NONE);
-    assert_int_equal(flow->bin_seen_ns[0], TIME_NONE);
-    assert_int_equal(flow->bin_seen_ns[1], TIME_NONE);
     assert_null(flow->domain);
 }
 

@@ -220,19 +220,6 @@ static void test_an_interface_that_is_not_read_never_matches(void **state)
     assert_int_equal(find(&world, &packet, "192.0.2.1"), SCOPE_NONE);
 }
 
-static void test_only_prefixes_alone_tie_an_address_to_its_path(void **state)
-{
-    (void)state;
-    struct world world;
-    begin(&world);
-    add_prefix(&world, 0, "192.0.2.0/24");
-    assert_true(path_by_prefix_only(&world.rules));
-    add_key(&world, 1, PATH_VLAN, 100);
-    assert_false(path_by_prefix_only(&world.rules));
-    world.rules.path_count = 0;
-    assert_true(path_by_prefix_only(&world.rules));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,7 +235,6 @@ int main(void)
         cmocka_unit_test(test_the_first_path_that_matches_wins),
         cmocka_unit_test(test_interfaces_are_bound_by_name),
         cmocka_unit_test(test_an_interface_that_is_not_read_never_matches),
-        cmocka_unit_test(test_only_prefixes_alone_tie_an_address_to_its_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
