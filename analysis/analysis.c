@@ -14,7 +14,9 @@
 static const double brief_blindness = 4; /* a gap of the tap as rare as e^-4 may be the sensor's */
 static const double wider_doubt =
     3; /* score of a wider scope's silence that makes a narrow one wait for it */
-static const double survivors_certain = 0.5;      /* height of that climb above the silence alone */
+static const double survivors_certain = 0.5; /* height of that climb above the silence alone */
+static const double near_times = 50; /* how much more often silences come that are counted in alarms' stead */
+static const double year_s = 365.25 * 86400;
 static const double thin_s = 86400;               /* what takes longer to notice than this is not judged */
 static const double fast_s = 900, slow_s = 86400; /* memories of packets towards a scope */
 static const int64_t detectable_keep_ns = 600 * NS_PER_S;
@@ -41,6 +43,8 @@ struct analysis *analysis_new(const struct analysis_options *options, const stru
         detect_init(&series->knock, options->half_life_s);
         thinness_init(&series->thinness);
         series->state = STATE_LEARNING;
+        series->learning = LEARNING_EVENTS;
+        series->alarms.nominal_per_year = analysis->alarms_per_year;
         series->hosts_usual = -1;
         series->returned_ns = TIME_NONE;
         series->detectable_s = -1;
@@ -100,6 +104,8 @@ static struct bin judge_bin(struct analysis *analysis, uint32_t number)
         .tally = series->bin,
         .signal = is_tap ? SIGNAL_PACKETS_IN : series->signal,
         .state = series->state,
+        .learning = series->state == STATE_LEARNING ? series->learning : LEARNING_DONE,
+        .alarms = series->alarms,
         .expected = known ? series->bin_expected : -1,
         .low = known ? baseline_low(series->bin_expected, life->rate.shape, low_tail) : -1,
         .detectable_s = series->state == STATE_BLIND || series->state == STATE_LEARNING
@@ -144,8 +150,9 @@ static bool knows(const struct tally *tally, enum tally_measure measure)
     return (tally->known & TALLY_BIT(measure)) != 0;
 }
 
-static void follow_towards(struct series *series, const struct tally *tally, double seconds)
+static void follow_towards(struct series *series, const struct tally *tally)
 {
+    double seconds = series->step_s;
     double rate = (double)tally->value[TALLY_packets_in] / seconds;
     series->towards_fast += (rate - series->towards_fast) * -expm1(-seconds / fast_s);
     series->towards_slow += (rate - series->towards_slow) * -expm1(-seconds / slow_s);
@@ -166,7 +173,7 @@ static void take_population(struct population *population, const struct tally *t
     if (!knows(tally, measure))
         return;
     struct detect_input input = *how;
-    input.events = (double)tally->value[measure];
+    input.signs = input.events = (double)tally->value[measure];
     input.span = span;
     detect_step(population, &input);
 }
@@ -182,6 +189,10 @@ static void take_scope(struct analysis *analysis, uint32_t number, const struct 
                                .proven = proven,
                                .teach = !series->episode.open && !explained && !series->thin_doubt,
                                .ordinary = !series->episode.open && !explained};
+    if (series->step_signs > 0) /* in the interval before this one */
+        series->at_last_life = series->so_far;
+    const struct population *life = series_life(series);
+    double prudent_before = life->total_prudent, signs_before = life->total_signs;
     take_population(&series->answered, tally, TALLY_answered_flows, tally->answered, &how);
     if (tally->known != 0) /* a row may be empty; a table that has no such column has it nowhere */
         series->live_is_packets = !knows(tally, TALLY_live_flows);
@@ -191,17 +202,17 @@ static void take_scope(struct analysis *analysis, uint32_t number, const struct 
         take_population(&series->live, tally, TALLY_live_flows, tally->live, &how);
     take_population(&series->knock, tally, TALLY_flows, none, &how);
 
-    const struct population *life = series_life(series);
+    series->step_signs = life->total_signs - signs_before;
     series->step_seen = life->total - series->so_far.life;
     series->step_expected = life->total_expected - series->so_far.life_expected;
+    series->step_prudent = life->total_prudent - prudent_before;
     series->bin_expected += series->step_expected;
     series->so_far.life = life->total;
     series->so_far.life_expected = life->total_expected;
-    follow_towards(series, tally, clock_seconds(tally->start_ns, tally->end_ns));
+    series->step_s = clock_seconds(tally->start_ns, tally->end_ns);
+    follow_towards(series, tally);
     series->so_far.tap_seen = analysis->tap.control.total;
     series->so_far.tap_per_s = analysis->tap.per_s;
-    if (series->step_seen > 0)
-        series->at_last_life = series->so_far;
 }
 
 static void each_population(struct series *series, void (*act)(struct population *, int64_t), int64_t at_ns)
@@ -378,10 +389,21 @@ static void follow_episode(struct analysis *analysis, uint32_t number, int64_t f
     }
 }
 
-static bool learned(const struct analysis *analysis, struct series *series)
+static enum learning learned(const struct analysis *analysis, struct series *series)
 {
     struct baseline_cell so_far = baseline_learned(&series_life(series)->baseline, analysis->end_ns);
-    return so_far.events >= analysis->options.learn_flows && so_far.seconds >= analysis->options.learn_s;
+    return so_far.events < analysis->options.learn_flows ? LEARNING_EVENTS
+           : so_far.seconds < analysis->options.learn_s  ? LEARNING_TIME
+                                                         : LEARNING_DONE;
+}
+
+/* Keeps count of the silences that came close, to be held against the promise. */
+static void count_near(const struct analysis *analysis, struct series *series, double threshold)
+{
+    const struct population *life = series_life(series);
+    series->alarms.near_due += series->step_s / year_s * analysis->alarms_per_year * near_times;
+    series->alarms.near_seen +=
+        life->broken.score >= calibrate_nearer(&life->calibrate, threshold, near_times);
 }
 
 static void go_blind(struct analysis *analysis)
@@ -486,12 +508,12 @@ static void judge_thinness(struct analysis *analysis, uint32_t number, int level
 static void take_thinness(struct analysis *analysis, uint32_t number)
 {
     struct series *series = &analysis->series[number];
-    double seen = series->step_seen, expected = series->step_expected;
+    double seen = series->step_seen, expected = series->step_prudent;
     for (uint32_t i = 0; number == SCOPE_NUMBER_ALL && i < analysis->scopes->count; i++)
         if (analysis->scopes->items[i].kind == SCOPE_PREFIX && analysis->scopes->items[i].counted &&
             analysis->series[i].episode.open) {
             seen -= analysis->series[i].step_seen;
-            expected -= analysis->series[i].step_expected;
+            expected -= analysis->series[i].step_prudent;
         }
     const struct population *life = series_life(series);
     double deviations = level_wanders(&life->level) ? 2 : 1;
@@ -503,7 +525,8 @@ static void judge(struct analysis *analysis, uint32_t number)
 {
     struct series *series = &analysis->series[number];
     struct population *life = series_life(series);
-    if (!learned(analysis, series)) {
+    series->learning = learned(analysis, series);
+    if (series->learning != LEARNING_DONE) {
         series->state = STATE_LEARNING;
         return;
     }
@@ -517,9 +540,10 @@ static void judge(struct analysis *analysis, uint32_t number)
     series->thin_doubt = thin && !level_wanders(&life->level);
     /* A scope too thin to be judged within a day is not called up. */
     double detectable_s = doubt ? 0 : shortest(analysis, series, life);
-    series->state = doubt                                       ? STATE_SUSPECT
-                    : detectable_s < 0 || detectable_s > thin_s ? STATE_LEARNING
-                                                                : STATE_UP;
+    if (detectable_s < 0 || detectable_s > thin_s)
+        series->learning = LEARNING_THIN;
+    series->state = doubt ? STATE_SUSPECT : series->learning == LEARNING_THIN ? STATE_LEARNING : STATE_UP;
+    count_near(analysis, series, threshold);
     if (score >= threshold && life->last_ns != TIME_NONE)
         judge_silence(analysis, number);
     else if (level >= 0)

@@ -62,3 +62,8 @@ double calibrate_threshold(struct calibrate *calibrate, double silences_per_year
         fit(calibrate, log_ratio);
     return calibrate->threshold;
 }
+
+double calibrate_nearer(const struct calibrate *calibrate, double threshold, double times)
+{
+    return threshold - calibrate->slope * log(times);
+}

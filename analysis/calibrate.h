@@ -30,3 +30,6 @@ double calibrate_rarity(const struct calibrate *calibrate, double score);
 /* The score that a stream with so many silences a year exceeds `alarms_per_year` times. Fitted anew only when
  * enough has changed. */
 double calibrate_threshold(struct calibrate *calibrate, double silences_per_year, double alarms_per_year);
+
+/* The score that is exceeded `times` as often as `threshold`, the fitted one. */
+double calibrate_nearer(const struct calibrate *calibrate, double threshold, double times);

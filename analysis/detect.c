@@ -11,7 +11,9 @@
 
 static const int64_t rate_keep_ns = 60 * NS_PER_S; /* how long a computed rate serves at most … */
 static const double rate_keep_share = 1.0 / 16;    /* … of the time in which it was learned */
-static const double noted_from = 50;  /* events: silences scored by a rate known from fewer say little */
+static const double noted_from = 50; /* events: silences scored by a rate known from fewer say little */
+static const int64_t shift_ns = 1800 * NS_PER_S; /* by which the pattern of a day may move unannounced */
+static const double shift_deviations = 2;
 static const double shape_most = 400; /* no rate is known better than to a twentieth */
 static const double year_s = 365.25 * 86400;
 
@@ -50,6 +52,20 @@ static struct baseline_rate rate_now(const struct population *population, struct
     return rate;
 }
 
+/* Clocks are changed, and office hours: where half an hour before or after an instant much less is usual, no
+ * more may be counted on. What is less by chance alone does not count. */
+static struct baseline_rate prudent_rate(const struct population *population, int64_t at_ns)
+{
+    struct baseline_rate here = baseline_at(&population->baseline, at_ns), least = here;
+    for (int side = -1; side <= 1; side += 2) {
+        struct baseline_rate near = baseline_at(&population->baseline, at_ns + side * shift_ns);
+        double doubt = shift_deviations * sqrt(1 / here.shape + 1 / near.shape);
+        if (near.per_s * (1 + doubt) < here.per_s && near.per_s < least.per_s)
+            least = near;
+    }
+    return rate_now(population, least);
+}
+
 static void refresh_rate(struct population *population, int64_t at_ns)
 {
     if (at_ns < population->rate_until_ns)
@@ -57,6 +73,7 @@ static void refresh_rate(struct population *population, int64_t at_ns)
     struct baseline_rate hourly = baseline_at(&population->baseline, at_ns);
     population->hourly_per_s = hourly.per_s;
     population->rate = rate_now(population, hourly);
+    population->prudent = prudent_rate(population, at_ns);
     double learned_s = baseline_learned(&population->baseline, at_ns).seconds;
     int64_t keep_ns = (int64_t)(fmin(learned_s, 1e6) * rate_keep_share * (double)NS_PER_S);
     int64_t until_ns = clock_floor(at_ns, rate_keep_ns) + rate_keep_ns;
@@ -66,11 +83,12 @@ static void refresh_rate(struct population *population, int64_t at_ns)
 /* Lets the clock of the silence run for so many seconds. */
 static void run_clock(struct population *population, double seconds, bool proven)
 {
-    double missed = population->rate.per_s * seconds;
+    double missed = population->prudent.per_s * seconds;
+    population->total_expected += population->rate.per_s * seconds;
+    population->total_prudent += missed;
     if (!(missed > 0))
         return;
-    double spread = missed / sqrt(population->rate.shape);
-    population->total_expected += missed;
+    double spread = missed / sqrt(population->prudent.shape);
     if (proven) {
         population->expected += missed;
         population->spread += spread;
@@ -102,41 +120,56 @@ static void end_silence(struct population *population, int64_t at_ns, double eve
     population->last_ns = population->last_not_before_ns = at_ns;
 }
 
-/* Where the source only says that events fell into an interval, they are taken to be spread over it evenly.
+/* Where the source only says that signs of life fell into an interval, they are taken to be spread over it
+ * evenly.
  */
 static struct tally_span span_or_even(const struct detect_input *input)
 {
     if (input->span.first_ns != TIME_NONE)
         return input->span;
-    int64_t gap_ns = (int64_t)((double)(input->end_ns - input->start_ns) / (input->events + 1));
+    int64_t gap_ns = (int64_t)((double)(input->end_ns - input->start_ns) / (input->signs + 1));
     return (struct tally_span){input->start_ns + gap_ns, input->end_ns - gap_ns};
+}
+
+/* What the signs of life that came say of the silences between them: the one that the first of them broke,
+ * and on average those between the first and the last. */
+static void note_silences(struct population *population, const struct detect_input *input, double within)
+{
+    population->broken = (struct broken_silence){.score = detect_score(population),
+                                                 .from_ns = population->last_ns,
+                                                 .from_not_before_ns = population->last_not_before_ns};
+    if (population->total < noted_from || !input->ordinary)
+        return;
+    calibrate_note(&population->calibrate, population->broken.score, 1);
+    if (input->signs > 1)
+        calibrate_note(&population->calibrate, within / (input->signs - 1), input->signs - 1);
 }
 
 void detect_step(struct population *population, const struct detect_input *input)
 {
+    population->broken = (struct broken_silence){.from_ns = TIME_NONE, .from_not_before_ns = TIME_NONE};
     if (population->silent_from_ns == TIME_NONE)
         begin_silence(population, input->start_ns);
     refresh_rate(population, input->start_ns);
-    if (!(input->events > 0)) {
+    if (!(input->signs > 0)) {
         run_clock(population, clock_seconds(input->start_ns, input->end_ns), input->proven);
         return;
     }
     struct tally_span span = span_or_even(input);
     run_clock(population, clock_seconds(input->start_ns, span.first_ns), true);
     detect_confirm(population, true);
-    double within = population->rate.per_s * clock_seconds(span.first_ns, span.last_ns);
-    if (population->total >= noted_from && input->ordinary) {
-        calibrate_note(&population->calibrate, detect_score(population), 1);
-        if (input->events > 1)
-            calibrate_note(&population->calibrate, within / (input->events - 1), input->events - 1);
-    }
-    end_silence(population, span.first_ns, 1, input->teach);
-    if (input->events > 1)
-        end_silence(population, span.last_ns, input->events - 1, input->teach);
+    double within_s = clock_seconds(span.first_ns, span.last_ns);
+    note_silences(population, input, population->prudent.per_s * within_s);
+    double first = fmin(1, input->events);
+    end_silence(population, span.first_ns, first, input->teach);
+    if (input->signs > 1)
+        end_silence(population, span.last_ns, input->events - first, input->teach);
     if (input->span.first_ns == TIME_NONE)
         population->last_not_before_ns = input->start_ns;
     population->total += input->events;
-    population->total_expected += within;
+    population->total_signs += input->signs;
+    population->total_expected += population->rate.per_s * within_s;
+    population->total_prudent += population->prudent.per_s * within_s;
     run_clock(population, clock_seconds(span.last_ns, input->end_ns), input->proven);
 }
 
@@ -161,29 +194,34 @@ double detect_events_per_year(const struct population *population)
     return overall.seconds > 0 ? overall.events / overall.seconds * year_s : 0;
 }
 
+double detect_signs_per_event(const struct population *population)
+{
+    return population->total > 0 ? population->total_signs / population->total : 1;
+}
+
 double detect_threshold(struct population *population, double alarms_per_year)
 {
     /* Before enough silences were seen, the spread of counts tells how far events cluster: for geometric
      * clusters the variance over the mean is twice their mean size less one. */
     population->calibrate.prior_slope = fmax(1, (population->level.dispersion + 1) / 2);
-    return calibrate_threshold(&population->calibrate, detect_events_per_year(population), alarms_per_year);
+    double silences_per_year = detect_events_per_year(population) * detect_signs_per_event(population);
+    return calibrate_threshold(&population->calibrate, silences_per_year, alarms_per_year);
 }
 
 double detect_shortest(const struct population *population, int64_t at_ns, double threshold)
 {
-    static const int64_t hour_ns = 3600 * NS_PER_S;
     double expected = 0, spread = 0;
     int64_t now_ns = at_ns;
-    for (int i = 0; i < BASELINE_WEEK + 1; i++) {
-        struct baseline_rate rate = rate_now(population, baseline_at(&population->baseline, now_ns));
+    for (int i = 0; i < 2 * BASELINE_WEEK + 1; i++) { /* half an hour at a time, where rates change */
+        struct baseline_rate rate = prudent_rate(population, now_ns);
         if (!(rate.per_s > 0))
             return -1;
-        int64_t next_ns = clock_floor(now_ns, hour_ns) + hour_ns;
+        int64_t next_ns = clock_floor(now_ns, shift_ns) + shift_ns;
         double seconds = clock_seconds(now_ns, next_ns), all = rate.per_s * seconds,
                rough = all / sqrt(rate.shape);
         if (score_of(expected + all, spread + rough) >= threshold) {
             double low = 0,
-                   high = 1; /* the score only grows: halve the hour until a second is told from the next */
+                   high = 1; /* the score only grows: halve the time until a second is told from the next */
             while ((high - low) * seconds > 0.5) {
                 double middle = (low + high) / 2;
                 if (score_of(expected + middle * all, spread + middle * rough) >= threshold)

@@ -11,34 +11,48 @@
 #include "level.h"
 #include "tally.h"
 
-/* A stream of events and the silence under way in it. The clock of a silence runs at the expected rate:
- * `expected` is the number of events that should have come since the last one. Plain data. */
+/* A silence that the first sign of life of an interval broke. */
+struct broken_silence {
+    double score;
+    int64_t from_ns; /* the sign of life before it; TIME_NONE: none, or no silence was broken */
+    int64_t from_not_before_ns;
+};
+
+/* A stream of events and the silence under way in it. Signs of life may come in bursts, and then an event is
+ * a burst: every sign ends a silence, but the clock of a silence runs at the rate of events, since the wait
+ * for the next burst is as long after one sign as after ten. `expected` is the number of events that should
+ * have come since the last sign of life. Plain data. */
 struct population {
     struct baseline baseline;
     struct calibrate calibrate;
     struct level level;
-    double hourly_per_s;       /* what the hour of the week expects, and … */
-    struct baseline_rate rate; /* … with the present level, in force … */
-    int64_t rate_until_ns;     /* … until here */
+    double hourly_per_s;          /* what the hour of the week expects, and … */
+    struct baseline_rate rate;    /* … with the present level … */
+    struct baseline_rate prudent; /* … and as much of it as may be counted on if the day began a little later
+                                     or earlier than usual: what the clock runs at, in force … */
+    int64_t rate_until_ns;        /* … until here */
 
     int64_t silent_from_ns; /* start of the silence: the last event, or the begin of watching; TIME_NONE: not
                                watching */
-    int64_t last_ns;        /* the last event; TIME_NONE: never one */
-    int64_t last_not_before_ns; /* the earliest that the last event can have been, where the source gives bins
-                                   only */
+    int64_t last_ns;        /* the last sign of life; TIME_NONE: never one */
+    int64_t last_not_before_ns; /* the earliest that it can have been, where the source gives bins only */
     bool unproven;              /* a part of the silence was not watched: it teaches nothing */
     double expected, spread;    /* events missed, and sum of their share over the root of the rate's shape */
     double held_expected,
         held_spread; /* the same since the tap was last heard: counts once it is heard again */
 
-    double total, total_expected; /* since the start, to compare any two instants */
+    struct broken_silence broken; /* in the interval just taken */
+
+    double total, total_expected, total_prudent; /* events since the start, to compare any two instants … */
+    double total_signs;                          /* … and signs of life */
 };
 
 /* What one interval brought to a population. */
 struct detect_input {
     int64_t start_ns, end_ns;
-    double events;
-    struct tally_span span; /* of the events, where known */
+    double signs;           /* of life … */
+    double events;          /* … in so many bursts; as many as signs where bursts are not told */
+    struct tally_span span; /* of the signs, where known */
     bool proven;            /* the sensor has shown that it sees: the interval may speak for a silence */
     bool teach;             /* the baseline may learn from it */
     bool ordinary;          /* no outage is open: a silence that ends now is one that normal traffic has */
@@ -46,7 +60,8 @@ struct detect_input {
 
 void detect_init(struct population *population, double half_life_s);
 
-/* Takes an interval. Every event ends a silence, is learned from together with it, and starts the next. */
+/* Takes an interval. Every sign of life ends a silence, is learned from together with it, and starts the
+ * next. */
 void detect_step(struct population *population, const struct detect_input *input);
 
 /* The natural logarithm of one over the probability of the silence under way, given how well the rate is
@@ -60,6 +75,7 @@ void detect_restart(struct population *population, int64_t at_ns);
 void detect_confirm(struct population *population, bool watched);
 
 /* As learned so far. */
+double detect_signs_per_event(const struct population *population);
 double detect_events_per_year(const struct population *population);
 
 /* The score at which this population may raise an alarm. */

@@ -19,9 +19,14 @@ struct series {
     bool thin_doubt;          /* it is half way to an alarm: what comes now teaches nothing */
     enum signal signal;       /* which of the first two is judged */
     enum scope_state state;
+    enum learning learning; /* why, in that state */
+    struct alarm_rate alarms;
 
     struct episode_mark so_far, at_last_life;
-    double step_seen, step_expected;   /* signs of life in the interval just taken */
+    double step_s;                     /* length of the interval just taken, in seconds */
+    double step_signs;                 /* of life in it, … */
+    double step_seen, step_expected;   /* the events among them, … */
+    double step_prudent;               /* … and how many of those may be counted on */
     double detectable_s;               /* the shortest outage to be noticed; negative: none … */
     int64_t detectable_until_ns;       /* … looked up again from here */
     double towards_fast, towards_slow; /* packets in a second, over a quarter of an hour and over a day */

@@ -8,7 +8,7 @@
 
 #include "series.h"
 
-enum { STATE_VERSION = 2 };
+enum { STATE_VERSION = 3 };
 
 struct state_head {
     uint32_t version;

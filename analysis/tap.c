@@ -119,16 +119,17 @@ enum tap_news tap_step(struct tap *tap, const struct tally *tally, double alarms
     }
     if (!(tally->known & TALLY_BIT(TALLY_packets_in)))
         return TAP_NOTHING;
-    double seen = (double)tally->value[TALLY_packets_in], before = tap->control.total_expected;
+    double seen = (double)tally->value[TALLY_packets_in], before = tap->control.total_prudent;
     struct detect_input input = {.start_ns = tally->start_ns,
                                  .end_ns = tally->end_ns,
+                                 .signs = seen,
                                  .events = seen,
                                  .span = tally->in,
                                  .proven = true,
                                  .teach = !tap->blind,
                                  .ordinary = !tap->blind};
     detect_step(&tap->control, &input);
-    double expected = tap->control.total_expected - before;
+    double expected = tap->control.total_prudent - before;
     double seconds = clock_seconds(tally->start_ns, tally->end_ns);
     follow_recent(tap, seen, expected);
     tap->watched_s += seconds;

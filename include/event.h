@@ -21,6 +21,22 @@ enum scope_state {
     STATE__COUNT
 };
 
+/* Why a scope is still learning. */
+enum learning {
+    LEARNING_DONE,
+    LEARNING_EVENTS, /* too few signs of life so far */
+    LEARNING_TIME,   /* too short a time */
+    LEARNING_THIN,   /* so thin that even a total outage would take more than a day to be noticed */
+    LEARNING__COUNT
+};
+
+/* False alarms, asked for and as they would really come. Alarms are too rare to count, so silences are
+ * counted that are a given number of times as frequent: those that came against those that were due. */
+struct alarm_rate {
+    double nominal_per_year;
+    double near_due, near_seen;
+};
+
 /* The measure in which a scope is judged. */
 enum signal {
     SIGNAL_ANSWERED_FLOWS, /* cannot be forged from one side: preferred wherever both directions are seen */
@@ -38,6 +54,8 @@ struct bin {
     struct tally tally; /* the sum of the bin's steps */
     enum signal signal;
     enum scope_state state;
+    enum learning learning; /* LEARNING_DONE unless the state is learning */
+    struct alarm_rate alarms;
     double expected; /* of the signal in this bin; negative: not known yet */
     double low;      /* what 999 of 1000 such bins reach; negative: not known yet */
     double

@@ -7,6 +7,8 @@
 #include "clock.h"
 #include "event_text.h"
 
+static const double near_enough = 1; /* silences due before what came of them says anything */
+
 static const char *const measures[TALLY__COUNT] = {
 #define MEASURE_NAME(name) #name,
     TALLY_MEASURES(MEASURE_NAME)
@@ -119,6 +121,13 @@ void bin_text_state(const struct bin *bin, const struct scope *scope, const char
         json_known(out, "observed_rate", bin_text_observed(bin) / minutes, 3);
     }
     json_known(out, "detectable_s", bin->detectable_s, 1);
+    if (bin->learning != LEARNING_DONE)
+        text_format(out, ",\"learning\":\"%s\"", event_text_learning(bin->learning));
+    if (bin->alarms.nominal_per_year > 0) {
+        text_format(out, ",\"false_alarms\":{\"nominal_per_year\":%.4f", bin->alarms.nominal_per_year);
+        json_known(out, "realised_per_year", bin_text_realised(&bin->alarms), 4);
+        text_put(out, "}");
+    }
     if (outage_id != NULL)
         text_format(out, ",\"outage\":\"%s\"", outage_id);
     text_put(out, "}");
@@ -140,6 +149,12 @@ double bin_text_observed(const struct bin *bin)
 double bin_text_expected(const struct bin *bin)
 {
     return is_known(bin->expected) ? bin->expected : -1;
+}
+
+double bin_text_realised(const struct alarm_rate *alarms)
+{
+    return alarms->near_due >= near_enough ? alarms->nominal_per_year * alarms->near_seen / alarms->near_due
+                                           : -1;
 }
 
 double bin_text_minutes(const struct bin *bin)

@@ -30,5 +30,8 @@ void bin_text_state(const struct bin *bin, const struct scope *scope, const char
 double bin_text_observed(const struct bin *bin);
 double bin_text_expected(const struct bin *bin);
 
+/* The false alarms a year that the silences seen so far stand for; negative: too few were due to tell. */
+double bin_text_realised(const struct alarm_rate *alarms);
+
 /* The length of what was really watched, in minutes. */
 double bin_text_minutes(const struct bin *bin);

@@ -26,6 +26,12 @@ const char *event_text_state(enum scope_state state)
     return names[state];
 }
 
+const char *event_text_learning(enum learning learning)
+{
+    static const char *const names[LEARNING__COUNT] = {"done", "too-few-flows", "too-short", "too-thin"};
+    return names[learning];
+}
+
 const char *event_text_signal(enum signal signal)
 {
     static const char *const names[SIGNAL__COUNT] = {"answered_flows", "live_flows", "packets_out",

@@ -8,6 +8,7 @@
 
 /* The published names of the enums. */
 const char *event_text_state(enum scope_state state);
+const char *event_text_learning(enum learning learning);
 const char *event_text_signal(enum signal signal);
 const char *event_text_verdict(enum verdict verdict);
 const char *event_text_action(enum event_action action);

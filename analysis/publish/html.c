@@ -311,8 +311,10 @@ static void put_scopes(const struct html *html)
             continue;
         fputs("<tr><td>", html->out);
         escaped(html, html->story.scopes->items[i].text);
-        fprintf(html->out, "</td><td>%s</td><td>%s</td>", event_text_state(scope->last.state),
-                event_text_measure(scope->last.signal));
+        fprintf(html->out, "</td><td>%s", event_text_state(scope->last.state));
+        if (scope->last.learning != LEARNING_DONE)
+            fprintf(html->out, " (%s)", event_text_learning(scope->last.learning));
+        fprintf(html->out, "</td><td>%s</td>", event_text_measure(scope->last.signal));
         put_number(html, story_observed(scope));
         put_number(html, story_expected(scope, &low, &high));
         put_number(html, scope->last.detectable_s);

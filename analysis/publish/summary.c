@@ -2,7 +2,9 @@
 /* The summary for people on standard output, at the end of a replay. */
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "bin_text.h"
 #include "clock.h"
 #include "event_text.h"
 #include "lines.h"
@@ -116,11 +118,93 @@ static void tell_baseline(const struct summary *summary)
     else
         fprintf(summary->out, "baseline   %s %s a minute (%s to %s over the day)\n", rate(expected, mean),
                 event_text_measure(all->last.signal), rate(low, least), rate(high, most));
-    if (expected >= 0 && all->last.detectable_s >= 0) {
-        char span[TEXT_SPAN_MAX];
-        text_span(all->last.detectable_s, span);
-        fprintf(summary->out, "           at the end a total outage would be noticed within %s\n", span);
+}
+
+/* One of several things after each other, on lines no wider than a terminal. */
+static void tell_item(const struct summary *summary, size_t *column, const char *item)
+{
+    const size_t margin = 13, width = 79;
+    size_t length = strlen(item);
+    if (*column > margin && *column + 2 + length > width) {
+        fprintf(summary->out, ",\n");
+        *column = 0;
+    } else if (*column > margin) {
+        fprintf(summary->out, ", ");
+        *column += 2;
     }
+    if (*column == 0)
+        *column = (size_t)fprintf(summary->out, "%*s", (int)margin, "");
+    *column += (size_t)fprintf(summary->out, "%s", item);
+}
+
+static void tell_scope(const struct summary *summary, uint32_t number, const char *more, size_t *column)
+{
+    char name[3 * SCOPE_TEXT_MAX], item[sizeof name + TEXT_SPAN_MAX];
+    text_utf8(scope_name(&summary->story.scopes->items[number]), name, sizeof name);
+    snprintf(item, sizeof item, "%s%s%s", name, more[0] != '\0' ? " " : "", more);
+    tell_item(summary, column, item);
+}
+
+/* What could be seen at the end: the shortest total outage that would be noticed, for every scope. */
+static void tell_sight(const struct summary *summary)
+{
+    const struct story *story = &summary->story;
+    size_t column = 0;
+    for (uint32_t i = 0; i < story->scopes->count; i++) {
+        const struct bin *last = &story->scope[i].last;
+        char span[TEXT_SPAN_MAX];
+        if (story->scope[i].bins == 0 || !(last->detectable_s >= 0))
+            continue;
+        if (column == 0)
+            fprintf(summary->out, "sight      at the end a total outage would be noticed within\n");
+        text_span(last->detectable_s, span);
+        tell_scope(summary, i, span, &column);
+    }
+    if (column > 0)
+        fprintf(summary->out, "\n");
+}
+
+static void tell_learning(const struct summary *summary)
+{
+    static const char *const why[LEARNING__COUNT] = {
+        [LEARNING_EVENTS] = "too few signs of life to judge yet",
+        [LEARNING_TIME] = "seen for too short a time to judge yet",
+        [LEARNING_THIN] = "too thin: an outage would take more than a day to be noticed",
+    };
+    const struct story *story = &summary->story;
+    for (int reason = LEARNING_EVENTS; reason < LEARNING__COUNT; reason++) {
+        size_t column = 0;
+        for (uint32_t i = 0; i < story->scopes->count; i++) {
+            if (story->scope[i].bins == 0 || story->scope[i].last.learning != (enum learning)reason)
+                continue;
+            if (column == 0)
+                fprintf(summary->out, "learning   %s\n", why[reason]);
+            tell_scope(summary, i, "", &column);
+        }
+        if (column > 0)
+            fprintf(summary->out, "\n");
+    }
+}
+
+/* What was promised, and what the silences that came near stand for, over all scopes. */
+static void tell_alarms(const struct summary *summary)
+{
+    const struct story *story = &summary->story;
+    struct alarm_rate sum = {0};
+    for (uint32_t i = 0; i < story->scopes->count; i++)
+        if (story->scope[i].bins > 0) {
+            const struct alarm_rate *alarms = &story->scope[i].last.alarms;
+            sum.nominal_per_year += alarms->nominal_per_year;
+            sum.near_due += alarms->near_due;
+            sum.near_seen += alarms->near_seen;
+        }
+    double realised = bin_text_realised(&sum);
+    char promised[32], seen[32];
+    if (realised >= 0)
+        fprintf(summary->out,
+                "alarms     false ones promised: %s a year; silences that came near stand for %s\n"
+                "           (%.0f seen where %.1f were due)\n",
+                rate(sum.nominal_per_year, promised), rate(realised, seen), sum.near_seen, sum.near_due);
 }
 
 static void tell_tap(const struct summary *summary)
@@ -262,6 +346,9 @@ static int summary_finish(void *state, struct fault *fault)
         return fault_set(fault, "no memory for the summary");
     tell_input(summary);
     tell_baseline(summary);
+    tell_sight(summary);
+    tell_learning(summary);
+    tell_alarms(summary);
     tell_tap(summary);
     tell_episodes(summary);
     tell_losses(summary);

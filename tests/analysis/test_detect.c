@@ -18,6 +18,7 @@ static void step(struct population *population, int64_t start_ns, double events,
 {
     struct detect_input input = {.start_ns = start_ns,
                                  .end_ns = start_ns + STEP,
+                                 .signs = events,
                                  .events = events,
                                  .span = NOBODY,
                                  .proven = proven,
@@ -126,6 +127,93 @@ static void test_clustered_events_raise_the_threshold(void **state)
     assert_true(wary > 2 * calm);
 }
 
+/* Bursts of five: the clock runs at the rate of the bursts, and every sign of life in them sets it back. */
+static void test_the_wait_for_the_next_burst_is_counted_in_bursts(void **state)
+{
+    (void)state;
+    struct population population;
+    uint64_t seed = 6;
+    detect_init(&population, 14 * 86400);
+    struct detect_input input = {.span = NOBODY, .proven = true, .teach = true, .ordinary = true};
+    for (int i = 0; i < 240 * 720; i++) {
+        input.start_ns = START + i * STEP;
+        input.end_ns = input.start_ns + STEP;
+        input.events = (double)stream_poisson(&seed, 1.0 / 5);
+        input.signs = 5 * input.events;
+        detect_step(&population, &input);
+    }
+    assert_true(fabs(detect_signs_per_event(&population) - 5) < 1e-9);
+    input.start_ns = input.end_ns;
+    input.end_ns += STEP;
+    input.events = 0;
+    input.signs = 1; /* a burst goes on */
+    detect_step(&population, &input);
+    assert_true(detect_score(&population) < 0.5);
+    input.signs = 0;
+    for (int i = 0; i < 60; i++) {
+        input.start_ns = input.end_ns;
+        input.end_ns += STEP;
+        detect_step(&population, &input);
+    }
+    assert_true(fabs(detect_score(&population) - 12) < 2); /* five minutes of 2.4 bursts a minute */
+    assert_true(detect_threshold(&population, 1) < 1.3 * log(12.0 * 525960));
+}
+
+static void test_a_silence_that_an_event_broke_can_still_be_judged(void **state)
+{
+    (void)state;
+    struct population population;
+    uint64_t seed = 7;
+    detect_init(&population, 14 * 86400);
+    int64_t at = live_through(&population, 240, 12, &seed);
+    int64_t last_ns = population.last_ns;
+    struct detect_input input = {.start_ns = at,
+                                 .end_ns = at + 3600 * NS_PER_S,
+                                 .signs = 1,
+                                 .events = 1,
+                                 .span = {at + 3500 * NS_PER_S, at + 3500 * NS_PER_S},
+                                 .proven = true};
+    detect_step(&population, &input);
+    assert_true(population.broken.score > 100);
+    assert_int_equal(population.broken.from_ns, last_ns);
+    assert_true(detect_score(&population) < 30);
+    step(&population, input.end_ns, 0, true);
+    assert_int_equal(population.broken.from_ns, TIME_NONE);
+}
+
+/* Office hours, twenty a minute from eight to twenty and two otherwise. */
+static int64_t work_for(struct population *population, int days, uint64_t *seed)
+{
+    int64_t at = START;
+    for (int i = 0; i < days * 17280; i++, at += STEP) {
+        int hour = i % 17280 / 720;
+        double per_minute = hour >= 8 && hour < 20 ? 20 : 2;
+        step(population, at, (double)stream_poisson(seed, per_minute / 12), true);
+    }
+    return at;
+}
+
+static void test_half_an_hour_beside_a_step_of_the_day_only_the_lower_rate_counts(void **state)
+{
+    (void)state;
+    struct population population;
+    uint64_t seed = 8;
+    detect_init(&population, 14 * 86400);
+    int64_t midnight = work_for(&population, 21, &seed);
+    static const struct {
+        int minutes;
+        double per_minute;
+    } moments[] = {{7 * 60, 2},        {8 * 60 + 10, 2},  {8 * 60 + 29, 2}, {8 * 60 + 31, 20},
+                   {19 * 60 + 29, 20}, {19 * 60 + 31, 2}, {20 * 60 + 10, 2}};
+    for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
+        struct population then = population;
+        int64_t at = midnight + moments[i].minutes * 60 * NS_PER_S;
+        detect_restart(&then, at);
+        step(&then, at, 0, true);
+        assert_true(fabs(then.prudent.per_s * 60 / moments[i].per_minute - 1) < 0.15);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +223,9 @@ int main(void)
         cmocka_unit_test(test_the_shortest_outage_is_the_one_that_reaches_the_threshold),
         cmocka_unit_test(test_a_stream_too_thin_is_never_noticed_within_a_week),
         cmocka_unit_test(test_clustered_events_raise_the_threshold),
+        cmocka_unit_test(test_the_wait_for_the_next_burst_is_counted_in_bursts),
+        cmocka_unit_test(test_a_silence_that_an_event_broke_can_still_be_judged),
+        cmocka_unit_test(test_half_an_hour_beside_a_step_of_the_day_only_the_lower_rate_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -124,6 +124,7 @@ static void test_the_onset_of_a_silence_is_an_interval_in_order(void **state)
         double seen = i < 48 * 720 ? (double)stream_poisson(&seed, 1) : 0;
         const struct detect_input input = {.start_ns = at_ns,
                                            .end_ns = at_ns + STEP,
+                                           .signs = seen,
                                            .events = seen,
                                            .span = {TIME_NONE, TIME_NONE},
                                            .proven = true,
