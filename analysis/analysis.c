@@ -211,8 +211,7 @@ static void take_scope(struct analysis *analysis, uint32_t number, const struct 
     series->so_far.life_expected = life->total_expected;
     series->step_s = clock_seconds(tally->start_ns, tally->end_ns);
     follow_towards(series, tally);
-    series->so_far.tap_seen = analysis->tap.control.total;
-    series->so_far.tap_per_s = analysis->tap.per_s;
+    series->so_far.tap = tap_mark(&analysis->tap, tally->end_ns);
 }
 
 static void each_population(struct series *series, void (*act)(struct population *, int64_t), int64_t at_ns)
@@ -428,14 +427,13 @@ static void see_again(struct analysis *analysis)
  * or fallen by a good part since the last sign of life, or it may be and a little more traffic will show. */
 static bool sensor_in_doubt(struct analysis *analysis, struct series *series)
 {
-    const struct episode_mark *before = &series->at_last_life, *now = &series->so_far;
+    const struct episode_mark *before = &series->at_last_life;
     struct tap *tap = &analysis->tap;
     if (!tap_has_control(tap, analysis->end_ns))
         return false;
     bool collapsed = tap_collapsed(tap);
     if (!collapsed) {
-        enum tap_fall fall =
-            tap_fell(tap, before->tap_seen, before->tap_per_s, now->seconds - before->seconds);
+        enum tap_fall fall = tap_fell(tap, &before->tap, analysis->end_ns);
         if (fall != TAP_FELL)
             return fall == TAP_MAY_HAVE_FALLEN;
     }

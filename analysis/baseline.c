@@ -113,6 +113,12 @@ struct baseline_rate baseline_at(const struct baseline *baseline, int64_t at_ns)
     return shrink(baseline->week[hour], unit, day, week_loan);
 }
 
+double baseline_of_day(const struct baseline *baseline, int64_t at_ns)
+{
+    struct baseline_cell cell = baseline->day[week_hour(at_ns) % BASELINE_DAY];
+    return cell.seconds > 0 ? cell.events / cell.seconds : -1;
+}
+
 struct baseline_cell baseline_learned(const struct baseline *baseline, int64_t at_ns)
 {
     if (baseline->origin_ns == TIME_NONE)

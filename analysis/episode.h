@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "detect.h"
+#include "tap.h"
 
 /* What had been seen and expected of the three populations at an instant: two of them tell what happened
  * between. */
@@ -13,8 +14,8 @@ struct episode_mark {
     double life, life_expected;
     double knock, knock_expected;
     double icmp_errors, seconds;
-    double tap_seen, tap_per_s; /* other traffic: so far, and a second of late */
-    double surge;               /* packets towards the scope of late, over what is usual */
+    struct tap_mark tap;
+    double surge; /* packets towards the scope of late, over what is usual */
 };
 
 enum episode_news {

@@ -38,18 +38,43 @@ bool tap_proves(const struct tap *tap, const struct tally *tally)
     return tally->value[TALLY_packets_in] > 0 || !tap_has_control(tap, tally->end_ns);
 }
 
-enum tap_fall tap_fell(struct tap *tap, double seen_before, double per_s_before, double seconds)
+struct tap_mark tap_mark(const struct tap *tap, int64_t at_ns)
 {
-    double expected = per_s_before * seconds;
+    return (struct tap_mark){at_ns, tap->control.total, tap->per_s};
+}
+
+/* The packets to be expected from a mark to now: at the rate of then, or less where that is usual for an hour
+ * of the day. The hour of the week is no judge here: it learns from a loss within minutes. */
+static double expected_since(const struct tap *tap, const struct tap_mark *mark, int64_t now_ns)
+{
+    const struct baseline *baseline = &tap->control.baseline;
+    const int64_t hour_ns = 3600 * NS_PER_S;
+    /* The rate of then has a memory that reaches into the hour before. */
+    double then =
+        fmax(baseline_of_day(baseline, mark->at_ns), baseline_of_day(baseline, mark->at_ns - hour_ns));
+    double sum = 0;
+    for (int64_t at_ns = mark->at_ns; at_ns < now_ns;) {
+        int64_t next_ns = clock_floor(at_ns, hour_ns) + hour_ns, to_ns = next_ns < now_ns ? next_ns : now_ns;
+        double usual = baseline_of_day(baseline, at_ns);
+        double share = then > 0 && usual >= 0 ? fmin(1, usual / then) : 1;
+        sum += share * mark->per_s * clock_seconds(at_ns, to_ns);
+        at_ns = next_ns;
+    }
+    return sum;
+}
+
+enum tap_fall tap_fell(struct tap *tap, const struct tap_mark *before, int64_t now_ns)
+{
+    double expected = expected_since(tap, before, now_ns);
     if (expected < part_packets)
         return TAP_STANDS;
-    double share = (tap->control.total - seen_before) / expected;
+    double share = (tap->control.total - before->seen) / expected;
     double spread = sqrt(fmax(1, tap->control.level.dispersion) / expected + within_hour_variance);
     if (share > part_share)
         return TAP_STANDS;
     if ((1 - share) / spread < part_deviations)
         return TAP_MAY_HAVE_FALLEN;
-    tap->lost_per_s = per_s_before;
+    tap->lost_per_s = before->per_s;
     tap->lost_share = share;
     return TAP_FELL;
 }

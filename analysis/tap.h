@@ -10,6 +10,13 @@
 enum tap_news { TAP_NOTHING, TAP_IMPAIRED, TAP_RESTORED };
 enum tap_fall { TAP_STANDS, TAP_MAY_HAVE_FALLEN, TAP_FELL };
 
+/* Other traffic as it stood at an instant. */
+struct tap_mark {
+    int64_t at_ns;
+    double seen;  /* packets since the start */
+    double per_s; /* of late */
+};
+
 /* Plain data. */
 struct tap {
     struct population control; /* packets that are not watched */
@@ -42,11 +49,12 @@ bool tap_has_control(const struct tap *tap, int64_t at_ns);
  * silence of anything else proves nothing then. */
 bool tap_collapsed(const struct tap *tap);
 
-/* Whether other traffic fell by a good part since an instant, though it did not cease: as when one leg of a
- * mirror is lost. `seen_before` and `per_s_before` are `control.total` and `per_s` of then, `seconds` how
- * long ago it was. When it did, and the sensor is then blamed, it sees again once most of what was lost is
- * back. */
-enum tap_fall tap_fell(struct tap *tap, double seen_before, double per_s_before, double seconds);
+struct tap_mark tap_mark(const struct tap *tap, int64_t at_ns);
+
+/* Whether other traffic fell by a good part from a mark to now, though it did not cease: as when one leg of a
+ * mirror is lost. Less than before may be usual for the hours, and is then no loss. When it did fall, and the
+ * sensor is then blamed, it sees again once most of what was lost is back. */
+enum tap_fall tap_fell(struct tap *tap, const struct tap_mark *before, int64_t now_ns);
 
 /* Calls the sensor blind, since an instant, because other traffic has collapsed together with what is
  * watched. */

@@ -242,6 +242,27 @@ static void test_blame_makes_it_blind_since_its_last_packet(void **state)
     assert_int_equal(world.restored, 1);
 }
 
+/* A tap that carries six hundred packets a minute by day and two hundred by night. */
+static void test_less_than_before_is_no_loss_where_the_hour_has_less(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world, 13);
+    for (int day = 0; day < 3; day++) {
+        flow_for(&world, 12, 600);
+        if (day < 2)
+            flow_for(&world, 12, 200);
+    }
+    struct tap_mark at_dusk = tap_mark(&world.tap, world.at_ns);
+    flow_for(&world, 3, 200);
+    assert_int_equal(tap_fell(&world.tap, &at_dusk, world.at_ns), TAP_STANDS);
+    flow_for(&world, 9, 200);
+    flow_for(&world, 3, 600);
+    struct tap_mark by_day = tap_mark(&world.tap, world.at_ns);
+    flow_for(&world, 0.1, 300); /* one leg of two is gone */
+    assert_int_equal(tap_fell(&world.tap, &by_day, world.at_ns), TAP_FELL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +278,7 @@ int main(void)
         cmocka_unit_test(test_an_interval_proves_that_it_sees_by_other_traffic),
         cmocka_unit_test(test_a_collapse_is_seen_before_it_is_blindness),
         cmocka_unit_test(test_blame_makes_it_blind_since_its_last_packet),
+        cmocka_unit_test(test_less_than_before_is_no_loss_where_the_hour_has_less),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

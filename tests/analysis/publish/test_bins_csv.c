@@ -150,6 +150,24 @@ static void the_state_has_rates_a_minute_of_what_was_really_watched(void **state
     assert_null(strstr(bytes, "outage"));
 }
 
+static void the_state_says_why_a_scope_learns_and_what_became_of_the_promise(void **state)
+{
+    (void)state;
+    struct bin bin = canned_bin(0);
+    bin.state = STATE_LEARNING;
+    bin.learning = LEARNING_THIN;
+    bin.alarms = (struct alarm_rate){.nominal_per_year = 0.5, .near_due = 0.5, .near_seen = 3};
+    char bytes[BIN_JSON_MAX];
+    struct text text = text_in(bytes, sizeof bytes);
+    bin_text_state(&bin, &canned_items[0], NULL, &text);
+    assert_non_null(strstr(bytes, "\"learning\":\"too-thin\""));
+    assert_non_null(strstr(bytes, "\"false_alarms\":{\"nominal_per_year\":0.5000}"));
+    bin.alarms.near_due = 4;
+    text = text_in(bytes, sizeof bytes);
+    bin_text_state(&bin, &canned_items[0], NULL, &text);
+    assert_non_null(strstr(bytes, "{\"nominal_per_year\":0.5000,\"realised_per_year\":0.3750}"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +178,7 @@ int main(void)
         cmocka_unit_test(the_largest_numbers_fit_into_a_row),
         cmocka_unit_test(as_json_it_has_the_same_names_and_leaves_out_what_is_unknown),
         cmocka_unit_test(the_state_has_rates_a_minute_of_what_was_really_watched),
+        cmocka_unit_test(the_state_says_why_a_scope_learns_and_what_became_of_the_promise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
