@@ -116,7 +116,7 @@ struct baseline_rate baseline_at(const struct baseline *baseline, int64_t at_ns)
 double baseline_of_day(const struct baseline *baseline, int64_t at_ns)
 {
     struct baseline_cell cell = baseline->day[week_hour(at_ns) % BASELINE_DAY];
-    return cell.seconds > 0 ? cell.events / cell.seconds : -1;
+    return cell.seconds > 3600 * unit_at(baseline, at_ns) ? cell.events / cell.seconds : -1;
 }
 
 struct baseline_cell baseline_learned(const struct baseline *baseline, int64_t at_ns)

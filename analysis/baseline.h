@@ -38,7 +38,8 @@ void baseline_learn(struct baseline *baseline, int64_t from_ns, int64_t to_ns, d
  * the overall rate. per_s is 0 before anything was learned. */
 struct baseline_rate baseline_at(const struct baseline *baseline, int64_t at_ns);
 
-/* What the hour of the day alone has had so far, a second; negative: that hour was never seen. */
+/* What the hour of the day has had so far, a second; negative: not seen on more than one day, so that the
+ * present would be compared with itself. */
 double baseline_of_day(const struct baseline *baseline, int64_t at_ns);
 
 /* Events and seconds learned from, as they weigh at `at_ns`. */
