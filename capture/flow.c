@@ -3,17 +3,16 @@
  * A flow is in one chain of the hash table and in one of two idle lists: "one side spoke" or "both did". A
  * packet moves its flow to the young end of its list, so each list is in order of last_ns (data time never
  * runs back) and the flow idle longest is at an old end. What comes out, and in which order, depends on the
- * packets alone and never on where the hash put a flow: its seed is another one in each process, so that
- * nobody can aim at one chain.
+ * packets alone and never on where the hash put a flow.
  */
 #include "flow.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "clock.h"
+#include "hash.h"
 #include "scope.h"
 #include "watchlist.h"
 
@@ -79,20 +78,11 @@ static struct key key_of_flow(const struct flow *flow)
                         .family = flow->family};
 }
 
-/* Multiplies to 128 bits and folds: every bit of both arguments reaches the result. */
-static uint64_t mix(uint64_t a, uint64_t b)
-{
-    uint64_t a_low = (uint32_t)a, a_high = a >> 32, b_low = (uint32_t)b, b_high = b >> 32;
-    uint64_t low = a_low * b_low, middle = a_high * b_low + (low >> 32),
-             other = a_low * b_high + (uint32_t)middle;
-    return (other << 32 | (uint32_t)low) ^ (a_high * b_high + (middle >> 32) + (other >> 32));
-}
-
 static uint64_t end_hash(const uint8_t address[16], uint16_t port, uint64_t seed)
 {
     uint64_t half[2];
     memcpy(half, address, sizeof half);
-    return mix(half[0] ^ seed, mix(half[1] ^ 0x9e3779b97f4a7c15ULL, seed ^ (uint64_t)port << 32));
+    return hash_mix(half[0] ^ seed, hash_mix(half[1] ^ 0x9e3779b97f4a7c15ULL, seed ^ (uint64_t)port << 32));
 }
 
 /* Both directions find the same chain: the ends' hashes are joined by a sum, which has no order. */
@@ -100,8 +90,8 @@ static struct flow **chain_of(struct flow_table *table, const struct key *key)
 {
     uint64_t ends = end_hash(key->address[0], key->port[0], table->seed) +
                     end_hash(key->address[1], key->port[1], table->seed);
-    uint64_t hash =
-        mix(ends ^ table->seed, (uint64_t)key->protocol << 8 | key->family | 0xd6e8feb86659fd93ULL << 16);
+    uint64_t hash = hash_mix(ends ^ table->seed,
+                             (uint64_t)key->protocol << 8 | key->family | 0xd6e8feb86659fd93ULL << 16);
     return &table->buckets[hash & table->bucket_mask];
 }
 
@@ -282,9 +272,7 @@ struct flow_table *flow_table_new(const struct flow_options *options, const stru
     table->output = *output;
     table->health = health;
     table->bucket_mask = buckets - 1;
-    /* Without entropy at the very start of a machine it is a poorer seed, and nothing else. */
-    if (getrandom(&table->seed, sizeof table->seed, GRND_NONBLOCK) != sizeof table->seed)
-        table->seed = (uint64_t)(uintptr_t)table;
+    table->seed = hash_seed(table);
     return table;
 }
 
