@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "burst.h"
 #include "distinct.h"
 
 struct count {
@@ -11,6 +12,7 @@ struct count {
     const struct scope_list *scopes;
     struct health *health;
     struct distinct *distinct;
+    struct burst *burst;
     struct tally *tallies;
 };
 
@@ -25,15 +27,16 @@ struct end_scopes {
 enum role { ROLE_HOST, ROLE_PEER };
 
 struct count *count_new(const struct rules *rules, const struct scope_list *scopes, uint32_t addresses_max,
-                        struct health *health)
+                        int64_t burst_gap_ns, struct health *health)
 {
     struct count *count = calloc(1, sizeof *count);
     if (count == NULL)
         return NULL;
     *count = (struct count){.rules = rules, .scopes = scopes, .health = health};
     count->distinct = distinct_new(addresses_max);
+    count->burst = burst_new(burst_gap_ns, health);
     count->tallies = calloc(scopes->count, sizeof *count->tallies);
-    if (count->distinct == NULL || count->tallies == NULL) {
+    if (count->distinct == NULL || count->burst == NULL || count->tallies == NULL) {
         count_free(count);
         return NULL;
     }
@@ -45,6 +48,7 @@ void count_free(struct count *count)
     if (count == NULL)
         return;
     distinct_free(count->distinct);
+    burst_free(count->burst);
     free(count->tallies);
     free(count);
 }
@@ -222,6 +226,26 @@ static void count_live(struct count *count, const struct packet *packet, struct 
             add_scope(&scopes, own.number[i]);
     bump(count, &scopes, TALLY_live_flows, packet->time_ns);
     flow->live = true;
+    flow->live_burst[side] = burst_begins(count->burst, flow, side, BURST_LIVE, packet->time_ns);
+    if (flow->live_burst[side])
+        bump(count, &scopes, TALLY_live_bursts, packet->time_ns);
+}
+
+/* Both sides have been heard. A flow between two watched hosts is a sign of life of each, and may begin a
+ * burst of the one and not of the other; a scope of both counts it once. */
+static void count_answered(struct count *count, const struct packet *packet, struct flow *flow,
+                           const struct end_scopes *both)
+{
+    struct end_scopes begun = {.count = 0};
+    bump(count, both, TALLY_answered_flows, packet->time_ns);
+    flow->answered = true;
+    for (unsigned side = 0; side < 2; side++) {
+        if (!flow->watched[side] || !burst_begins(count->burst, flow, side, BURST_ANSWERED, packet->time_ns))
+            continue;
+        flow->answered_burst[side] = true;
+        add_side(count, &begun, packet, flow, side);
+    }
+    bump(count, &begun, TALLY_answered_bursts, packet->time_ns);
 }
 
 void count_flow(struct count *count, const struct packet *packet, struct flow *flow, unsigned side,
@@ -234,10 +258,8 @@ void count_flow(struct count *count, const struct packet *packet, struct flow *f
         bump(count, &both, TALLY_flows, packet->time_ns);
     if (flow->watched[side] && flow->packets[side] == 1)
         count_live(count, packet, flow, side);
-    if (!flow->answered && flow->spoke[0] && flow->spoke[1]) {
-        bump(count, &both, TALLY_answered_flows, packet->time_ns);
-        flow->answered = true;
-    }
+    if (!flow->answered && flow->spoke[0] && flow->spoke[1])
+        count_answered(count, packet, flow, &both);
 }
 
 void count_named_service(struct count *count, const struct flow *flow, int64_t at_ns)
@@ -249,8 +271,12 @@ void count_named_service(struct count *count, const struct flow *flow, int64_t a
     bump(count, &scopes, TALLY_flows, at_ns);
     if (flow->spoke[server])
         bump(count, &scopes, TALLY_live_flows, at_ns);
+    if (flow->live_burst[server])
+        bump(count, &scopes, TALLY_live_bursts, at_ns);
     if (flow->answered)
         bump(count, &scopes, TALLY_answered_flows, at_ns);
+    if (flow->answered_burst[server])
+        bump(count, &scopes, TALLY_answered_bursts, at_ns);
     tally->value[TALLY_packets_out] += flow->packets[server];
     tally->value[TALLY_bytes_out] += flow->bytes[server];
     tally->value[TALLY_packets_in] += flow->packets[!server];

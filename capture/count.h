@@ -15,7 +15,7 @@ struct count;
 
 /* Borrows rules, scopes and health. NULL: no memory. */
 struct count *count_new(const struct rules *rules, const struct scope_list *scopes, uint32_t addresses_max,
-                        struct health *health);
+                        int64_t burst_gap_ns, struct health *health);
 void count_free(struct count *count);
 
 /* Opens the interval that starts at `start_ns`, with every scope at zero; `known` says which measures can be
@@ -34,8 +34,8 @@ void count_tap(struct count *count, const struct packet *packet);
 void count_packet(struct count *count, const struct packet *packet, const uint32_t watch[2],
                   const struct flow *flow, unsigned side);
 
-/* What a packet did to its flow: started it, or was the first of its side. Sets the flow's live and answered.
- * Call after the services by address are known. */
+/* What a packet did to its flow: started it, or was the first of its side. Sets the flow's live and answered,
+ * and which bursts began with them. Call after the services by address are known. */
 void count_flow(struct count *count, const struct packet *packet, struct flow *flow, unsigned side,
                 bool started);
 

@@ -21,11 +21,12 @@ struct flow {
     uint8_t protocol;
     uint8_t family; /* ICMP: the type family, else 0 */
 
-    bool watched[2];     /* set by the caller at the start */
-    bool spoke[2];       /* the side has sent a packet */
-    bool closed;         /* a FIN or RST was seen: the next bare SYN is another flow */
-    bool live, answered; /* counted already */
-    uint32_t watch[2];   /* what the watch list says of each side */
+    bool watched[2];                       /* set by the caller at the start */
+    bool spoke[2];                         /* the side has sent a packet */
+    bool closed;                           /* a FIN or RST was seen: the next bare SYN is another flow */
+    bool live, answered;                   /* counted already */
+    bool live_burst[2], answered_burst[2]; /* … and that a burst of the watched side began with it */
+    uint32_t watch[2];                     /* what the watch list says of each side */
     int64_t start_ns, last_ns;
     uint64_t packets[2], bytes[2];
     uint32_t syns[2]; /* bare SYNs among them */

@@ -6,9 +6,11 @@
 
 #include "clock.h"
 
-/* The measures, in the order of the published columns. Every one is additive: `hosts` and `peers` count
- * addresses not yet seen in the present bin, so that the steps of a bin add up to the bin's number of
- * distinct addresses. */
+/* The measures, in the order of the published columns, but that those from TALLY_FURTHER on stand behind all
+ * others.
+ * Every one is additive: `hosts` and `peers` count addresses not yet seen in the present bin, so that the
+ * steps of a bin add up to the bin's number of distinct addresses. A burst is what one network asks of one
+ * service of one watched host without a pause: a client's retries, say, are one piece of evidence. */
 #define TALLY_MEASURES(X)                                                                                    \
     X(flows)          /* flow starts */                                                                      \
     X(live_flows)     /* flows in which the watched side spoke for the first time */                         \
@@ -17,17 +19,20 @@
     X(packets_out)    /* from the watched side */                                                            \
     X(bytes_in)       /* IP bytes on the wire */                                                             \
     X(bytes_out)                                                                                             \
-    X(hosts)       /* distinct watched addresses that sent */                                                \
-    X(peers)       /* distinct addresses at the other end of watched packets */                              \
-    X(syn_in)      /* bare SYNs towards the watched side */                                                  \
-    X(icmp_errors) /* ICMP errors that quote a packet to the watched side */                                 \
-    X(drops)       /* packets that the sensor lost, whatever they were; unknown for a savefile */
+    X(hosts)           /* distinct watched addresses that sent */                                            \
+    X(peers)           /* distinct addresses at the other end of watched packets */                          \
+    X(syn_in)          /* bare SYNs towards the watched side */                                              \
+    X(icmp_errors)     /* ICMP errors that quote a packet to the watched side */                             \
+    X(drops)           /* packets that the sensor lost, whatever they were; unknown for a savefile */        \
+    X(live_bursts)     /* live flows that begin a burst */                                                   \
+    X(answered_bursts) /* answered flows that begin a burst */
 
 enum tally_measure {
 #define TALLY_ENUM(name) TALLY_##name,
     TALLY_MEASURES(TALLY_ENUM)
 #undef TALLY_ENUM
-        TALLY__COUNT
+        TALLY__COUNT,
+    TALLY_FURTHER = TALLY_drops + 1 /* the first of the columns that stand behind all others */
 };
 
 /* A set of measures, one bit each: unknown is not zero. */

@@ -21,9 +21,11 @@ SERVICES = {("175.45.176.15", 53): "ns1.kptc.kp", ("175.45.176.16", 53): "ns2.kp
 FIELDS = ["frame.time_epoch", "ip.src", "ip.dst", "ip.len", "ip.proto", "ip.frag_offset", "tcp.srcport", "tcp.dstport",
           "tcp.flags", "udp.srcport", "udp.dstport", "icmp.type", "icmp.ident"]
 MEASURES = ["flows", "live_flows", "answered_flows", "packets_in", "packets_out", "bytes_in", "bytes_out", "hosts",
-            "peers", "syn_in", "icmp_errors"]
+            "peers", "syn_in", "icmp_errors", "live_bursts", "answered_bursts"]
 ICMP_ERRORS = {"3", "4", "11", "12"}
 FLOW_TIMEOUT_S = 120
+BURST_GAP_NS = 60 * 10**9
+ICMP_FAMILY = {"0": "8", "14": "13", "16": "15", "18": "17"}  # replies belong to their requests
 
 
 def prefix_of(address):
@@ -33,6 +35,11 @@ def prefix_of(address):
         if ipaddress.ip_address(address) in prefix:
             return str(prefix)
     return None
+
+
+def nanoseconds(text):
+    seconds, _, fraction = text.partition(".")
+    return int(seconds) * 10**9 + int(fraction.ljust(9, "0")[:9])
 
 
 def read_packets(path):
@@ -52,6 +59,7 @@ class Count:
         self.rows = defaultdict(lambda: defaultdict(int))
         self.seen = defaultdict(set)
         self.flows = {}
+        self.last_sign = {}
 
     def add(self, minute, scopes, measure, number=1):
         for scope in scopes:
@@ -71,6 +79,13 @@ class Count:
         if prefix in PATHS:
             found.append("path:" + PATHS[prefix])
         return found + (["all"] if prefix not in UNCOUNTED else [])
+
+    def burst(self, now_ns, sign, host, peer, service):
+        """Whether the sign of life is the first of its triple for longer than the gap."""
+        triple = sign, host, ipaddress.ip_network(peer + "/24", strict=False), service
+        before = self.last_sign.get(triple)
+        self.last_sign[triple] = now_ns
+        return before is None or now_ns - before > BURST_GAP_NS
 
     def packet(self, fields):
         now = float(fields["frame.time_epoch"])
@@ -115,6 +130,7 @@ class Count:
         if started:
             watched = [(a, p) for a, p in ((destination, port("dstport")), (source, port("srcport"))) if (a, p) in SERVICES]
             flow = self.flows[key] = {"closed": False, "spoke": set(), "answered": False,
+                                      "asked": self.asked(fields, port("srcport" if flags & 0x17 == 0x12 else "dstport")),
                                       "service": (SERVICES[watched[0]], watched[0][0]) if watched else None}
         scopes = set(out) | set(into) | ({"service:" + flow["service"][0]} if flow["service"] else set())
         if started:
@@ -127,9 +143,22 @@ class Count:
             if flow["service"] and flow["service"][1] == source:
                 live.add("service:" + flow["service"][0])
             self.add(minute, live, "live_flows")
+            now_ns = nanoseconds(fields["frame.time_epoch"])
+            if out and self.burst(now_ns, "live", source, destination, flow["asked"]):
+                self.add(minute, live, "live_bursts")
             if len(flow["spoke"]) == 2:
                 self.add(minute, scopes, "answered_flows")
+                host, peer = (source, destination) if out else (destination, source)
+                assert not (out and into)  # the sample has no flow between two watched hosts
+                if self.burst(now_ns, "answered", host, peer, flow["asked"]):
+                    self.add(minute, scopes, "answered_bursts")
         return flow["service"]
+
+    @staticmethod
+    def asked(fields, port):
+        """The service as bursts know it: the protocol, with the responder's port or the ICMP family."""
+        kind = fields["icmp.type"].split(",")[0]
+        return fields["ip.proto"].split(",")[0], ICMP_FAMILY.get(kind, kind) or port
 
 
 def compare(count, path):

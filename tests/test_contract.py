@@ -292,6 +292,36 @@ def test_an_answer_in_a_later_bin_counts_there(told):
     run.has("all", 120, flows=0, live_flows=0, answered_flows=0, packets_out=1)
 
 
+def test_a_clients_retries_are_one_burst_until_it_pauses(told):
+    storm = [packet for i in range(20) for packet in handshake(5 * i, client_port=40000 + i)]
+    later = handshake(140, client="203.0.113.77") + handshake(260)
+    run = told(storm + later)
+    for scope in ("all", "prefix:175.45.176.0/24", "service:kcna.kp"):
+        run.has(scope, 0, answered_flows=12, live_bursts=1, answered_bursts=1)
+        run.has(scope, 60, answered_flows=8, live_bursts=0, answered_bursts=0)
+        run.has(scope, 120, answered_flows=1, live_bursts=0, answered_bursts=0)
+        run.has(scope, 240, answered_flows=1, live_bursts=1, answered_bursts=1)
+    run = told(storm + later, config="[capture]\nburst_gap = 4\n")
+    assert run.total("all", "answered_bursts") == 22
+
+
+def test_other_networks_services_and_hosts_have_bursts_of_their_own(told):
+    run = told(handshake(0) + handshake(1, client="203.0.114.9") + handshake(2, server_port=80) +
+               handshake(3, server="175.45.176.68"))
+    run.has("all", answered_flows=4, live_bursts=4, answered_bursts=4)
+
+
+def test_pings_are_one_burst_whatever_their_ids(told):
+    ping = lambda ident, kind, source, destination: frame(IP(src=source, dst=destination) / ICMP(type=kind, id=ident))
+    run = told([packet for i in range(5) for packet in ((i, ping(i, 8, CLIENT, KCNA)), (i + 0.1, ping(i, 0, KCNA, CLIENT)))])
+    run.has("all", answered_flows=5, live_bursts=1, answered_bursts=1)
+
+
+def test_answers_alone_are_bursts_of_the_port_that_answers(told):
+    run = told([(i, tcp(KCNA, 443, CLIENT, 40000 + i, SYN_ACK)) for i in range(5)])
+    run.has("all", live_flows=5, answered_flows=0, live_bursts=1, answered_bursts=0)
+
+
 def test_what_the_watched_side_starts_is_live_at_once_and_answered_by_the_outside(told):
     run = told([(50, udp("175.45.177.9", 4000, CLIENT, 53)), (70, udp(CLIENT, 53, "175.45.177.9", 4000))])
     run.has("all", 0, flows=1, live_flows=1, answered_flows=0)

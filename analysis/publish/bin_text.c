@@ -18,11 +18,12 @@ static const char *const measures[TALLY__COUNT] = {
 void bin_text_header(struct text *out)
 {
     text_put(out, "time,scope");
-    for (int i = 0; i < TALLY__COUNT; i++) {
-        text_put(out, ",");
-        text_put(out, measures[i]);
-    }
-    text_put(out, ",expected,low,state,detectable_s\n");
+    for (int i = 0; i < TALLY_FURTHER; i++)
+        text_format(out, ",%s", measures[i]);
+    text_put(out, ",expected,low,state,detectable_s");
+    for (int i = TALLY_FURTHER; i < TALLY__COUNT; i++)
+        text_format(out, ",%s", measures[i]);
+    text_put(out, "\n");
 }
 
 /* A name as a CSV cell: in quotes when it holds what means something to CSV (RFC 4180), without line ends. */
@@ -50,6 +51,15 @@ static void put_known(struct text *out, double value, int decimals)
         text_format(out, "%.*f", decimals, value);
 }
 
+static void put_measures(struct text *out, const struct tally *tally, int from, int to)
+{
+    for (int i = from; i < to; i++) {
+        text_put(out, ",");
+        if (tally->known & TALLY_BIT(i))
+            text_count(out, tally->value[i]);
+    }
+}
+
 void bin_text_row(const struct bin *bin, const struct scope *scope, struct text *out)
 {
     char time[TEXT_TIME_MAX];
@@ -57,16 +67,13 @@ void bin_text_row(const struct bin *bin, const struct scope *scope, struct text 
     text_put(out, time);
     text_put(out, ",");
     put_cell(out, scope->text);
-    for (int i = 0; i < TALLY__COUNT; i++) {
-        text_put(out, ",");
-        if (bin->tally.known & TALLY_BIT(i))
-            text_count(out, bin->tally.value[i]);
-    }
+    put_measures(out, &bin->tally, 0, TALLY_FURTHER);
     put_known(out, bin->expected, 3);
     put_known(out, bin->low, 3);
     text_put(out, ",");
     text_put(out, event_text_state(bin->state));
     put_known(out, bin->detectable_s, 1);
+    put_measures(out, &bin->tally, TALLY_FURTHER, TALLY__COUNT);
     text_put(out, "\n");
 }
 

@@ -74,6 +74,8 @@ static void fill(struct tally *tally, uint64_t count)
     tally->value[TALLY_flows] += count;
     tally->value[TALLY_live_flows] += count;
     tally->value[TALLY_answered_flows] += count;
+    tally->value[TALLY_live_bursts] += count;
+    tally->value[TALLY_answered_bursts] += count;
     tally->value[TALLY_packets_in] += count * 5;
     tally->value[TALLY_packets_out] += count * 5;
     for (uint64_t i = 0; i < count; i++)

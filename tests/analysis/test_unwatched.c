@@ -81,6 +81,7 @@ static void step(uint32_t known, uint64_t flows, uint64_t control)
     for (int i = ALL; i <= PREFIX; i++) {
         tallies[i].value[TALLY_flows] = tallies[i].value[TALLY_live_flows] = flows;
         tallies[i].value[TALLY_answered_flows] = flows;
+        tallies[i].value[TALLY_live_bursts] = tallies[i].value[TALLY_answered_bursts] = flows;
         tallies[i].value[TALLY_packets_in] = tallies[i].value[TALLY_packets_out] = 5 * flows;
     }
     tallies[TAP].value[TALLY_packets_in] = control;

@@ -154,6 +154,24 @@ static void test_a_table_without_all_or_tap_has_them_as_missing(void **state)
     assert_int_equal(got.tally[0][1].value[TALLY_flows], 5);
 }
 
+static void test_bursts_are_read_where_the_table_has_them(void **state)
+{
+    (void)state;
+    struct got got;
+    read_table("time,scope,answered_flows,state,live_bursts,answered_bursts\n"
+               "2025-06-07T12:00:00Z,all,7,up,5,4\n"
+               "2025-06-07T12:00:00Z,prefix:192.0.2.0/24,7,up,,4\n",
+               &got);
+    assert_int_equal(got.tally[0][0].value[TALLY_live_bursts], 5);
+    assert_int_equal(got.tally[0][0].value[TALLY_answered_bursts], 4);
+    assert_int_equal(got.tally[0][0].known, TALLY_BIT(TALLY_answered_flows) | TALLY_BIT(TALLY_live_bursts) |
+                                                TALLY_BIT(TALLY_answered_bursts));
+    assert_int_equal(got.tally[0][1].known,
+                     TALLY_BIT(TALLY_answered_flows) | TALLY_BIT(TALLY_answered_bursts));
+    read_table("time,scope,answered_flows\n2025-06-07T12:00:00Z,all,7\n", &got);
+    assert_int_equal(got.tally[0][0].known, TALLY_BIT(TALLY_answered_flows));
+}
+
 static void test_columns_are_found_by_name_in_any_order_and_strange_ones_ignored(void **state)
 {
     (void)state;
@@ -410,6 +428,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scopes_come_in_the_order_of_the_hall_all_first_and_tap_last),
         cmocka_unit_test(test_a_table_without_all_or_tap_has_them_as_missing),
+        cmocka_unit_test(test_bursts_are_read_where_the_table_has_them),
         cmocka_unit_test(test_columns_are_found_by_name_in_any_order_and_strange_ones_ignored),
         cmocka_unit_test(test_an_empty_cell_is_unknown_and_not_zero),
         cmocka_unit_test(test_times_in_every_spelling_of_utc),

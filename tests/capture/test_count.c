@@ -52,7 +52,7 @@ static int set_up(void **state)
     (void)state;
     struct fault fault;
     health = (struct health){0};
-    count = count_new(&rules, &scopes, 1000, &health);
+    count = count_new(&rules, &scopes, 1000, 60 * S, &health);
     if (count == NULL || prefix_parse("192.0.2.0/24", &path_keys[0].prefix, &fault) != 0)
         return -1;
     count_open(count, T0, true, TALLY_ALL_KNOWN);
@@ -495,6 +495,126 @@ static void test_a_name_before_the_answer_leaves_the_answer_to_come(void **state
     assert_counts(MAIL, TALLY_answered_flows, 1);
 }
 
+/* An answered flow of its own, from start to answer in a second. */
+static struct flow exchange(const char *source, const char *destination, int64_t time_ns)
+{
+    struct flow flow = flow_of(source, destination);
+    send_of(&flow, 0, time_ns, TCP_SYN);
+    send_of(&flow, 1, time_ns + S, TCP_SYN | TCP_ACK);
+    return flow;
+}
+
+static void assert_bursts(unsigned scope, uint64_t live, uint64_t answered)
+{
+    assert_counts(scope, TALLY_live_bursts, live);
+    assert_counts(scope, TALLY_answered_bursts, answered);
+}
+
+static void test_a_storm_of_retries_is_one_burst_in_every_scope_of_its_flows(void **state)
+{
+    (void)state;
+    static const unsigned counted_in[] = {ALL, ONE, PATH_ONE, WEB};
+    for (int i = 0; i < 20; i++) {
+        struct flow flow = flow_of("8.8.8.8", "192.0.2.71");
+        flow.service_by_address = WEB;
+        send_of(&flow, 0, T0 + i * 2 * S, TCP_SYN);
+        send_of(&flow, 1, T0 + i * 2 * S, TCP_SYN | TCP_ACK);
+        send_of(&flow, 0, T0 + i * 2 * S, TCP_ACK);
+        send_of(&flow, 1, T0 + i * 2 * S, TCP_ACK);
+    }
+    for (int i = 0; i < 4; i++) {
+        assert_counts(counted_in[i], TALLY_live_flows, 20);
+        assert_counts(counted_in[i], TALLY_answered_flows, 20);
+        assert_bursts(counted_in[i], 1, 1);
+    }
+    assert_bursts(TWO, 0, 0);
+    assert_bursts(MAIL, 0, 0);
+    assert_bursts(TAP, 0, 0);
+}
+
+static void test_a_burst_goes_on_over_bins_until_there_is_a_pause(void **state)
+{
+    (void)state;
+    exchange("8.8.8.8", "192.0.2.7", T0);
+    count_open(count, T0 + 60 * S, true, TALLY_ALL_KNOWN);
+    exchange("8.8.8.9", "192.0.2.7", T0 + 60 * S);
+    assert_counts(ALL, TALLY_answered_flows, 1);
+    assert_bursts(ALL, 0, 0);
+    exchange("8.8.8.8", "192.0.2.7", T0 + 120 * S);
+    assert_bursts(ALL, 0, 0);
+    exchange("8.8.8.8", "192.0.2.7", T0 + 180 * S + 1);
+    assert_bursts(ALL, 1, 1);
+    exchange("8.8.9.8", "192.0.2.7", T0 + 183 * S); /* somebody else */
+    assert_bursts(ALL, 2, 2);
+    assert_bursts(ONE, 2, 2);
+}
+
+static void test_a_flow_without_an_answer_begins_a_live_burst_only(void **state)
+{
+    (void)state;
+    struct flow flow = flow_of("192.0.2.7", "8.8.8.8");
+    send_of(&flow, 0, T0, TCP_SYN);
+    assert_bursts(ALL, 1, 0);
+    exchange("192.0.2.7", "8.8.8.8", T0 + S);
+    assert_bursts(ALL, 1, 1);
+}
+
+static void test_knocks_in_vain_begin_no_burst(void **state)
+{
+    (void)state;
+    struct flow flow = flow_of("8.8.8.8", "192.0.2.7");
+    send_of(&flow, 0, T0, TCP_SYN);
+    assert_bursts(ALL, 0, 0);
+    assert_bursts(ONE, 0, 0);
+}
+
+static void test_a_leased_prefix_has_bursts_of_its_own(void **state)
+{
+    (void)state;
+    exchange("8.8.8.8", "203.0.113.7", T0);
+    assert_bursts(LEASED, 1, 1);
+    assert_bursts(ALL, 0, 0);
+}
+
+/* Each end is a sign of life of its own, to its own scopes; `all` counts the flow once. */
+static void test_between_two_watched_hosts_each_end_has_its_burst(void **state)
+{
+    (void)state;
+    exchange("192.0.2.7", "198.51.100.9", T0);
+    assert_counts(ALL, TALLY_live_flows, 1);
+    assert_bursts(ALL, 1, 1);
+    assert_bursts(ONE, 1, 1);
+    assert_bursts(TWO, 1, 1);
+    /* A neighbour asks the same server: of that it is the same burst, and life of another host. */
+    exchange("192.0.2.8", "198.51.100.9", T0 + S);
+    assert_bursts(ONE, 2, 2);
+    assert_bursts(TWO, 1, 1);
+    assert_bursts(ALL, 2, 2);
+}
+
+static void test_a_flow_within_one_prefix_begins_one_burst(void **state)
+{
+    (void)state;
+    exchange("192.0.2.7", "192.0.2.9", T0);
+    assert_bursts(ONE, 1, 1);
+    assert_bursts(PATH_ONE, 1, 1);
+    assert_bursts(ALL, 1, 1);
+}
+
+static void test_a_name_credits_the_burst_that_its_flow_began(void **state)
+{
+    (void)state;
+    struct flow first = exchange("8.8.8.8", "192.0.2.71", T0), second = exchange("8.8.8.8", "192.0.2.71", T0);
+    first.service_by_name = second.service_by_name = MAIL;
+    count_named_service(count, &second, T0 + S);
+    assert_counts(MAIL, TALLY_answered_flows, 1);
+    assert_bursts(MAIL, 0, 0);
+    count_named_service(count, &first, T0 + S);
+    assert_counts(MAIL, TALLY_answered_flows, 2);
+    assert_bursts(MAIL, 1, 1);
+    assert_bursts(ALL, 1, 1);
+}
+
 static void test_an_icmp_error_counts_for_the_destination_that_it_quotes(void **state)
 {
     (void)state;
@@ -545,6 +665,14 @@ int main(void)
         TEST(test_a_watched_client_of_a_watched_service_does_not_make_it_live),
         TEST(test_a_name_credits_what_the_flow_has_counted_so_far),
         TEST(test_a_name_before_the_answer_leaves_the_answer_to_come),
+        TEST(test_a_storm_of_retries_is_one_burst_in_every_scope_of_its_flows),
+        TEST(test_a_burst_goes_on_over_bins_until_there_is_a_pause),
+        TEST(test_a_flow_without_an_answer_begins_a_live_burst_only),
+        TEST(test_knocks_in_vain_begin_no_burst),
+        TEST(test_a_leased_prefix_has_bursts_of_its_own),
+        TEST(test_between_two_watched_hosts_each_end_has_its_burst),
+        TEST(test_a_flow_within_one_prefix_begins_one_burst),
+        TEST(test_a_name_credits_the_burst_that_its_flow_began),
         TEST(test_an_icmp_error_counts_for_the_destination_that_it_quotes),
         TEST(test_freeing_nothing_is_fine),
     };

@@ -42,6 +42,8 @@ static void count_life(struct tally *tally, const struct life *life)
     tally->value[TALLY_flows]++;
     tally->value[TALLY_live_flows]++;
     tally->value[TALLY_answered_flows]++;
+    tally->value[TALLY_live_bursts] += life->first;
+    tally->value[TALLY_answered_bursts] += life->first;
     tally->value[TALLY_packets_in] += 5;
     tally->value[TALLY_packets_out] += 5;
     tally_span_add(&tally->answered, life->at_ns);

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Triples stand in an array; each is in one chain of the hash table, and in one list in the order of their
+ * last signs. The array fills up once, and from then on the oldest of the list makes room: nearly always its
+ * bursts have long ended, so that nothing needs to be cleared by time. What is forgotten depends on that list
+ * alone, never on where the hash put a triple.
+ */
+#include "burst.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "hash.h"
+
+/* No triple: the end of a chain or of the list. */
+#define NOBODY UINT32_MAX
+
+struct key {
+    uint8_t host[16], peers[16];
+    uint16_t service; /* the port, or the ICMP family */
+    uint8_t protocol;
+};
+
+struct triple {
+    int64_t last_ns[BURST__SIGNS]; /* TIME_NONE: no such sign yet */
+    struct key key;
+    uint32_t hash_next, older, newer;
+};
+
+struct burst {
+    int64_t gap_ns;
+    struct health *health;
+    uint64_t seed;
+    uint32_t count, oldest, newest;
+    uint32_t chains[BURST_TRIPLES_MAX];
+    struct triple triples[BURST_TRIPLES_MAX];
+};
+
+struct burst *burst_new(int64_t gap_ns, struct health *health)
+{
+    struct burst *burst = malloc(sizeof *burst); /* not touched before it is used */
+    if (burst == NULL)
+        return NULL;
+    burst->gap_ns = gap_ns;
+    burst->health = health;
+    burst->seed = hash_seed(burst);
+    burst->count = 0;
+    burst->oldest = burst->newest = NOBODY;
+    memset(burst->chains, 0xff, sizeof burst->chains); /* NOBODY */
+    return burst;
+}
+
+void burst_free(struct burst *burst)
+{
+    free(burst);
+}
+
+static struct key key_of(const struct flow *flow, unsigned side)
+{
+    static const uint8_t v4[12] = {[10] = 0xff, [11] = 0xff};
+    struct key key = {.protocol = flow->protocol};
+    bool is_icmp = flow->protocol == IPPROTO_ICMP || flow->protocol == IPPROTO_ICMPV6;
+    const uint8_t *peer = flow->address[!side];
+    memcpy(key.host, flow->address[side], sizeof key.host);
+    memcpy(key.peers, peer, memcmp(peer, v4, sizeof v4) == 0 ? sizeof v4 + 3 : 6);
+    key.service = is_icmp ? flow->family : flow->port[1];
+    return key;
+}
+
+static bool same(const struct key *a, const struct key *b)
+{
+    return memcmp(a->host, b->host, sizeof a->host) == 0 &&
+           memcmp(a->peers, b->peers, sizeof a->peers) == 0 && a->service == b->service &&
+           a->protocol == b->protocol;
+}
+
+static uint32_t *chain_of(struct burst *burst, const struct key *key)
+{
+    uint64_t half[4], hash = burst->seed ^ ((uint64_t)key->service << 8 | key->protocol);
+    memcpy(half, key->host, sizeof key->host);
+    memcpy(half + 2, key->peers, sizeof key->peers);
+    for (int i = 0; i < 4; i++)
+        hash = hash_mix(hash ^ half[i], 0x9e3779b97f4a7c15ULL ^ burst->seed);
+    return &burst->chains[hash % BURST_TRIPLES_MAX];
+}
+
+static void list_remove(struct burst *burst, const struct triple *triple)
+{
+    *(triple->older != NOBODY ? &burst->triples[triple->older].newer : &burst->oldest) = triple->newer;
+    *(triple->newer != NOBODY ? &burst->triples[triple->newer].older : &burst->newest) = triple->older;
+}
+
+static void list_append(struct burst *burst, uint32_t number)
+{
+    struct triple *triple = &burst->triples[number];
+    triple->older = burst->newest;
+    triple->newer = NOBODY;
+    *(burst->newest != NOBODY ? &burst->triples[burst->newest].newer : &burst->oldest) = number;
+    burst->newest = number;
+}
+
+/* Whether a sign at `at_ns` goes on with the burst of one at `last_ns`. */
+static bool goes_on(const struct burst *burst, int64_t last_ns, int64_t at_ns)
+{
+    /* Unsigned, since the two may lie at either end of time. */
+    uint64_t last = (uint64_t)last_ns, at = (uint64_t)at_ns;
+    uint64_t apart_ns = at_ns > last_ns ? at - last : last - at;
+    return last_ns != TIME_NONE && apart_ns <= (uint64_t)burst->gap_ns;
+}
+
+/* Takes the oldest out of the table; its place is free then. */
+static uint32_t forget_oldest(struct burst *burst, int64_t at_ns)
+{
+    uint32_t number = burst->oldest;
+    struct triple *triple = &burst->triples[number];
+    uint32_t *link = chain_of(burst, &triple->key);
+    while (*link != number)
+        link = &burst->triples[*link].hash_next;
+    *link = triple->hash_next;
+    list_remove(burst, triple);
+    burst->health->bursts_evicted += goes_on(burst, triple->last_ns[BURST_LIVE], at_ns) ||
+                                     goes_on(burst, triple->last_ns[BURST_ANSWERED], at_ns);
+    return number;
+}
+
+/* Finds or adds the triple, and makes it the newest. */
+static struct triple *triple_of(struct burst *burst, const struct key *key, int64_t at_ns)
+{
+    uint32_t *chain = chain_of(burst, key), number = *chain;
+    while (number != NOBODY && !same(&burst->triples[number].key, key))
+        number = burst->triples[number].hash_next;
+    if (number != NOBODY) {
+        list_remove(burst, &burst->triples[number]);
+    } else {
+        number = burst->count < BURST_TRIPLES_MAX ? burst->count++ : forget_oldest(burst, at_ns);
+        burst->triples[number] =
+            (struct triple){.last_ns = {TIME_NONE, TIME_NONE}, .key = *key, .hash_next = *chain};
+        *chain = number;
+    }
+    list_append(burst, number);
+    return &burst->triples[number];
+}
+
+bool burst_begins(struct burst *burst, const struct flow *flow, unsigned side, enum burst_sign sign,
+                  int64_t at_ns)
+{
+    const struct key key = key_of(flow, side);
+    int64_t *last_ns = &triple_of(burst, &key, at_ns)->last_ns[sign];
+    bool begins = !goes_on(burst, *last_ns, at_ns);
+    if (begins || at_ns > *last_ns)
+        *last_ns = at_ns;
+    return begins;
+}

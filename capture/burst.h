@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* De-clustered evidence of life: which signs of life begin a burst, and which only go on with one. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow.h"
+#include "health.h"
+
+/* What says that a watched host is alive: its own first packet in a flow, and a flow heard from both sides.
+ * Bursts of the one are told apart from bursts of the other. */
+enum burst_sign { BURST_LIVE, BURST_ANSWERED, BURST__SIGNS };
+
+/* So many triples are remembered at a time, in 4.25 MiB. */
+enum { BURST_TRIPLES_MAX = 1 << 16 };
+
+struct burst;
+
+/* Borrows health. NULL: no memory. */
+struct burst *burst_new(int64_t gap_ns, struct health *health);
+void burst_free(struct burst *burst);
+
+/* Notes a sign of life that the watched `side` of a flow gives, and says whether it begins a burst. It does
+ * unless the same triple gave a sign of the same kind at most `gap_ns` before; each sign extends the burst. A
+ * triple is the watched host, the /24 (IPv6: /48) of the other side, and the service: the protocol with the
+ * port of the flow's destination, or with the type family of ICMP. Where time steps back by more than the
+ * gap, too, another burst begins.
+ *
+ * When there is no room the triple that gave no sign for longest is forgotten, and counted in
+ * health.bursts_evicted if its burst could have gone on: then one burst may count as two. */
+bool burst_begins(struct burst *burst, const struct flow *flow, unsigned side, enum burst_sign sign,
+                  int64_t at_ns);
