@@ -98,6 +98,7 @@ static struct bin judge_bin(struct analysis *analysis, uint32_t number)
     bool is_tap = number == scope_number_tap(analysis->scopes);
     struct population *life = is_tap ? &analysis->tap.control : series_life(series);
     bool known = series->bin_expected > 0 && series->state != STATE_BLIND;
+    double signs = detect_signs_per_event(life);
     return (struct bin){
         .scope = number,
         .start_ns = analysis->bin_start_ns,
@@ -107,7 +108,7 @@ static struct bin judge_bin(struct analysis *analysis, uint32_t number)
         .learning = series->state == STATE_LEARNING ? series->learning : LEARNING_DONE,
         .alarms = series->alarms,
         .expected = known ? series->bin_expected : -1,
-        .low = known ? baseline_low(series->bin_expected, life->rate.shape, low_tail) : -1,
+        .low = known ? signs * baseline_low(series->bin_expected / signs, life->rate.shape, low_tail) : -1,
         .detectable_s = series->state == STATE_BLIND || series->state == STATE_LEARNING
                             ? -1
                             : shortest(analysis, series, life),
@@ -166,14 +167,16 @@ static void follow_towards(struct series *series, const struct tally *tally)
             : -1;
 }
 
+/* What is told as `bursts` of the measure are its events; the measure itself where that is not told. */
 static void take_population(struct population *population, const struct tally *tally,
-                            enum tally_measure measure, struct tally_span span,
+                            enum tally_measure measure, enum tally_measure bursts, struct tally_span span,
                             const struct detect_input *how)
 {
     if (!knows(tally, measure))
         return;
     struct detect_input input = *how;
-    input.signs = input.events = (double)tally->value[measure];
+    input.signs = (double)tally->value[measure];
+    input.events = (double)tally->value[knows(tally, bursts) ? bursts : measure];
     input.span = span;
     detect_step(population, &input);
 }
@@ -193,20 +196,21 @@ static void take_scope(struct analysis *analysis, uint32_t number, const struct 
         series->at_last_life = series->so_far;
     const struct population *life = series_life(series);
     double prudent_before = life->total_prudent, signs_before = life->total_signs;
-    take_population(&series->answered, tally, TALLY_answered_flows, tally->answered, &how);
+    take_population(&series->answered, tally, TALLY_answered_flows, TALLY_answered_bursts, tally->answered,
+                    &how);
     if (tally->known != 0) /* a row may be empty; a table that has no such column has it nowhere */
         series->live_is_packets = !knows(tally, TALLY_live_flows);
     if (series->live_is_packets)
-        take_population(&series->live, tally, TALLY_packets_out, tally->out, &how);
+        take_population(&series->live, tally, TALLY_packets_out, TALLY_packets_out, tally->out, &how);
     else
-        take_population(&series->live, tally, TALLY_live_flows, tally->live, &how);
-    take_population(&series->knock, tally, TALLY_flows, none, &how);
+        take_population(&series->live, tally, TALLY_live_flows, TALLY_live_bursts, tally->live, &how);
+    take_population(&series->knock, tally, TALLY_flows, TALLY_flows, none, &how);
 
     series->step_signs = life->total_signs - signs_before;
     series->step_seen = life->total - series->so_far.life;
     series->step_expected = life->total_expected - series->so_far.life_expected;
     series->step_prudent = life->total_prudent - prudent_before;
-    series->bin_expected += series->step_expected;
+    series->bin_expected += series->step_expected * detect_signs_per_event(life);
     series->so_far.life = life->total;
     series->so_far.life_expected = life->total_expected;
     series->step_s = clock_seconds(tally->start_ns, tally->end_ns);

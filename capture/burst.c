@@ -17,20 +17,28 @@
 /* No triple: the end of a chain or of the list. */
 #define NOBODY UINT32_MAX
 
+static const uint32_t enough_bursts = 4; /* before their usual distance is known */
+
 struct key {
     uint8_t host[16], peers[16];
     uint16_t service; /* the port, or the ICMP family */
     uint8_t protocol;
 };
 
+/* The bursts of one kind. */
+struct bursts {
+    int64_t first_ns, began_ns; /* the first and the last; TIME_NONE: none yet */
+    uint32_t count;
+};
+
 struct triple {
-    int64_t last_ns[BURST__SIGNS]; /* TIME_NONE: no such sign yet */
+    struct bursts of[BURST__SIGNS];
     struct key key;
     uint32_t hash_next, older, newer;
 };
 
 struct burst {
-    int64_t gap_ns;
+    int64_t length_ns;
     struct health *health;
     uint64_t seed;
     uint32_t count, oldest, newest;
@@ -38,12 +46,12 @@ struct burst {
     struct triple triples[BURST_TRIPLES_MAX];
 };
 
-struct burst *burst_new(int64_t gap_ns, struct health *health)
+struct burst *burst_new(int64_t length_ns, struct health *health)
 {
     struct burst *burst = malloc(sizeof *burst); /* not touched before it is used */
     if (burst == NULL)
         return NULL;
-    burst->gap_ns = gap_ns;
+    burst->length_ns = length_ns;
     burst->health = health;
     burst->seed = hash_seed(burst);
     burst->count = 0;
@@ -101,13 +109,23 @@ static void list_append(struct burst *burst, uint32_t number)
     burst->newest = number;
 }
 
-/* Whether a sign at `at_ns` goes on with the burst of one at `last_ns`. */
-static bool goes_on(const struct burst *burst, int64_t last_ns, int64_t at_ns)
+/* How long a burst lasts. Where so much is asked that bursts would follow each other without a pause, they
+ * must be shorter, or evidence would be lost: a sixteenth of their usual distance. */
+static int64_t length_of(const struct burst *burst, const struct bursts *of)
+{
+    if (of->count < enough_bursts || of->began_ns < of->first_ns)
+        return burst->length_ns;
+    int64_t short_ns = (of->began_ns - of->first_ns) / (of->count - 1) / 16;
+    return short_ns < burst->length_ns ? short_ns : burst->length_ns;
+}
+
+/* Whether a sign at `at_ns` belongs to the last burst. */
+static bool goes_on(const struct burst *burst, const struct bursts *of, int64_t at_ns)
 {
     /* Unsigned, since the two may lie at either end of time. */
-    uint64_t last = (uint64_t)last_ns, at = (uint64_t)at_ns;
-    uint64_t apart_ns = at_ns > last_ns ? at - last : last - at;
-    return last_ns != TIME_NONE && apart_ns <= (uint64_t)burst->gap_ns;
+    uint64_t last = (uint64_t)of->began_ns, at = (uint64_t)at_ns;
+    uint64_t apart_ns = at_ns > of->began_ns ? at - last : last - at;
+    return of->began_ns != TIME_NONE && apart_ns < (uint64_t)length_of(burst, of);
 }
 
 /* Takes the oldest out of the table; its place is free then. */
@@ -120,8 +138,8 @@ static uint32_t forget_oldest(struct burst *burst, int64_t at_ns)
         link = &burst->triples[*link].hash_next;
     *link = triple->hash_next;
     list_remove(burst, triple);
-    burst->health->bursts_evicted += goes_on(burst, triple->last_ns[BURST_LIVE], at_ns) ||
-                                     goes_on(burst, triple->last_ns[BURST_ANSWERED], at_ns);
+    burst->health->bursts_evicted +=
+        goes_on(burst, &triple->of[BURST_LIVE], at_ns) || goes_on(burst, &triple->of[BURST_ANSWERED], at_ns);
     return number;
 }
 
@@ -135,8 +153,8 @@ static struct triple *triple_of(struct burst *burst, const struct key *key, int6
         list_remove(burst, &burst->triples[number]);
     } else {
         number = burst->count < BURST_TRIPLES_MAX ? burst->count++ : forget_oldest(burst, at_ns);
-        burst->triples[number] =
-            (struct triple){.last_ns = {TIME_NONE, TIME_NONE}, .key = *key, .hash_next = *chain};
+        const struct bursts none = {TIME_NONE, TIME_NONE, 0};
+        burst->triples[number] = (struct triple){.of = {none, none}, .key = *key, .hash_next = *chain};
         *chain = number;
     }
     list_append(burst, number);
@@ -147,9 +165,11 @@ bool burst_begins(struct burst *burst, const struct flow *flow, unsigned side, e
                   int64_t at_ns)
 {
     const struct key key = key_of(flow, side);
-    int64_t *last_ns = &triple_of(burst, &key, at_ns)->last_ns[sign];
-    bool begins = !goes_on(burst, *last_ns, at_ns);
-    if (begins || at_ns > *last_ns)
-        *last_ns = at_ns;
-    return begins;
+    struct bursts *of = &triple_of(burst, &key, at_ns)->of[sign];
+    if (goes_on(burst, of, at_ns))
+        return false;
+    of->began_ns = at_ns;
+    if (of->count++ == 0)
+        of->first_ns = at_ns;
+    return true;
 }

@@ -27,14 +27,14 @@ struct end_scopes {
 enum role { ROLE_HOST, ROLE_PEER };
 
 struct count *count_new(const struct rules *rules, const struct scope_list *scopes, uint32_t addresses_max,
-                        int64_t burst_gap_ns, struct health *health)
+                        int64_t burst_length_ns, struct health *health)
 {
     struct count *count = calloc(1, sizeof *count);
     if (count == NULL)
         return NULL;
     *count = (struct count){.rules = rules, .scopes = scopes, .health = health};
     count->distinct = distinct_new(addresses_max);
-    count->burst = burst_new(burst_gap_ns, health);
+    count->burst = burst_new(burst_length_ns, health);
     count->tallies = calloc(scopes->count, sizeof *count->tallies);
     if (count->distinct == NULL || count->burst == NULL || count->tallies == NULL) {
         count_free(count);

@@ -15,7 +15,7 @@ struct count;
 
 /* Borrows rules, scopes and health. NULL: no memory. */
 struct count *count_new(const struct rules *rules, const struct scope_list *scopes, uint32_t addresses_max,
-                        int64_t burst_gap_ns, struct health *health);
+                        int64_t burst_length_ns, struct health *health);
 void count_free(struct count *count);
 
 /* Opens the interval that starts at `start_ns`, with every scope at zero; `known` says which measures can be

@@ -54,7 +54,7 @@ static const struct row rows[] = {
     {"capture", "lateness", VALUE_SECONDS, AT(capture.lateness_s), 0, 60, "1", 1, 0},
     {"capture", "gap_max", VALUE_SECONDS, AT(capture.gap_max_ns), 60, 1e9, "24h", 0, 0},
     {"capture", "flow_timeout", VALUE_SECONDS, AT(capture.flow_timeout_ns), 1, 86400, "120", 0, 0},
-    {"capture", "burst_gap", VALUE_SECONDS, AT(capture.burst_gap_ns), 1, 86400, "60", 0, 0},
+    {"capture", "burst_length", VALUE_SECONDS, AT(capture.burst_length_ns), 1, 86400, "60", 0, 0},
     {"capture", "flows_max", VALUE_COUNT, AT(capture.flows_max), 1, 1e8, "1000000", 0, 0},
     {"capture", "classify_max", VALUE_COUNT, AT(capture.classify_max), 0, 1e7, "20000", 0, 0},
     {"capture", "addresses_max", VALUE_COUNT, AT(capture.addresses_max), 1, 1e8, "1000000", 0, 0},

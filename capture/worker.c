@@ -95,7 +95,7 @@ struct worker *worker_new(const struct capture_options *options, const struct ru
                                               .timeout_ns = options->flow_timeout_ns};
     const struct flow_output flow_output = {.context = worker, .ended = flow_ended};
     worker->flows = flow_table_new(&flow_options, &flow_output, health);
-    worker->count = count_new(rules, scopes, options->addresses_max, options->burst_gap_ns, health);
+    worker->count = count_new(rules, scopes, options->addresses_max, options->burst_length_ns, health);
     if (worker->flows == NULL || worker->count == NULL) {
         fault_set(fault, "no memory for %u flows: lower flows_max", options->flows_max);
         worker_free(worker);

@@ -25,11 +25,11 @@ struct capture_options {
     int64_t bin_ns, step_ns; /* a step divides a bin */
     int64_t gap_max_ns;      /* longer without any packet is a hole in a replay */
     int64_t flow_timeout_ns;
-    int64_t burst_gap_ns;   /* the longest pause within a burst of signs of life */
-    uint32_t flows_max;     /* live flows in the table */
-    uint32_t classify_max;  /* flows under classification at a time; 0: no classification */
-    uint32_t addresses_max; /* addresses told apart in a bin, over all scopes */
-    bool flow_records;      /* ended flows are wanted */
+    int64_t burst_length_ns; /* signs of life of one client within this time are one burst */
+    uint32_t flows_max;      /* live flows in the table */
+    uint32_t classify_max;   /* flows under classification at a time; 0: no classification */
+    uint32_t addresses_max;  /* addresses told apart in a bin, over all scopes */
+    bool flow_records;       /* ended flows are wanted */
 
     uint32_t ring_mib, snaplen;
     bool promiscuous;

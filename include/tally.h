@@ -10,7 +10,7 @@
  * others.
  * Every one is additive: `hosts` and `peers` count addresses not yet seen in the present bin, so that the
  * steps of a bin add up to the bin's number of distinct addresses. A burst is what one network asks of one
- * service of one watched host without a pause: a client's retries, say, are one piece of evidence. */
+ * service of one watched host within a minute: a client's retries, say, are one piece of evidence. */
 #define TALLY_MEASURES(X)                                                                                    \
     X(flows)          /* flow starts */                                                                      \
     X(live_flows)     /* flows in which the watched side spoke for the first time */                         \

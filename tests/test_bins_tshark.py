@@ -24,7 +24,7 @@ MEASURES = ["flows", "live_flows", "answered_flows", "packets_in", "packets_out"
             "peers", "syn_in", "icmp_errors", "live_bursts", "answered_bursts"]
 ICMP_ERRORS = {"3", "4", "11", "12"}
 FLOW_TIMEOUT_S = 120
-BURST_GAP_NS = 60 * 10**9
+BURST_NS = 60 * 10**9
 ICMP_FAMILY = {"0": "8", "14": "13", "16": "15", "18": "17"}  # replies belong to their requests
 
 
@@ -59,7 +59,7 @@ class Count:
         self.rows = defaultdict(lambda: defaultdict(int))
         self.seen = defaultdict(set)
         self.flows = {}
-        self.last_sign = {}
+        self.bursts = {}
 
     def add(self, minute, scopes, measure, number=1):
         for scope in scopes:
@@ -81,11 +81,14 @@ class Count:
         return found + (["all"] if prefix not in UNCOUNTED else [])
 
     def burst(self, now_ns, sign, host, peer, service):
-        """Whether the sign of life is the first of its triple for longer than the gap."""
+        """Whether the sign of life begins a burst of its triple."""
         triple = sign, host, ipaddress.ip_network(peer + "/24", strict=False), service
-        before = self.last_sign.get(triple)
-        self.last_sign[triple] = now_ns
-        return before is None or now_ns - before > BURST_GAP_NS
+        first, began, count = self.bursts.get(triple, (now_ns, None, 0))
+        lasts = BURST_NS if count < 4 else min(BURST_NS, (began - first) // (count - 1) // 16)
+        begins = began is None or now_ns - began >= lasts
+        if begins:
+            self.bursts[triple] = first, now_ns, count + 1
+        return begins
 
     def packet(self, fields):
         now = float(fields["frame.time_epoch"])

@@ -65,24 +65,42 @@ static bool answers(const struct flow *flow, int64_t at_ns)
     return burst_begins(burst, flow, 1, BURST_ANSWERED, at_ns);
 }
 
-static void test_retries_within_the_gap_are_one_burst_and_each_extends_it(void **state)
+static void test_a_storm_of_one_who_asks_rarely_is_one_burst_in_every_length(void **state)
 {
     (void)state;
     struct flow flow = a_flow();
-    assert_true(answers(&flow, T0));
-    for (int i = 1; i <= 100; i++)
-        assert_false(answers(&flow, T0 + i * 50 * S)); /* for 83 minutes */
-    assert_true(answers(&flow, T0 + 100 * 50 * S + GAP + S));
+    for (int i = 0; i < 100; i++)
+        assert_true(answers(&flow, T0 + i * 3600 * S));
+    int bursts = 0;
+    for (int i = 1; i <= 360; i++)
+        bursts += answers(&flow, T0 + (99 * 3600 + i * 10) * S); /* for an hour */
+    assert_int_equal(bursts, 60);
 }
 
-static void test_a_pause_as_long_as_the_gap_is_within_it(void **state)
+static void test_what_is_asked_all_the_time_is_evidence_all_the_time(void **state)
+{
+    (void)state;
+    struct flow flow = a_flow();
+    int bursts = 0;
+    for (int i = 0; i < 19; i++)
+        bursts += answers(&flow, T0 + i * 10 * S);
+    assert_int_equal(bursts, 4); /* one a minute while nobody knows better */
+    bursts = 0;
+    for (int i = 19; i < 379; i++)
+        bursts += answers(&flow, T0 + i * 10 * S);
+    assert_int_equal(bursts, 360);
+    assert_false(answers(&flow, T0 + 3780 * S + S / 2)); /* a retry at once … */
+    assert_true(answers(&flow, T0 + 3790 * S));
+}
+
+static void test_a_burst_ends_with_its_length(void **state)
 {
     (void)state;
     struct flow flow = a_flow();
     assert_true(answers(&flow, T0));
     assert_false(answers(&flow, T0)); /* at the same instant */
-    assert_false(answers(&flow, T0 + GAP));
-    assert_true(answers(&flow, T0 + GAP + GAP + 1));
+    assert_false(answers(&flow, T0 + GAP - 1));
+    assert_true(answers(&flow, T0 + GAP));
 }
 
 static void test_a_retry_comes_from_another_port_and_is_the_same(void **state)
@@ -167,10 +185,9 @@ static void test_live_and_answered_have_bursts_of_their_own(void **state)
     struct flow flow = a_flow();
     assert_true(burst_begins(burst, &flow, 1, BURST_LIVE, T0));
     assert_true(burst_begins(burst, &flow, 1, BURST_ANSWERED, T0 + S));
-    assert_false(burst_begins(burst, &flow, 1, BURST_LIVE, T0 + GAP));
-    assert_true(
-        burst_begins(burst, &flow, 1, BURST_ANSWERED, T0 + GAP + 2 * S)); /* not extended by the other */
-    assert_false(burst_begins(burst, &flow, 1, BURST_LIVE, T0 + GAP + 2 * S));
+    assert_true(burst_begins(burst, &flow, 1, BURST_LIVE, T0 + GAP));
+    assert_false(burst_begins(burst, &flow, 1, BURST_ANSWERED, T0 + GAP));
+    assert_true(burst_begins(burst, &flow, 1, BURST_ANSWERED, T0 + GAP + S));
 }
 
 static void test_a_watched_client_is_known_by_the_port_that_it_asks(void **state)
@@ -193,7 +210,7 @@ static void test_time_that_steps_back_a_little_stays_in_the_burst(void **state)
     struct flow flow = a_flow();
     assert_true(answers(&flow, T0));
     assert_false(answers(&flow, T0 - 30 * S));
-    assert_false(answers(&flow, T0 + GAP)); /* the latest counts */
+    assert_false(answers(&flow, T0 + GAP - 1));
 }
 
 static void test_time_that_steps_back_far_begins_another_and_goes_on_from_there(void **state)
@@ -202,7 +219,7 @@ static void test_time_that_steps_back_far_begins_another_and_goes_on_from_there(
     struct flow flow = a_flow();
     assert_true(answers(&flow, T0));
     assert_true(answers(&flow, T0 - 86400 * S));
-    assert_false(answers(&flow, T0 - 86400 * S + GAP));
+    assert_false(answers(&flow, T0 - 86400 * S + GAP - 1));
     assert_true(answers(&flow, T0));
 }
 
@@ -212,7 +229,7 @@ static void test_the_ends_of_time_are_far_apart(void **state)
     struct flow flow = a_flow();
     assert_true(answers(&flow, INT64_MIN + 1));
     assert_true(answers(&flow, INT64_MAX));
-    assert_false(answers(&flow, INT64_MAX - GAP));
+    assert_false(answers(&flow, INT64_MAX - GAP + 1));
     assert_true(answers(&flow, INT64_MIN + 1));
 }
 
@@ -257,23 +274,33 @@ static uint32_t draw(uint64_t *seed)
     return (uint32_t)(*seed >> 33);
 }
 
-static void test_it_is_what_a_plain_list_of_last_times_says(void **state)
+static void test_it_is_what_a_plain_list_of_times_says(void **state)
 {
     (void)state;
     enum { TRIPLES = 3000 };
-    static int64_t last_ns[TRIPLES][BURST__SIGNS];
+    static struct {
+        int64_t first_ns, began_ns;
+        uint32_t count;
+    } of[TRIPLES][BURST__SIGNS];
     int64_t at_ns = T0;
     uint64_t seed = 1;
     unsigned begun = 0;
-    memset(last_ns, 0, sizeof last_ns);
+    memset(of, 0, sizeof of);
     for (int i = 0; i < 200000; i++) {
         uint32_t number = draw(&seed) % TRIPLES;
         enum burst_sign sign = draw(&seed) % BURST__SIGNS;
         struct flow flow = flow_number(number);
         at_ns += draw(&seed) % (60 * NS_PER_MS);
-        bool begins = at_ns - last_ns[number][sign] > GAP;
+        int64_t first_ns = of[number][sign].first_ns, began_ns = of[number][sign].began_ns;
+        uint32_t count = of[number][sign].count;
+        int64_t lasts_ns = count < 4 ? GAP : (began_ns - first_ns) / (count - 1) / 16;
+        bool begins = at_ns - began_ns >= (lasts_ns < GAP ? lasts_ns : GAP);
         assert_int_equal(burst_begins(burst, &flow, 1, sign, at_ns), begins);
-        last_ns[number][sign] = at_ns;
+        if (begins) {
+            of[number][sign].first_ns = count == 0 ? at_ns : first_ns;
+            of[number][sign].began_ns = at_ns;
+            of[number][sign].count++;
+        }
         begun += begins;
     }
     assert_in_range(begun, 2 * TRIPLES, 190000); /* both answers came often */
@@ -308,8 +335,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_retries_within_the_gap_are_one_burst_and_each_extends_it),
-        TEST(test_a_pause_as_long_as_the_gap_is_within_it),
+        TEST(test_a_storm_of_one_who_asks_rarely_is_one_burst_in_every_length),
+        TEST(test_what_is_asked_all_the_time_is_evidence_all_the_time),
+        TEST(test_a_burst_ends_with_its_length),
         TEST(test_a_retry_comes_from_another_port_and_is_the_same),
         TEST(test_another_host_port_or_protocol_is_another_burst),
         TEST(test_peers_of_one_slash_24_are_one_peer),
@@ -322,7 +350,7 @@ int main(void)
         TEST(test_the_ends_of_time_are_far_apart),
         TEST(test_the_oldest_leaves_a_full_table_and_is_counted),
         TEST(test_bursts_that_have_ended_make_room_uncounted),
-        TEST(test_it_is_what_a_plain_list_of_last_times_says),
+        TEST(test_it_is_what_a_plain_list_of_times_says),
         TEST(test_the_secret_of_the_hash_does_not_show),
         TEST(test_freeing_nothing_is_fine),
     };

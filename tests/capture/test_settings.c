@@ -215,7 +215,7 @@ static void test_the_defaults_are_those_of_the_contract(void **state)
     assert_int_equal(settings.capture.step_ns, 5 * NS_PER_S);
     assert_int_equal(settings.capture.gap_max_ns, 86400 * NS_PER_S);
     assert_int_equal(settings.capture.flow_timeout_ns, 120 * NS_PER_S);
-    assert_int_equal(settings.capture.burst_gap_ns, 60 * NS_PER_S);
+    assert_int_equal(settings.capture.burst_length_ns, 60 * NS_PER_S);
     assert_int_equal(settings.analysis.bin_ns, 60 * NS_PER_S);
     assert_int_equal(settings.publish.bin_ns, 60 * NS_PER_S);
     assert_string_equal(settings.publish.redis.prefix, "lightsout:");
@@ -396,11 +396,11 @@ static void test_the_command_line_wins_over_the_file(void **state)
 static void test_times_with_units(void **state)
 {
     (void)state;
-    accept_config("[capture]\ngap_max = 2d\nflow_timeout = 2m\nburst_gap = 1.5m\nlateness = 0.5s\n"
+    accept_config("[capture]\ngap_max = 2d\nflow_timeout = 2m\nburst_length = 1.5m\nlateness = 0.5s\n"
                   "[detect]\nhalf_life = 36h\nrecovery_hold = 90\n");
     assert_int_equal(settings.capture.gap_max_ns, 2 * 86400 * NS_PER_S);
     assert_int_equal(settings.capture.flow_timeout_ns, 120 * NS_PER_S);
-    assert_int_equal(settings.capture.burst_gap_ns, 90 * NS_PER_S);
+    assert_int_equal(settings.capture.burst_length_ns, 90 * NS_PER_S);
     assert_true(settings.capture.lateness_s == 0.5);
     assert_true(settings.analysis.half_life_s == 36 * 3600);
     assert_true(settings.analysis.recovery_hold_s == 90);

@@ -218,7 +218,7 @@ static int set_up(void **state)
                                        .gap_max_ns = 24 * 3600 * S,
                                        .resume_ns = TIME_NONE,
                                        .flow_timeout_ns = 120 * S,
-                                       .burst_gap_ns = 60 * S,
+                                       .burst_length_ns = 60 * S,
                                        .flows_max = 1000,
                                        .addresses_max = 1000,
                                        .flow_records = true};
