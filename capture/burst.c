@@ -115,7 +115,8 @@ static int64_t length_of(const struct burst *burst, const struct bursts *of)
 {
     if (of->count < enough_bursts || of->began_ns < of->first_ns)
         return burst->length_ns;
-    int64_t short_ns = (of->began_ns - of->first_ns) / (of->count - 1) / 16;
+    uint64_t since = (uint64_t)of->began_ns - (uint64_t)of->first_ns; /* it may be all of time */
+    int64_t short_ns = (int64_t)(since / (of->count - 1) / 16);
     return short_ns < burst->length_ns ? short_ns : burst->length_ns;
 }
 

@@ -68,6 +68,15 @@ static void add_outages(struct list *list, const char *group, unsigned manner, d
         snprintf(plan->name, sizeof plan->name, "depth %g %g/min", depth, plan->shape.per_minute);
 }
 
+/* Clusters that the capture tells apart, as it does the bursts of a client. */
+static void add_told_apart(struct list *list, double rate)
+{
+    add_outages(list, "varying", 3, rate, 1);
+    struct plan *plan = &list->plans[list->count - 1];
+    plan->told_apart = true;
+    snprintf(plan->name, sizeof plan->name, "daily, bursts %g/min", plan->shape.per_minute);
+}
+
 /* Streams of which no more than five hundred events have been seen when they fall silent. */
 static void add_fresh(struct list *list, double rate)
 {
@@ -212,6 +221,8 @@ unsigned cases_list(struct plan *plans, bool tune, bool quick)
     for (unsigned manner = 1; manner < MANNERS; manner++)
         for (int i = 0; i < 4; i++)
             add_outages(&list, "varying", manner, (const double[]){0.1, 0.5, 2, 10}[i], 1);
+    for (int i = 0; i < 4; i++)
+        add_told_apart(&list, (const double[]){0.1, 0.5, 2, 10}[i]);
     for (int depth = 0; depth < 3; depth++)
         for (int i = 0; i < 3; i++)
             add_outages(&list, "partial", 0, some[i], depths[depth]);

@@ -112,6 +112,9 @@ static void feed(struct trial *trial, struct stream *stream)
 {
     const int64_t step_ns = (int64_t)(trial->plan->step_s * (double)NS_PER_S);
     const uint32_t scopes = trial->study.scopes.count;
+    uint32_t unknown = TALLY_BIT(TALLY_drops);
+    if (!trial->plan->told_apart)
+        unknown |= TALLY_BIT(TALLY_live_bursts) | TALLY_BIT(TALLY_answered_bursts);
     struct oracle oracle;
     oracle_init(&oracle, stream, trial->plan->depth > 0 ? trial->plan->depth : 1,
                 trial->plan->alarms_per_year);
@@ -121,7 +124,7 @@ static void feed(struct trial *trial, struct stream *stream)
          at_ns += step_ns) {
         struct tally tallies[STUDY_SCOPES_MAX];
         for (uint32_t i = 0; i < scopes; i++)
-            tallies[i] = tally_empty(at_ns, at_ns + step_ns, TALLY_ALL_KNOWN & ~TALLY_BIT(TALLY_drops));
+            tallies[i] = tally_empty(at_ns, at_ns + step_ns, TALLY_ALL_KNOWN & ~unknown);
         for (; more && life.at_ns < at_ns + step_ns; more = generate_next(stream, &life)) {
             ask_oracle(trial, &oracle, life.at_ns);
             oracle_take(&oracle, &life);

@@ -28,6 +28,7 @@ struct plan {
     double step_s;          /* 5 as the capture has it, or more where the optimum is far longer */
     double alarms_per_year; /* for the scope that is measured */
     bool wide;              /* all the scopes of a sensor; alarms_per_year is over all of them */
+    bool told_apart;        /* the study is told which events begin a cluster, as the capture tells bursts */
     bool field;             /* give the same stream to the rules of the field too */
     bool resumed;           /* run every stream a second time, cut into pieces by checkpoints */
 };
