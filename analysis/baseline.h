@@ -12,13 +12,27 @@ struct baseline_cell {
     double events, seconds;
 };
 
+/* How far the cells of one kind lie from what their parents expect, in sums over the cells. */
+struct baseline_differ {
+    double squares;          /* of seen less expected */
+    double expected;         /* events … */
+    double expected_squares; /* … and their squares */
+};
+
+/* How counts scatter about their rate. */
+struct baseline_scatter {
+    double dispersion; /* variance over mean of counts, 1 where events are Poisson */
+    double wander;     /* relative variance of the level of one hour from that of another */
+};
+
 /* All sums are kept in units that grow by two every half-life, so that what is old weighs less without ever
  * being touched again. Plain data: a copy is a copy. */
 struct baseline {
     double half_life_s;
     int64_t origin_ns; /* when the unit was one; TIME_NONE before anything was learned */
     struct baseline_cell week[BASELINE_WEEK], day[BASELINE_DAY], overall;
-    struct baseline_cell recent; /* of the last half hour or so, in plain units */
+    struct baseline_cell recent;        /* of the last half hour or so, in plain units */
+    struct baseline_differ hours, days; /* of the day and of the week, as of the last full hour */
 };
 
 /* A rate and how well it is known: the mean and the shape of its Gamma distribution. The shape reads as
@@ -34,9 +48,10 @@ void baseline_init(struct baseline *baseline, double half_life_s);
  * end. */
 void baseline_learn(struct baseline *baseline, int64_t from_ns, int64_t to_ns, double events);
 
-/* The rate to expect at an instant: hour of the week, shrunk towards hour of the day, towards the recent and
- * the overall rate. per_s is 0 before anything was learned. */
-struct baseline_rate baseline_at(const struct baseline *baseline, int64_t at_ns);
+/* The rate to expect at an instant: hour of the week, shrunk towards hour of the day, towards the recent or
+ * the overall rate, as far as these have been found not to differ. per_s is 0 before anything was learned. */
+struct baseline_rate baseline_at(const struct baseline *baseline, int64_t at_ns,
+                                 struct baseline_scatter scatter);
 
 /* What the hour of the day has had so far, a second; negative: not seen on more than one day, so that the
  * present would be compared with itself. */

@@ -4,7 +4,10 @@
  * silence of score s has probability exp(-s). Real events come in clusters, and then the silences between
  * clusters are longer than that. Their tail is exponential again, only flatter (the extremal index), so a
  * line is fitted above the highest fiftieth and carried on: P(score > h) = p exp(-(h - q) / slope), p the
- * share above q.
+ * share above q. While few lie in the tail, all silences together say more of its slope: the mean square over
+ * twice the mean, which is the mean of what is left of a silence at a moment picked at random (were gaps
+ * nothing within clusters and exponential between them, exactly the slope; Ferro and Segers 2003). It is
+ * known to the square root of two over their number.
  */
 #include "calibrate.h"
 
@@ -14,13 +17,15 @@
 static const double bucket_width = 0.25;
 static const double tail_share = 0.02;  /* of the silences, but … */
 static const double tail_least = 20.0;  /* … not fewer than this */
-static const double first_slope = 1.25; /* before anything was seen: some clustering */
-static const double prior_weight = 10.0;
+static const double tail_most = 500.0;  /* that many tell the slope well enough, and the highest best */
+static const double first_slope = 1.25; /* before anything was seen: some clustering … */
+static const double first_weight = 25;  /* … as if from so many silences */
+static const double all_weight = 30.0;  /* what all silences say of the tail, in silences of the tail */
 
 void calibrate_init(struct calibrate *calibrate)
 {
     memset(calibrate, 0, sizeof *calibrate);
-    calibrate->slope = calibrate->prior_slope = first_slope;
+    calibrate->slope = first_slope;
 }
 
 void calibrate_note(struct calibrate *calibrate, double score, double count)
@@ -38,9 +43,32 @@ double calibrate_rarity(const struct calibrate *calibrate, double score)
     return log((calibrate->count + 1) / as_long);
 }
 
+/* The slope as all silences have it. */
+static double slope_of_all(const struct calibrate *calibrate)
+{
+    double sum = first_weight, squares = 2 * first_slope * first_weight;
+    for (int i = 0; i < CALIBRATE_BUCKETS; i++) {
+        double middle = (i + 0.5) * bucket_width;
+        sum += calibrate->bucket[i] * middle;
+        squares += calibrate->bucket[i] * middle * middle;
+    }
+    return fmax(1, squares / (2 * sum));
+}
+
+/* A silence that raised an alarm was not noted, so the tail ends at the threshold that was in force. The mean
+ * of an exponential that is cut off `until` above its begin, from the mean of what was left of it. */
+static double uncut(double mean, double until)
+{
+    double uncut = mean;
+    if (until > 2 * mean) /* less is too little of a tail to tell */
+        for (int i = 0; i < 4; i++)
+            uncut = mean + until / expm1(until / uncut);
+    return uncut;
+}
+
 static void fit(struct calibrate *calibrate, double log_ratio)
 {
-    double wanted = fmax(tail_least, tail_share * calibrate->count), above = 0;
+    double wanted = fmin(fmax(tail_least, tail_share * calibrate->count), tail_most), above = 0;
     int from = CALIBRATE_BUCKETS;
     while (from > 0 && above < wanted)
         above += calibrate->bucket[--from];
@@ -48,7 +76,9 @@ static void fit(struct calibrate *calibrate, double log_ratio)
     for (int i = from; i < CALIBRATE_BUCKETS; i++)
         excess += calibrate->bucket[i] * ((i - from + 0.5) * bucket_width);
     double share = calibrate->count > 0 ? above / calibrate->count : 1.0;
-    calibrate->slope = fmax(1.0, (excess + prior_weight * calibrate->prior_slope) / (above + prior_weight));
+    double mean = above > 0 ? uncut(excess / above, calibrate->threshold - q) : 0;
+    calibrate->slope =
+        fmax(1.0, (above * mean + all_weight * slope_of_all(calibrate)) / (above + all_weight));
     calibrate->threshold = fmax(q + calibrate->slope * (log_ratio + log(fmin(share, 1.0))), log_ratio);
     calibrate->fitted_at = calibrate->count;
     calibrate->fitted_for = log_ratio;

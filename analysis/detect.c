@@ -28,17 +28,19 @@ void detect_init(struct population *population, double half_life_s)
     level_init(&population->level);
 }
 
-static double score_of(double expected, double spread)
+/* Where events cluster it is clusters that fail to come, `slope` events each: a rate unsure by so much makes
+ * less of a difference to fewer of them. */
+static double score_of(double expected, double spread, double slope)
 {
     if (!(expected > 0) || !(spread > 0))
         return 0;
-    double root = expected / spread, shape = fmin(root * root, shape_most);
+    double root = expected / spread, shape = fmin(root * root, shape_most) * slope;
     return shape * log1p(expected / shape);
 }
 
 double detect_score(const struct population *population)
 {
-    return score_of(population->expected, population->spread);
+    return score_of(population->expected, population->spread, population->calibrate.slope);
 }
 
 /* The hour's rate times the present level; what is not known of both adds up. */
@@ -52,13 +54,19 @@ static struct baseline_rate rate_now(const struct population *population, struct
     return rate;
 }
 
+static struct baseline_rate hourly_at(const struct population *population, int64_t at_ns)
+{
+    const struct level *level = &population->level;
+    return baseline_at(&population->baseline, at_ns, (struct baseline_scatter){level->dispersion, 0});
+}
+
 /* Clocks are changed, and office hours: where half an hour before or after an instant much less is usual, no
  * more may be counted on. What is less by chance alone does not count. */
 static struct baseline_rate prudent_rate(const struct population *population, int64_t at_ns)
 {
-    struct baseline_rate here = baseline_at(&population->baseline, at_ns), least = here;
+    struct baseline_rate here = hourly_at(population, at_ns), least = here;
     for (int side = -1; side <= 1; side += 2) {
-        struct baseline_rate near = baseline_at(&population->baseline, at_ns + side * shift_ns);
+        struct baseline_rate near = hourly_at(population, at_ns + side * shift_ns);
         double doubt = shift_deviations * sqrt(1 / here.shape + 1 / near.shape);
         if (near.per_s * (1 + doubt) < here.per_s && near.per_s < least.per_s)
             least = near;
@@ -70,7 +78,7 @@ static void refresh_rate(struct population *population, int64_t at_ns)
 {
     if (at_ns < population->rate_until_ns)
         return;
-    struct baseline_rate hourly = baseline_at(&population->baseline, at_ns);
+    struct baseline_rate hourly = hourly_at(population, at_ns);
     population->hourly_per_s = hourly.per_s;
     population->rate = rate_now(population, hourly);
     population->prudent = prudent_rate(population, at_ns);
@@ -201,16 +209,13 @@ double detect_signs_per_event(const struct population *population)
 
 double detect_threshold(struct population *population, double alarms_per_year)
 {
-    /* Before enough silences were seen, the spread of counts tells how far events cluster: for geometric
-     * clusters the variance over the mean is twice their mean size less one. */
-    population->calibrate.prior_slope = fmax(1, (population->level.dispersion + 1) / 2);
     double silences_per_year = detect_events_per_year(population) * detect_signs_per_event(population);
     return calibrate_threshold(&population->calibrate, silences_per_year, alarms_per_year);
 }
 
 double detect_shortest(const struct population *population, int64_t at_ns, double threshold)
 {
-    double expected = 0, spread = 0;
+    double expected = 0, spread = 0, slope = population->calibrate.slope;
     int64_t now_ns = at_ns;
     for (int i = 0; i < 2 * BASELINE_WEEK + 1; i++) { /* half an hour at a time, where rates change */
         struct baseline_rate rate = prudent_rate(population, now_ns);
@@ -219,12 +224,12 @@ double detect_shortest(const struct population *population, int64_t at_ns, doubl
         int64_t next_ns = clock_floor(now_ns, shift_ns) + shift_ns;
         double seconds = clock_seconds(now_ns, next_ns), all = rate.per_s * seconds,
                rough = all / sqrt(rate.shape);
-        if (score_of(expected + all, spread + rough) >= threshold) {
+        if (score_of(expected + all, spread + rough, slope) >= threshold) {
             double low = 0,
                    high = 1; /* the score only grows: halve the time until a second is told from the next */
             while ((high - low) * seconds > 0.5) {
                 double middle = (low + high) / 2;
-                if (score_of(expected + middle * all, spread + middle * rough) >= threshold)
+                if (score_of(expected + middle * all, spread + middle * rough, slope) >= threshold)
                     high = middle;
                 else
                     low = middle;

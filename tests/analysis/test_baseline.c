@@ -15,6 +15,7 @@
 #define START   (1749038400 * NS_PER_S) /* 2025-06-04T12:00:00Z */
 
 static const double half_life_s = 14 * 86400;
+static const struct baseline_scatter poisson = {1, 0};
 
 /* Learns `hours` of a stream of `per_minute`, minute by minute. */
 static void learn(struct baseline *baseline, int64_t from_ns, int hours, double per_minute, uint64_t *seed)
@@ -29,7 +30,7 @@ static void test_nothing_learned_expects_nothing(void **state)
     (void)state;
     struct baseline baseline;
     baseline_init(&baseline, half_life_s);
-    assert_true(baseline_at(&baseline, START).per_s <= 0);
+    assert_true(baseline_at(&baseline, START, poisson).per_s <= 0);
     assert_true(baseline_learned(&baseline, START).events <= 0);
 }
 
@@ -40,7 +41,7 @@ static void test_a_flat_stream_is_learned_to_its_rate(void **state)
     uint64_t seed = 1;
     baseline_init(&baseline, half_life_s);
     learn(&baseline, START, 48, 7, &seed);
-    struct baseline_rate rate = baseline_at(&baseline, START + 25 * HOUR_NS);
+    struct baseline_rate rate = baseline_at(&baseline, START + 25 * HOUR_NS, poisson);
     assert_true(fabs(rate.per_s * 60 - 7) < 0.7);
     assert_true(rate.shape > 300);
 }
@@ -55,8 +56,8 @@ static void test_night_and_day_are_told_apart(void **state)
         learn(&baseline, START + day * 24 * HOUR_NS, 12, 10, &seed);
         learn(&baseline, START + (day * 24 + 12) * HOUR_NS, 12, 1, &seed);
     }
-    double noon = baseline_at(&baseline, START + (7 * 24 + 5) * HOUR_NS).per_s * 60;
-    double night = baseline_at(&baseline, START + (7 * 24 + 18) * HOUR_NS).per_s * 60;
+    double noon = baseline_at(&baseline, START + (7 * 24 + 5) * HOUR_NS, poisson).per_s * 60;
+    double night = baseline_at(&baseline, START + (7 * 24 + 18) * HOUR_NS, poisson).per_s * 60;
     assert_true(fabs(noon - 10) < 1);
     assert_true(fabs(night - 1) < 0.25);
 }
@@ -68,10 +69,81 @@ static void test_an_hour_never_seen_is_known_only_roughly(void **state)
     uint64_t seed = 3;
     baseline_init(&baseline, half_life_s);
     learn(&baseline, START, 6, 30, &seed);
-    struct baseline_rate seen = baseline_at(&baseline, START + 2 * HOUR_NS);
-    struct baseline_rate unseen = baseline_at(&baseline, START + 10 * HOUR_NS);
+    struct baseline_rate seen = baseline_at(&baseline, START + 2 * HOUR_NS, poisson);
+    struct baseline_rate unseen = baseline_at(&baseline, START + 10 * HOUR_NS, poisson);
     assert_true(unseen.per_s > 0);
     assert_true(unseen.shape < 100 && seen.shape > 1000);
+}
+
+static void test_hours_that_are_alike_are_known_together(void **state)
+{
+    (void)state;
+    /* Five hundred events in three and a half days: some twenty of each hour of the day. */
+    double shapes = 0;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct baseline baseline;
+        uint64_t chance = seed;
+        baseline_init(&baseline, half_life_s);
+        learn(&baseline, START, 84, 0.1, &chance);
+        struct baseline_rate rate = baseline_at(&baseline, START + 84 * HOUR_NS, poisson);
+        assert_true(fabs(rate.per_s * 60 - 0.1) < 0.03);
+        shapes += rate.shape;
+    }
+    assert_true(shapes / 20 > 60);
+}
+
+static void test_an_hour_to_come_is_known_once_many_were_alike(void **state)
+{
+    (void)state;
+    struct baseline few, many;
+    uint64_t seed = 6;
+    baseline_init(&few, half_life_s);
+    baseline_init(&many, half_life_s);
+    learn(&few, START, 2, 10, &seed);
+    learn(&many, START, 16, 10, &seed);
+    double after_few = baseline_at(&few, START + 2 * HOUR_NS, poisson).shape;
+    double after_many = baseline_at(&many, START + 16 * HOUR_NS, poisson).shape;
+    assert_true(after_few < 60);
+    assert_true(after_many > 2 * after_few);
+}
+
+static void test_hours_that_differ_say_little_of_each_other(void **state)
+{
+    (void)state;
+    struct baseline baseline;
+    uint64_t seed = 7;
+    baseline_init(&baseline, half_life_s);
+    learn(&baseline, START, 6, 10, &seed);
+    learn(&baseline, START + 6 * HOUR_NS, 6, 2, &seed);
+    learn(&baseline, START + 12 * HOUR_NS, 6, 10, &seed);
+    assert_true(baseline_at(&baseline, START + 18 * HOUR_NS, poisson).shape < 40);
+}
+
+static void test_a_weekend_is_told_from_the_days_before(void **state)
+{
+    (void)state;
+    struct baseline baseline;
+    uint64_t seed = 8;
+    baseline_init(&baseline, half_life_s);
+    for (int day = 0; day < 28; day++)
+        learn(&baseline, START + day * 24 * HOUR_NS, 24, day % 7 == 3 || day % 7 == 4 ? 4 : 8, &seed);
+    double monday = baseline_at(&baseline, START + (28 * 24 + 5 * 24 + 6) * HOUR_NS, poisson).per_s * 60;
+    double saturday = baseline_at(&baseline, START + (28 * 24 + 3 * 24 + 6) * HOUR_NS, poisson).per_s * 60;
+    assert_true(fabs(monday - 8) < 0.8);
+    assert_true(fabs(saturday - 4) < 0.5);
+}
+
+static void test_clustered_or_wandering_counts_tell_less(void **state)
+{
+    (void)state;
+    struct baseline baseline;
+    uint64_t seed = 9;
+    baseline_init(&baseline, half_life_s);
+    learn(&baseline, START, 7 * 24, 2, &seed);
+    int64_t at_ns = START + 7 * 24 * HOUR_NS;
+    double even = baseline_at(&baseline, at_ns, poisson).shape;
+    assert_true(baseline_at(&baseline, at_ns, (struct baseline_scatter){4, 0}).shape < 0.8 * even);
+    assert_true(baseline_at(&baseline, at_ns, (struct baseline_scatter){1, 0.1}).shape < 0.8 * even);
 }
 
 static void test_the_old_level_is_forgotten_by_half_in_a_half_life(void **state)
@@ -93,7 +165,7 @@ static void test_centuries_do_not_overflow_the_unit(void **state)
     baseline_init(&baseline, 3600);
     for (int day = 0; day < 400; day++)
         baseline_learn(&baseline, START + day * 24 * HOUR_NS, START + day * 24 * HOUR_NS + 60 * NS_PER_S, 5);
-    struct baseline_rate rate = baseline_at(&baseline, START + 400LL * 24 * HOUR_NS);
+    struct baseline_rate rate = baseline_at(&baseline, START + 400LL * 24 * HOUR_NS, poisson);
     assert_true(isfinite(rate.per_s) && rate.per_s > 0 && isfinite(rate.shape));
 }
 
@@ -113,6 +185,11 @@ int main(void)
         cmocka_unit_test(test_a_flat_stream_is_learned_to_its_rate),
         cmocka_unit_test(test_night_and_day_are_told_apart),
         cmocka_unit_test(test_an_hour_never_seen_is_known_only_roughly),
+        cmocka_unit_test(test_hours_that_are_alike_are_known_together),
+        cmocka_unit_test(test_an_hour_to_come_is_known_once_many_were_alike),
+        cmocka_unit_test(test_hours_that_differ_say_little_of_each_other),
+        cmocka_unit_test(test_a_weekend_is_told_from_the_days_before),
+        cmocka_unit_test(test_clustered_or_wandering_counts_tell_less),
         cmocka_unit_test(test_the_old_level_is_forgotten_by_half_in_a_half_life),
         cmocka_unit_test(test_centuries_do_not_overflow_the_unit),
         cmocka_unit_test(test_low_is_the_thousandth_of_a_poisson_when_the_rate_is_known),

@@ -87,6 +87,51 @@ static void test_a_threshold_follows_what_is_learned_later(void **state)
     assert_true(calibrate_threshold(&calibrate, silences_per_year, 1) > before);
 }
 
+static void test_few_even_silences_are_enough(void **state)
+{
+    (void)state;
+    double sum = 0;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        struct calibrate calibrate;
+        calibrate_init(&calibrate);
+        note_exponential(&calibrate, 500, 1, seed);
+        sum += calibrate_threshold(&calibrate, silences_per_year, 1);
+    }
+    assert_true(sum / 200 < 1.06 * log(silences_per_year));
+}
+
+/* Between clusters of four or so on average silences are four times as long as their number says. */
+static void test_clusters_are_seen_before_the_tail_is(void **state)
+{
+    (void)state;
+    struct calibrate calibrate;
+    uint64_t seed = 11;
+    calibrate_init(&calibrate);
+    for (int i = 0; i < 400; i++)
+        calibrate_note(&calibrate, i % 4 > 0 ? 0 : -4 * log(1 - stream_uniform(&seed)), 1);
+    calibrate_threshold(&calibrate, silences_per_year, 1);
+    assert_true(fabs(calibrate.slope - 4) < 1);
+}
+
+/* Those that raised an alarm are not noted. */
+static void test_what_alarms_took_away_is_allowed_for(void **state)
+{
+    (void)state;
+    struct calibrate calibrate;
+    uint64_t seed = 12;
+    unsigned alarms = 0;
+    const unsigned silences = 400000;
+    calibrate_init(&calibrate);
+    for (unsigned i = 0; i < silences; i++) {
+        double score = i % 4 > 0 ? 0 : -4 * log(1 - stream_uniform(&seed));
+        if (score > calibrate_threshold(&calibrate, silences, 100))
+            alarms++;
+        else
+            calibrate_note(&calibrate, score, 1);
+    }
+    assert_true(alarms > 70 && alarms < 140);
+}
+
 static void test_it_changes_nothing_to_ask_twice(void **state)
 {
     (void)state;
@@ -183,6 +228,9 @@ int main(void)
         cmocka_unit_test(test_fewer_alarms_cost_delay),
         cmocka_unit_test(test_more_silences_a_year_raise_the_threshold),
         cmocka_unit_test(test_a_threshold_follows_what_is_learned_later),
+        cmocka_unit_test(test_few_even_silences_are_enough),
+        cmocka_unit_test(test_clusters_are_seen_before_the_tail_is),
+        cmocka_unit_test(test_what_alarms_took_away_is_allowed_for),
         cmocka_unit_test(test_it_changes_nothing_to_ask_twice),
         cmocka_unit_test(test_a_note_of_many_is_many_notes),
         cmocka_unit_test(test_rarity_is_the_share_of_those_at_least_as_long),
