@@ -14,14 +14,16 @@
 static const double brief_blindness = 4; /* a gap of the tap as rare as e^-4 may be the sensor's */
 static const double wider_doubt =
     3; /* score of a wider scope's silence that makes a narrow one wait for it */
-static const double survivors_certain = 0.5; /* height of that climb above the silence alone */
 static const double near_times = 50; /* how much more often silences come that are counted in alarms' stead */
 static const double year_s = 365.25 * 86400;
-static const double thin_s = 86400;               /* what takes longer to notice than this is not judged */
+static const double survivors_most = 0.3; /* share of the expected that may be left where there is silence */
+static const double thin_s = 86400;       /* what takes longer to notice than this is not judged */
 static const double fast_s = 900, slow_s = 86400; /* memories of packets towards a scope */
 static const int64_t detectable_keep_ns = 600 * NS_PER_S;
+static const int64_t clusters_keep_ns = 3600 * NS_PER_S;
 static const double control_learn_s = 600; /* the tap is dense: it is known sooner than a scope */
 static const double low_tail = 0.001;
+static const double shape_most = 400;    /* no rate is known better than to a twentieth */
 static const double hosts_weight = 0.02; /* of a new bin in the usual number of hosts */
 
 struct analysis *analysis_new(const struct analysis_options *options, const struct scope_list *scopes,
@@ -42,13 +44,14 @@ struct analysis *analysis_new(const struct analysis_options *options, const stru
         detect_init(&series->live, options->half_life_s);
         detect_init(&series->knock, options->half_life_s);
         thinness_init(&series->thinness);
+        change_restart(&series->change);
         series->state = STATE_LEARNING;
         series->learning = LEARNING_EVENTS;
         series->alarms.nominal_per_year = analysis->alarms_per_year;
         series->hosts_usual = -1;
         series->returned_ns = TIME_NONE;
         series->detectable_s = -1;
-        series->detectable_until_ns = TIME_NONE;
+        series->detectable_until_ns = series->clusters_until_ns = TIME_NONE;
     }
     return analysis;
 }
@@ -90,6 +93,7 @@ static void choose_signal(const struct analysis *analysis, struct series *series
     series->so_far.life_expected = series_life(series)->total_expected;
     series->at_last_life = series->so_far;
     thinness_init(&series->thinness);
+    change_restart(&series->change);
 }
 
 static struct bin judge_bin(struct analysis *analysis, uint32_t number)
@@ -225,6 +229,13 @@ static void each_population(struct series *series, void (*act)(struct population
     act(&series->knock, at_ns);
 }
 
+/* What lay before was not watched. */
+static void watch_anew(struct series *series, int64_t at_ns)
+{
+    each_population(series, detect_restart, at_ns);
+    change_restart(&series->change);
+}
+
 /* ---- judging ---- */
 
 static int width(enum scope_kind kind)
@@ -301,12 +312,12 @@ static void take_over(struct analysis *analysis, uint32_t number)
         }
 }
 
-static void open_episode(struct analysis *analysis, uint32_t number, const struct episode_onset *onset,
-                         const struct episode_mark *before, bool covered)
+static void open_episode(struct analysis *analysis, uint32_t number, const struct change_found *onset,
+                         double log_odds, const struct episode_mark *before, bool covered)
 {
     struct series *series = &analysis->series[number];
     const char *scope = analysis->scopes->items[number].text;
-    episode_open(&series->episode, scope, onset, before, analysis->end_ns);
+    episode_open(&series->episode, scope, onset, log_odds, before, analysis->end_ns);
     thinness_reset(&series->thinness);
     series->episode.covered = covered;
     series->state = STATE_DOWN;
@@ -329,7 +340,7 @@ static void release_covered(struct analysis *analysis)
         if (series->episode.open && !series->episode.covered)
             continue;
         if (series->episode.open || series->state == STATE_LEARNING)
-            each_population(series, detect_restart, analysis->end_ns);
+            watch_anew(series, analysis->end_ns);
         if (series->episode.open)
             series->state = STATE_UP;
         series->episode.open = false;
@@ -345,6 +356,7 @@ static void close_episode(struct analysis *analysis, uint32_t number)
     series->episode.open = false;
     series->state = STATE_UP;
     thinness_reset(&series->thinness);
+    change_restart(&series->change);
     if (wide)
         release_covered(analysis);
 }
@@ -421,7 +433,7 @@ static void see_again(struct analysis *analysis)
     tell_sensor(analysis, EVENT_SENSOR_RESTORED);
     for (uint32_t i = 0; i < analysis->scopes->count; i++) {
         struct series *series = &analysis->series[i];
-        each_population(series, detect_restart, analysis->end_ns);
+        watch_anew(series, analysis->end_ns);
         thinness_reset(&series->thinness);
         series->state = series->episode.open ? STATE_DOWN : STATE_LEARNING;
     }
@@ -446,19 +458,9 @@ static bool sensor_in_doubt(struct analysis *analysis, struct series *series)
     return true;
 }
 
-/* The last event may itself have survived the onset: where the climb of the test for a tenth left says so
- * more clearly than the silence alone does, the onset lies where that began. */
-static void allow_for_survivors(struct series *series, struct episode_onset *onset)
+static struct change_found find_onset(struct series *series, double most)
 {
-    const struct thinness_level *tenth = &series->thinness.level[0];
-    const struct population *life = series_life(series);
-    double silence = life->expected * 0.9 / fmax(1, life->level.dispersion);
-    if (tenth->sum <= 0 || tenth->rise_ns >= onset->earliest_ns || tenth->sum < silence + survivors_certain)
-        return;
-    int64_t gap_ns = (int64_t)(3 * life->calibrate.slope / life->rate.per_s * (double)NS_PER_S);
-    onset->best_ns = tenth->rise_ns;
-    onset->earliest_ns = tenth->rise_ns - gap_ns;
-    onset->level = fmin(tenth->expected > 0 ? tenth->seen / tenth->expected : 0, 0.2);
+    return change_fall(&series->change, fmin(series_life(series)->rate.shape, shape_most), most);
 }
 
 static void judge_silence(struct analysis *analysis, uint32_t number)
@@ -467,9 +469,9 @@ static void judge_silence(struct analysis *analysis, uint32_t number)
     enum wider wider = ask_wider(analysis, number);
     if (wider == WIDER_IN_DOUBT || sensor_in_doubt(analysis, series))
         return;
-    struct episode_onset onset = episode_onset_of_silence(series_life(series), analysis->end_ns);
-    allow_for_survivors(series, &onset);
-    open_episode(analysis, number, &onset, &series->at_last_life, wider == WIDER_DOWN);
+    const struct population *life = series_life(series);
+    struct change_found onset = find_onset(series, survivors_most);
+    open_episode(analysis, number, &onset, detect_score(life), &series->at_last_life, wider == WIDER_DOWN);
 }
 
 /* What of a wide scope's thinness its silent prefixes account for is theirs to tell. */
@@ -489,7 +491,6 @@ static bool explained_by_parts(struct analysis *analysis, uint32_t number, doubl
 static void judge_thinness(struct analysis *analysis, uint32_t number, int level)
 {
     struct series *series = &analysis->series[number];
-    const struct population *life = series_life(series);
     struct thinness_level *thin = &series->thinness.level[level];
     double left = thin->expected > 0 ? thin->seen / thin->expected : 0;
     if (width(analysis->scopes->items[number].kind) > 1 && explained_by_parts(analysis, number, 1 - left))
@@ -497,30 +498,41 @@ static void judge_thinness(struct analysis *analysis, uint32_t number, int level
     enum wider wider = ask_wider(analysis, number);
     if (wider == WIDER_IN_DOUBT || sensor_in_doubt(analysis, series))
         return;
-    int64_t gap_ns = (int64_t)(4 / (life->rate.per_s * (1 - left) * (1 - left)) * (double)NS_PER_S);
-    struct episode_onset onset = {.best_ns = thin->rise_ns,
-                                  .earliest_ns = thin->rise_ns - gap_ns,
-                                  .latest_ns = thin->certain_ns,
-                                  .log_odds = thin->sum,
-                                  .level = fmin(left, 0.9)};
-    open_episode(analysis, number, &onset, &series->so_far, wider == WIDER_DOWN);
+    struct change_found onset = find_onset(series, 1);
+    onset.level = fmin(onset.level, 0.9);
+    open_episode(analysis, number, &onset, thin->sum, &series->so_far, wider == WIDER_DOWN);
 }
 
-/* The thinness of `all` is that of the rest, where a prefix has an outage of its own. */
+struct counts {
+    double seen, expected, prudent;
+};
+
+/* What the step brought. The thinness of `all` is that of the rest, where a prefix has an outage of its own.
+ */
+static struct counts step_counts(struct analysis *analysis, uint32_t number)
+{
+    const struct series *series = &analysis->series[number];
+    struct counts counts = {series->step_seen, series->step_expected, series->step_prudent};
+    if (number != SCOPE_NUMBER_ALL || series->episode.open)
+        return counts;
+    for (uint32_t i = 0; i < analysis->scopes->count; i++)
+        if (analysis->scopes->items[i].kind == SCOPE_PREFIX && analysis->scopes->items[i].counted &&
+            analysis->series[i].episode.open) {
+            counts.seen -= analysis->series[i].step_seen;
+            counts.expected -= analysis->series[i].step_expected;
+            counts.prudent -= analysis->series[i].step_prudent;
+        }
+    return (struct counts){fmax(counts.seen, 0), fmax(counts.expected, 0), fmax(counts.prudent, 0)};
+}
+
 static void take_thinness(struct analysis *analysis, uint32_t number)
 {
     struct series *series = &analysis->series[number];
-    double seen = series->step_seen, expected = series->step_prudent;
-    for (uint32_t i = 0; number == SCOPE_NUMBER_ALL && i < analysis->scopes->count; i++)
-        if (analysis->scopes->items[i].kind == SCOPE_PREFIX && analysis->scopes->items[i].counted &&
-            analysis->series[i].episode.open) {
-            seen -= analysis->series[i].step_seen;
-            expected -= analysis->series[i].step_prudent;
-        }
+    struct counts counts = step_counts(analysis, number);
     const struct population *life = series_life(series);
     double deviations = level_wanders(&life->level) ? 2 : 1;
-    thinness_step(&series->thinness, fmax(seen, 0), expected, deviations / sqrt(fmax(1, life->rate.shape)),
-                  life->level.dispersion, analysis->end_ns);
+    thinness_step(&series->thinness, counts.seen, counts.prudent,
+                  deviations / sqrt(fmax(1, life->rate.shape)), life->level.dispersion, analysis->end_ns);
 }
 
 static void judge(struct analysis *analysis, uint32_t number)
@@ -552,13 +564,36 @@ static void judge(struct analysis *analysis, uint32_t number)
         judge_thinness(analysis, number, level);
 }
 
+static struct tally_span life_span(const struct series *series, const struct tally *tally)
+{
+    return series->signal == SIGNAL_ANSWERED_FLOWS ? tally->answered
+           : series->live_is_packets               ? tally->out
+                                                   : tally->live;
+}
+
 static int64_t first_life(const struct series *series, const struct tally *tally)
 {
-    bool answered = series->signal == SIGNAL_ANSWERED_FLOWS;
-    int64_t first_ns = answered                  ? tally->answered.first_ns
-                       : series->live_is_packets ? tally->out.first_ns
-                                                 : tally->live.first_ns;
+    int64_t first_ns = life_span(series, tally).first_ns;
     return first_ns != TIME_NONE ? first_ns : tally->start_ns;
+}
+
+static void take_change(struct analysis *analysis, uint32_t number, const struct tally *tally)
+{
+    struct series *series = &analysis->series[number];
+    struct counts counts = step_counts(analysis, number);
+    if (analysis->end_ns >= series->clusters_until_ns) {
+        const struct population *life = series_life(series);
+        series->clusters = calibrate_clusters(&life->calibrate, fmax(1, life->rate.shape));
+        series->clusters_until_ns = clock_floor(analysis->end_ns, clusters_keep_ns) + clusters_keep_ns;
+    }
+    const struct change_step step = {.start_ns = tally->start_ns,
+                                     .end_ns = tally->end_ns,
+                                     .expected = counts.expected,
+                                     .seen = counts.seen,
+                                     .span = life_span(series, tally),
+                                     .cluster = series->clusters.size,
+                                     .gap = series->clusters.gap};
+    change_take(&series->change, &step);
 }
 
 /* During the return of `all`, when each scope under it came back: its first sign of life since the first of
@@ -584,6 +619,7 @@ static void judge_all(struct analysis *analysis, const struct tally *tallies)
             if (width(analysis->scopes->items[i].kind) != at_width ||
                 tallies[i].end_ns <= tallies[i].start_ns)
                 continue;
+            take_change(analysis, i, &tallies[i]);
             if (!series->episode.open) {
                 judge(analysis, i);
                 continue;
@@ -601,7 +637,7 @@ static void bridge_gap(struct analysis *analysis, int64_t start_ns)
         return;
     detect_restart(&analysis->tap.control, start_ns);
     for (uint32_t i = 0; i < analysis->scopes->count; i++)
-        each_population(&analysis->series[i], detect_restart, start_ns);
+        watch_anew(&analysis->series[i], start_ns);
 }
 
 /* What was silent while the tap was silent too counts once the tap is heard again, unless the tap's own gap
@@ -640,7 +676,7 @@ static void take_interval(struct analysis *analysis, const struct tally *tallies
     for (uint32_t i = 0; i < tap_number; i++)
         if (tallies[i].end_ns > tallies[i].start_ns) {
             if (tap->blind)
-                each_population(&analysis->series[i], detect_restart, tallies[i].end_ns);
+                watch_anew(&analysis->series[i], tallies[i].end_ns);
             else
                 take_scope(analysis, i, &tallies[i], proven);
         }

@@ -66,6 +66,28 @@ static double uncut(double mean, double until)
     return uncut;
 }
 
+/* Of clusters that are as good as points, looked at at any time, the silence under way is as long on average
+ * as the gap between two of them: their size. Of the gaps, as many as there are clusters are the longest. */
+struct calibrate_clusters calibrate_clusters(const struct calibrate *calibrate, double shape)
+{
+    double sum = 0, squares = 0, above = 0;
+    for (int i = 0; i < CALIBRATE_BUCKETS; i++) {
+        double expected = shape * expm1((i + 0.5) * bucket_width / shape);
+        sum += calibrate->bucket[i] * expected;
+        squares += calibrate->bucket[i] * expected * expected;
+    }
+    struct calibrate_clusters clusters = {calibrate->slope, 0};
+    if (sum > 0)
+        clusters.size = fmax(clusters.size, squares / (2 * sum));
+    double wanted = calibrate->count / clusters.size;
+    int i = CALIBRATE_BUCKETS;
+    while (i > 0 && above + calibrate->bucket[i - 1] <= wanted)
+        above += calibrate->bucket[--i];
+    if (i > 0) /* in this bucket, evenly */
+        clusters.gap = bucket_width * (i - (wanted - above) / calibrate->bucket[i - 1]);
+    return clusters;
+}
+
 static void fit(struct calibrate *calibrate, double log_ratio)
 {
     double wanted = fmin(fmax(tail_least, tail_share * calibrate->count), tail_most), above = 0;

@@ -26,6 +26,15 @@ void calibrate_note(struct calibrate *calibrate, double score, double count);
  * at least as long. */
 double calibrate_rarity(const struct calibrate *calibrate, double score);
 
+/* How events cluster: so many together on average, less than the gap (a score) from each other. */
+struct calibrate_clusters {
+    double size, gap;
+};
+
+/* As far as the silences noted tell, scored by rates of about this shape: a size of one where events are
+ * Poisson. */
+struct calibrate_clusters calibrate_clusters(const struct calibrate *calibrate, double shape);
+
 /* The score that a stream with so many silences a year exceeds `alarms_per_year` times. Fitted anew only when
  * enough has changed. */
 double calibrate_threshold(struct calibrate *calibrate, double silences_per_year, double alarms_per_year);

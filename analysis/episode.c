@@ -26,37 +26,15 @@ uint64_t episode_key(const char *scope, int64_t onset_ns)
     return hash;
 }
 
-static int64_t plus_s(int64_t at_ns, double seconds)
-{
-    return at_ns + (int64_t)(seconds * (double)NS_PER_S);
-}
-
-static int64_t earlier(int64_t a_ns, int64_t b_ns)
-{
-    return a_ns < b_ns ? a_ns : b_ns;
-}
-
-struct episode_onset episode_onset_of_silence(const struct population *life, int64_t now_ns)
-{
-    /* The rate fell somewhere between the last event and the one that then did not come: an exponential time
-     * after it. */
-    return (struct episode_onset){
-        .best_ns = earlier(plus_s(life->last_ns, detect_onset_after_s(life, 0.5)), now_ns),
-        .earliest_ns = life->last_not_before_ns,
-        .latest_ns = earlier(plus_s(life->last_ns, detect_onset_after_s(life, 0.975)), now_ns),
-        .log_odds = detect_score(life),
-    };
-}
-
-void episode_open(struct episode *episode, const char *scope, const struct episode_onset *onset,
-                  const struct episode_mark *before, int64_t now_ns)
+void episode_open(struct episode *episode, const char *scope, const struct change_found *onset,
+                  double log_odds, const struct episode_mark *before, int64_t now_ns)
 {
     *episode = (struct episode){.open = true,
                                 .key = episode_key(scope, onset->earliest_ns),
                                 .onset_ns = onset->best_ns,
                                 .onset_earliest_ns = onset->earliest_ns,
                                 .onset_latest_ns = onset->latest_ns,
-                                .log_odds = onset->log_odds,
+                                .log_odds = log_odds,
                                 .depth = 1 - onset->level,
                                 .level = onset->level,
                                 .recent_seen = onset->level * recent_events,

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "change.h"
 #include "detect.h"
 #include "tap.h"
 
@@ -56,19 +57,9 @@ struct episode {
     uint32_t flaps;
 };
 
-/* What an alarm knows of the outage that it opens. */
-struct episode_onset {
-    int64_t best_ns, earliest_ns, latest_ns;
-    double log_odds;
-    double level; /* how much of the expected is left: 0 for a silence */
-};
-
-/* The onset of a silence: an exponential time after the last event. */
-struct episode_onset episode_onset_of_silence(const struct population *life, int64_t now_ns);
-
 /* Opens an episode. `before` is what was counted when the last ordinary sign of life came. */
-void episode_open(struct episode *episode, const char *scope, const struct episode_onset *onset,
-                  const struct episode_mark *before, int64_t now_ns);
+void episode_open(struct episode *episode, const char *scope, const struct change_found *onset,
+                  double log_odds, const struct episode_mark *before, int64_t now_ns);
 
 /* Follows an open episode by an interval in which `seen` signs of life came of `expected`, the first of them
  * at `first_ns`. `silence` is the score of the silence now under way, `hold_s` how long a return must last.

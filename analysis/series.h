@@ -4,6 +4,7 @@
 
 #include "analysis.h"
 #include "cause.h"
+#include "change.h"
 #include "detect.h"
 #include "episode.h"
 #include "tap.h"
@@ -15,9 +16,12 @@ struct series {
     struct population live;     /* live flows, or packets out where flows are not known */
     struct population knock;    /* flow starts: what is said to the scope, mostly */
     bool live_is_packets;
-    struct thinness thinness; /* of the one that is judged */
-    bool thin_doubt;          /* it is half way to an alarm: what comes now teaches nothing */
-    enum signal signal;       /* which of the first two is judged */
+    struct thinness thinness;           /* of the one that is judged */
+    bool thin_doubt;                    /* it is half way to an alarm: what comes now teaches nothing */
+    struct change change;               /* its recent past */
+    struct calibrate_clusters clusters; /* how its events cluster … */
+    int64_t clusters_until_ns;          /* … looked up again from here */
+    enum signal signal;                 /* which of the first two is judged */
     enum scope_state state;
     enum learning learning; /* why, in that state */
     struct alarm_rate alarms;

@@ -31,14 +31,13 @@ struct world {
 /* An episode of a scope that expects so many signs of life a minute; `level` of them are left. */
 static void begin(struct world *world, double per_minute, double level)
 {
-    const struct episode_onset onset = {.best_ns = START - 200 * NS_PER_S,
-                                        .earliest_ns = START - 210 * NS_PER_S,
-                                        .latest_ns = START - 190 * NS_PER_S,
-                                        .log_odds = 20,
-                                        .level = level};
+    const struct change_found onset = {.best_ns = START - 200 * NS_PER_S,
+                                       .earliest_ns = START - 210 * NS_PER_S,
+                                       .latest_ns = START - 190 * NS_PER_S,
+                                       .level = level};
     *world = (struct world){.at_ns = START, .per_step = per_minute / 12, .silence = 20, .seed = 1};
     world->returning_ns = world->over_ns = TIME_NONE;
-    episode_open(&world->episode, "all", &onset, &mark, START);
+    episode_open(&world->episode, "all", &onset, 20, &mark, START);
 }
 
 static void step(struct world *world, double seen)
@@ -107,41 +106,9 @@ static void test_a_long_scope_is_cut_and_not_overrun(void **state)
         scope[i] = 'x';
     scope[199] = '\0';
     struct episode episode;
-    const struct episode_onset onset = {.best_ns = START, .earliest_ns = START, .latest_ns = START};
-    episode_open(&episode, scope, &onset, &mark, START);
+    const struct change_found onset = {.best_ns = START, .earliest_ns = START, .latest_ns = START};
+    episode_open(&episode, scope, &onset, 20, &mark, START);
     assert_int_equal(strlen(episode.scope), sizeof episode.scope - 1);
-}
-
-/* The onset of a silence lies behind the last event and never behind the present. */
-static void test_the_onset_of_a_silence_is_an_interval_in_order(void **state)
-{
-    (void)state;
-    struct population life;
-    uint64_t seed = 2;
-    detect_init(&life, 14 * 86400);
-    int64_t at_ns = START;
-    for (int i = 0; i < 48 * 720 + 60; i++, at_ns += STEP) {
-        double seen = i < 48 * 720 ? (double)stream_poisson(&seed, 1) : 0;
-        const struct detect_input input = {.start_ns = at_ns,
-                                           .end_ns = at_ns + STEP,
-                                           .signs = seen,
-                                           .events = seen,
-                                           .span = {TIME_NONE, TIME_NONE},
-                                           .proven = true,
-                                           .teach = true,
-                                           .ordinary = true};
-        detect_step(&life, &input);
-    }
-    struct episode_onset onset = episode_onset_of_silence(&life, at_ns);
-    assert_true(onset.earliest_ns <= life.last_ns);
-    assert_true(onset.earliest_ns <= onset.best_ns);
-    assert_true(onset.best_ns <= onset.latest_ns);
-    assert_true(onset.latest_ns <= at_ns);
-    assert_true(onset.best_ns > life.last_ns && onset.best_ns < life.last_ns + 60 * NS_PER_S);
-    assert_true(onset.level == 0);
-    assert_true(fabs(onset.log_odds - detect_score(&life)) < 1e-9);
-    struct episode_onset at_once = episode_onset_of_silence(&life, life.last_ns + 1);
-    assert_true(at_once.latest_ns <= life.last_ns + 1);
 }
 
 static void test_lasting_silence_is_no_news(void **state)
@@ -279,7 +246,6 @@ int main(void)
         cmocka_unit_test(test_an_episode_opens_with_its_onset),
         cmocka_unit_test(test_what_is_left_is_not_part_of_the_depth),
         cmocka_unit_test(test_a_long_scope_is_cut_and_not_overrun),
-        cmocka_unit_test(test_the_onset_of_a_silence_is_an_interval_in_order),
         cmocka_unit_test(test_lasting_silence_is_no_news),
         cmocka_unit_test(test_one_stray_sign_of_life_is_no_return),
         cmocka_unit_test(test_a_return_is_told_once_and_over_when_it_has_held),

@@ -174,9 +174,11 @@ static void test_blindness_teaches_nothing(void **state)
     struct world world;
     begin(&world, 8);
     flow_for(&world, 48, 60);
-    double before = baseline_at(&world.tap.control.baseline, world.at_ns).per_s;
+    double before =
+        baseline_at(&world.tap.control.baseline, world.at_ns, (struct baseline_scatter){1, 0}).per_s;
     flow_for(&world, 48, 0);
-    double after = baseline_at(&world.tap.control.baseline, world.at_ns).per_s;
+    double after =
+        baseline_at(&world.tap.control.baseline, world.at_ns, (struct baseline_scatter){1, 0}).per_s;
     assert_true(after > 0.8 * before && after < 1.25 * before);
     flow_for(&world, 6, 60);
     assert_int_equal(world.restored, 1);
