@@ -373,7 +373,7 @@ static double refused_share(const struct binner *binner, const struct cell *cell
     const struct outage *outage = fate_silenced(binner->script, &cell->place, 0, t_ns);
     if (outage == NULL || cell->place.path < 0 || binner->script->path[cell->place.path].router == 0)
         return 0;
-    return outage->unreachable;
+    return outage->refusal.share;
 }
 
 /* What so many flows of a cell look like. Volumes go wholly to the bin in which the flow starts. */

@@ -91,7 +91,7 @@ static double mean_share(const struct script *script, const struct place *place,
         double most = 0;
         for (int i = 0; i < script->outage_count; i++) {
             double depth = fate_depth(script, &script->outage[i], place, t_ns);
-            if (depth > most && (!ceased_only || script->outage[i].inbound_ceases))
+            if (depth > most && (!ceased_only || !fate_reaches_tap(script, &script->outage[i])))
                 most = depth;
         }
         sum += most;
@@ -111,8 +111,58 @@ double fate_ceased_share(const struct script *script, const struct place *place,
     return mean_share(script, place, from_ns, to_ns, true);
 }
 
+bool fate_reaches_tap(const struct script *script, const struct outage *outage)
+{
+    return outage->inbound == INBOUND_PERSISTS ||
+           (outage->inbound == INBOUND_WITHDRAWN && !script->tap.beyond);
+}
+
+bool fate_blocked(const struct script *script, const struct place *place, int64_t t_ns)
+{
+    for (int i = 0; i < script->block_count; i++) {
+        const struct block *block = &script->block[i];
+        if (t_ns >= block->from_ns && t_ns < block->to_ns && ranges_hold(&block->address, place->peer) &&
+            target_holds(script, &block->target, place))
+            return true;
+    }
+    return false;
+}
+
+/* How far a strain is there, 0 to 1. */
+static double strain_height(const struct script *script, const struct strain *strain,
+                            const struct place *place, int64_t t_ns)
+{
+    int64_t over_ns = strain->to_ns + strain->recovery.takes_ns;
+    if (t_ns < strain->from_ns || t_ns >= over_ns || !target_holds(script, &strain->target, place))
+        return 0;
+    double height = 1;
+    if (t_ns < strain->from_ns + strain->onset.takes_ns)
+        height = (double)(t_ns - strain->from_ns) / (double)strain->onset.takes_ns;
+    if (t_ns >= strain->to_ns)
+        height *= (double)(over_ns - t_ns) / (double)strain->recovery.takes_ns;
+    return height;
+}
+
+double fate_lost(const struct script *script, const struct place *place, int64_t t_ns)
+{
+    double kept = 1;
+    for (int i = 0; i < script->strain_count; i++)
+        kept *= 1 - script->strain[i].loss * strain_height(script, &script->strain[i], place, t_ns);
+    return 1 - kept;
+}
+
+int64_t fate_delay(const struct script *script, const struct place *place, int64_t t_ns)
+{
+    double sum_ns = 0;
+    for (int i = 0; i < script->strain_count; i++)
+        sum_ns += (double)script->strain[i].delay_ns * strain_height(script, &script->strain[i], place, t_ns);
+    return (int64_t)(sum_ns / 1e6) * NS_PER_MS;
+}
+
 double fate_tap_loss(const struct script *script, enum direction direction, int64_t t_ns)
 {
+    if (direction == DIRECTION_IN ? script->tap.outward_only : script->tap.inward_only)
+        return 1;
     double kept = 1;
     for (int i = 0; i < script->tap_fault_count; i++) {
         const struct tap_fault *fault = &script->tap_fault[i];

@@ -8,8 +8,9 @@
 /* What an outage looks at: the watched end of a flow. */
 struct place {
     uint32_t address;
-    int service; /* number of the traffic, or -1 */
-    int path;    /* or -1 */
+    int service;   /* number of the traffic, or -1 */
+    int path;      /* or -1 */
+    uint32_t peer; /* who is at the other end */
 };
 
 /* Share of the place's flows, 0 to 1, that this outage cuts off at an instant. */
@@ -30,6 +31,17 @@ double fate_ceased_share(const struct script *script, const struct place *place,
 
 /* When an item of the outage's order is back. */
 int64_t fate_return(const struct outage *outage, int item);
+
+/* Whether the place's peer is not let through. */
+bool fate_blocked(const struct script *script, const struct place *place, int64_t t_ns);
+
+/* The share of packets that get lost on the road between the tap and the place, each way, and by how much
+ * what comes from there is late. */
+double fate_lost(const struct script *script, const struct place *place, int64_t t_ns);
+int64_t fate_delay(const struct script *script, const struct place *place, int64_t t_ns);
+
+/* Whether packets into the dark reach the tap. */
+bool fate_reaches_tap(const struct script *script, const struct outage *outage);
 
 enum direction { DIRECTION_IN, DIRECTION_OUT };
 

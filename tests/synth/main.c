@@ -22,6 +22,9 @@ static const char help[] =
     "                   from the distributions that the script implies, they are not those of the capture\n"
     "  --truth FILE     write what really happened, as JSON\n"
     "  --seed N         instead of the script's own\n"
+    "  --tap WORDS      what the tap sees, a list: inward or outward (one direction only), unlabelled (no\n"
+    "                   tags, one router), beyond (it lies behind the routers that withdraw a route),\n"
+    "                   path:NAME (no other path's watched packets)\n"
     "  --bin SECONDS    length of a bin (60)\n"
     "  --scopes KINDS   of --bins: which of all,prefix,path,service,tap (all of them)\n"
     "  --nanoseconds    a capture with nanosecond time stamps\n"
@@ -36,33 +39,50 @@ static const char help[] =
     "  share     0.3 or 30%                      addresses   IPv4: 192.0.2.1 192.0.2.0/24 "
     "192.0.2.1-192.0.2.9\n"
     "\n"
-    "  [scenario]       name, from, to, watch (prefixes); note, assumed (lines for the truth), utc-offset "
-    "(+0h), seed\n"
-    "                   (1), grain (0.001ms), ttl (50), rtt (100ms), answers-scans (0.3), and the curve, see "
-    "below\n"
-    "  [path NAME]      prefix; vlan, mac, ttl, rtt, router (sends ICMP errors). A prefix in two paths uses "
-    "both\n"
+    "  [scenario]       name, from, to, watch (prefixes); with (files of the same folder that go on from "
+    "here),\n"
+    "                   note, assumed (lines for the truth), utc-offset (+0h), seed (1), grain (0.001ms),\n"
+    "                   ttl (50), rtt (100ms), answers-scans (0.3), and the curve, see below\n"
+    "  [path NAME]      prefix; vlan, mac, ttl, rtt, router (sends ICMP errors), unreachable (see [outage]; "
+    "of\n"
+    "                   probes of addresses without a host, always). A prefix in two paths uses both\n"
     "  [host NAME]      address; ttl, answers-scans\n"
     "  [clients NAME]   address: who calls; services without `clients` use the first\n"
     "  [service NAME]   host (names or addresses), clients, name (SNI, Host, DNS question; default NAME), "
-    "and flows a\n"
-    "                   minute by kind: http https smtp tcp dns ntp ping; flows-per-visit (1), "
-    "response-bytes (600),\n"
-    "                   tcp-port (8888), and the curve\n"
+    "and\n"
+    "                   flows a minute by kind: http https smtp tcp dns ntp ping; flows-per-visit (1),\n"
+    "                   response-bytes (600), tcp-port (8888), and the curve\n"
     "  [outward NAME]   the same for flows that watched `clients` open to a `server` outside\n"
     "  [control NAME]   the same for traffic of the tap that is not watched; also arp, vlan\n"
-    "  [scan NAME]      rate, source; target (all watched), ports, ping (share), from, to, and the curve "
-    "(flat)\n"
+    "  [scan NAME]      rate, source; target (all watched), ports, ping (share), from, to, grows (30m: from\n"
+    "                   nothing to the rate), and the curve (flat)\n"
     "  [burst NAME]     service; at or every (on average); flows (30), over (1m): one client storms a "
     "service\n"
-    "  [outage NAME]    from, to; scope (all, prefix:CIDR, path:NAME, service:NAME, host:NAME), depth (1), "
-    "onset (step,\n"
-    "                   ramp 10m), recovery (step, ramp 10m, ragged 40m), order (of a ragged return), "
-    "flicker\n"
-    "                   (INSTANT for 4m: who ...), inbound (persists, ceases), unreachable (share of packets "
-    "that\n"
-    "                   the path's router refuses), surge (40/s for 20m: before the onset), verdict, note\n"
+    "  [outage NAME]    from, to; scope (all, prefix:CIDR, path:NAME, service:NAME, host:NAME, "
+    "control:NAME),\n"
+    "                   depth (1), onset (step, ramp 10m), recovery (step, ramp 10m, ragged 40m), order (of "
+    "a\n"
+    "                   ragged return), flicker (INSTANT for 4m: who ...), surge (40/s for 20m: before the\n"
+    "                   onset), inbound (persists, ceases, withdrawn: it ceases beyond the routers that "
+    "lose\n"
+    "                   the route), unreachable (10%, or 10% KIND by WHO: the share of packets that are\n"
+    "                   refused; KIND net-unreachable, host-unreachable, port-unreachable, prohibited or\n"
+    "                   time-exceeded, WHO router, host or an address), verdict, note\n"
     "  [tap-fault NAME] from, to, loses (everything, inbound, outbound, 20%)\n"
+    "  [strain NAME]    from, to; scope, loss (share of packets, each way between tap and watched side), "
+    "delay\n"
+    "                   (of what comes from there), onset and recovery (step, ramp 10m)\n"
+    "  [move NAME]      from, to, prefix, path: flows that begin in this time cross that path\n"
+    "  [forged NAME]    from, to, rate, source (watched), target, target-port: packets with a source that "
+    "did\n"
+    "                   not send them; speaks (udp, tcp, ping), seen (both, requests, answers), ttl, grows\n"
+    "  [block NAME]     from, to, clients; scope: these clients are not let through\n"
+    "  [expect TAP]     verdict (the right one, then others that are no mistake; none: no outage at all), "
+    "scope\n"
+    "                   (likewise), never, because: what a detector should say at a tap; for the truth\n"
+    "\n"
+    "--bins knows no [strain], [move], [forged], [block], grows and control:NAME, and refuses a script with "
+    "them.\n"
     "\n"
     "The curve: day-amplitude (0.4), peak-hour (14), weekend (factor on Saturday and Sunday, 1), in local "
     "time.\n"
@@ -71,7 +91,7 @@ static const char help[] =
 
 /* What the command line asks for. */
 struct request {
-    const char *script, *pcap, *bins, *truth, *scopes;
+    const char *script, *pcap, *bins, *truth, *scopes, *tap;
     bool seeded, nanoseconds;
     uint64_t seed;
     int zstd_level, bin_s;
@@ -93,11 +113,11 @@ static bool number(const char *text, uint64_t least, uint64_t most, uint64_t *va
 /* Returns -1 to go on, else the exit status. */
 static int read_arguments(int argc, char **argv, struct request *request)
 {
-    static const struct option options[] = {{"pcap", 1, NULL, 'p'},   {"bins", 1, NULL, 'b'},
-                                            {"truth", 1, NULL, 't'},  {"seed", 1, NULL, 's'},
-                                            {"bin", 1, NULL, 'l'},    {"nanoseconds", 0, NULL, 'n'},
-                                            {"zstd", 1, NULL, 'z'},   {"help", 0, NULL, 'h'},
-                                            {"scopes", 1, NULL, 'k'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"pcap", 1, NULL, 'p'}, {"bins", 1, NULL, 'b'}, {"truth", 1, NULL, 't'},
+        {"seed", 1, NULL, 's'}, {"bin", 1, NULL, 'l'},  {"nanoseconds", 0, NULL, 'n'},
+        {"zstd", 1, NULL, 'z'}, {"help", 0, NULL, 'h'}, {"scopes", 1, NULL, 'k'},
+        {"tap", 1, NULL, 'a'},  {NULL, 0, NULL, 0}};
     uint64_t value = 0;
     int option;
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
@@ -109,6 +129,8 @@ static int read_arguments(int argc, char **argv, struct request *request)
             request->truth = optarg;
         else if (option == 'k')
             request->scopes = optarg;
+        else if (option == 'a')
+            request->tap = optarg;
         else if (option == 'n')
             request->nanoseconds = true;
         else if (option == 's' && number(optarg, 0, INT64_MAX, &request->seed))
@@ -160,8 +182,14 @@ int main(int argc, char **argv)
     if (status >= 0)
         return status;
     struct script *script = script_read(request.script, &fault);
-    if (script == NULL) {
+    if (script == NULL || (request.tap != NULL && script_tap(script, request.tap, &fault) != 0)) {
         fprintf(stderr, "synth: %s\n", fault.text);
+        script_free(script);
+        return 2;
+    }
+    if (request.bins != NULL && script_beyond_bins(script) != NULL) {
+        fprintf(stderr, "synth: --bins cannot show %s; make a capture\n", script_beyond_bins(script));
+        script_free(script);
         return 2;
     }
     if (request.seeded)

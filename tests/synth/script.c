@@ -35,6 +35,7 @@ struct key {
 
 static const struct key scenario_keys[] = {
     KEY(script, "name", name, name),
+    KEY(script, "with", with, names),
     KEY(script, "note", note, note),
     KEY(script, "assumed", assumed, note),
     KEY(script, "from", from_ns, instant),
@@ -56,6 +57,7 @@ static const struct key path_keys[] = {
     KEY(path, "ttl", ttl, byte),
     KEY(path, "rtt", rtt_ns, duration),
     KEY(path, "router", router, address),
+    KEY(path, "unreachable", refusal, refusal),
     {0},
 };
 static const struct key host_keys[] = {
@@ -82,6 +84,7 @@ static const struct key scan_keys[] = {
     KEY(scan, "ping", ping, share),
     KEY(scan, "from", from_ns, instant),
     KEY(scan, "to", to_ns, instant),
+    KEY(scan, "grows", grows_ns, duration),
     CURVE(scan),
     {0},
 };
@@ -91,25 +94,59 @@ static const struct key burst_keys[] = {
     KEY(burst, "over", over_ns, duration),   {0},
 };
 static const struct key outage_keys[] = {
-    KEY(outage, "scope", scope, name),
-    KEY(outage, "from", from_ns, instant),
-    KEY(outage, "to", to_ns, instant),
-    KEY(outage, "depth", depth, share),
-    KEY(outage, "onset", onset, turn),
-    KEY(outage, "recovery", recovery, turn),
-    KEY(outage, "order", order, names),
-    KEY(outage, "flicker", flicker, flicker),
-    KEY(outage, "inbound", inbound_ceases, inbound),
-    KEY(outage, "unreachable", unreachable, share),
-    KEY(outage, "surge", surge, surge),
-    KEY(outage, "verdict", verdict, name),
-    KEY(outage, "note", note, note),
-    {0},
+    KEY(outage, "scope", scope, name),        KEY(outage, "from", from_ns, instant),
+    KEY(outage, "to", to_ns, instant),        KEY(outage, "depth", depth, share),
+    KEY(outage, "onset", onset, turn),        KEY(outage, "recovery", recovery, turn),
+    KEY(outage, "order", order, names),       KEY(outage, "flicker", flicker, flicker),
+    KEY(outage, "inbound", inbound, inbound), KEY(outage, "unreachable", refusal, refusal),
+    KEY(outage, "surge", surge, surge),       KEY(outage, "verdict", verdict, name),
+    KEY(outage, "note", note, note),          {0},
 };
 static const struct key tap_fault_keys[] = {
     KEY(tap_fault, "from", from_ns, instant),
     KEY(tap_fault, "to", to_ns, instant),
     KEY(tap_fault, "loses", loss, loss),
+    {0},
+};
+
+static const struct key strain_keys[] = {
+    KEY(strain, "scope", scope, name),        KEY(strain, "from", from_ns, instant),
+    KEY(strain, "to", to_ns, instant),        KEY(strain, "onset", onset, turn),
+    KEY(strain, "recovery", recovery, turn),  KEY(strain, "loss", loss, share),
+    KEY(strain, "delay", delay_ns, duration), {0},
+};
+static const struct key move_keys[] = {
+    KEY(move, "prefix", prefix, addresses),
+    KEY(move, "path", path, name),
+    KEY(move, "from", from_ns, instant),
+    KEY(move, "to", to_ns, instant),
+    {0},
+};
+static const struct key forged_keys[] = {
+    KEY(forged, "source", source, addresses),
+    KEY(forged, "target", target, addresses),
+    KEY(forged, "target-port", port, short),
+    KEY(forged, "speaks", kind, speaks),
+    KEY(forged, "seen", seen, seen),
+    KEY(forged, "rate", rate, rate),
+    KEY(forged, "ttl", ttl, byte),
+    KEY(forged, "from", from_ns, instant),
+    KEY(forged, "to", to_ns, instant),
+    KEY(forged, "grows", grows_ns, duration),
+    {0},
+};
+static const struct key block_keys[] = {
+    KEY(block, "scope", scope, name),
+    KEY(block, "clients", client, names),
+    KEY(block, "from", from_ns, instant),
+    KEY(block, "to", to_ns, instant),
+    {0},
+};
+static const struct key expect_keys[] = {
+    KEY(expect, "scope", scope, names),
+    KEY(expect, "verdict", verdict, names),
+    KEY(expect, "never", never, names),
+    KEY(expect, "because", because, note),
     {0},
 };
 
@@ -170,6 +207,34 @@ static void default_tap_fault(void *item)
     tap_fault->loss.share = 1;
 }
 
+static void default_strain(void *item)
+{
+    struct strain *strain = item;
+    strain->from_ns = strain->to_ns = TIME_NONE;
+    strcpy(strain->scope, "all");
+}
+
+static void default_move(void *item)
+{
+    struct move *move = item;
+    move->from_ns = move->to_ns = TIME_NONE;
+}
+
+static void default_forged(void *item)
+{
+    struct forged *forged = item;
+    forged->from_ns = forged->to_ns = TIME_NONE;
+    forged->kind = KIND_UDP;
+    forged->curve = (struct curve){0, 0, 1};
+}
+
+static void default_block(void *item)
+{
+    struct block *block = item;
+    block->from_ns = block->to_ns = TIME_NONE;
+    strcpy(block->scope, "all");
+}
+
 /* One kind of section: where its items are kept in the script. [scenario] is the script itself. */
 static const struct section {
     const char *word;
@@ -195,15 +260,23 @@ static const struct section {
     SECTION("burst", burst, burst, BURSTS_MAX, burst),
     SECTION("outage", outage, outage, OUTAGES_MAX, outage),
     SECTION("tap-fault", tap_fault, tap_fault, TAP_FAULTS_MAX, tap_fault),
+    SECTION("strain", strain, strain, STRAINS_MAX, strain),
+    SECTION("move", move, move, MOVES_MAX, move),
+    SECTION("forged", forged, forged, FORGED_MAX, forged),
+    SECTION("block", block, block, BLOCKS_MAX, block),
+    {"expect", expect_keys, NULL, offsetof(struct script, expect), offsetof(struct script, expect_count),
+     sizeof(struct expect), EXPECTS_MAX, 0},
 };
+
+enum { LINES_MAX = 1 << 16, FILES_MAX = 1 + 4, PATH_MAX_BYTES = 512 };
 
 /* The state of reading. */
 struct reading {
     FILE *file;
-    const char *path;
+    char paths[FILES_MAX][PATH_MAX_BYTES];
     struct script *script;
     struct fault *fault;
-    int line, section_line;
+    int line, section_line;      /* the number of the file, times LINES_MAX, plus that of the line */
     bool failed, section_begins; /* a heading was read, and no key of it yet */
     const struct section *section;
     void *item;
@@ -220,7 +293,7 @@ __attribute__((format(printf, 3, 4))) static int wrong(struct reading *reading, 
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     reading->failed = true;
-    return fault_set(reading->fault, "%s:%d: %s", reading->path, line, text);
+    return fault_set(reading->fault, "%s:%d: %s", reading->paths[line / LINES_MAX], line % LINES_MAX, text);
 }
 
 static void check_not_empty(struct reading *reading)
@@ -268,7 +341,9 @@ static int open_section(struct reading *reading, const char *title)
                      title);
     reading->section = section;
     if (section->size == 0) {
-        if (reading->script->label.line != 0 || words != 1)
+        bool again = reading->script->label.line != 0 &&
+                     reading->script->label.line / LINES_MAX == reading->section_line / LINES_MAX;
+        if (again || words != 1)
             return wrong(reading, reading->section_line, "[scenario] stands alone, once");
         reading->script->label.line = reading->section_line;
         reading->item = reading->script;
@@ -337,12 +412,17 @@ static const struct host *find_host(const struct script *script, const char *nam
     return NULL;
 }
 
-static int find_service(const struct script *script, const char *name)
+static int find_traffic(const struct script *script, enum role role, const char *name)
 {
     for (int i = 0; i < script->traffic_count; i++)
-        if (script->traffic[i].role == ROLE_SERVICE && strcmp(script->traffic[i].label.name, name) == 0)
+        if (script->traffic[i].role == role && strcmp(script->traffic[i].label.name, name) == 0)
             return i;
     return -1;
+}
+
+static int find_service(const struct script *script, const char *name)
+{
+    return find_traffic(script, ROLE_SERVICE, name);
 }
 
 static int find_path(const struct script *script, const char *name)
@@ -456,10 +536,13 @@ static int link_target(struct reading *reading, int line, const char *word, bool
 {
     const struct script *script = reading->script;
     const char *colon = strchr(word, ':'), *name = colon == NULL ? word : colon + 1;
-    int service = find_service(script, name), path = find_path(script, name);
+    int service = find_service(script, name), path = find_path(script, name),
+        control = find_traffic(script, ROLE_CONTROL, name);
     *target = (struct target){.kind = TARGET_ADDRESSES, .index = -1};
     if (strcmp(word, "all") == 0) {
         target->kind = TARGET_ALL;
+    } else if (control >= 0 && colon != NULL && strncmp(word, "control:", 8) == 0) {
+        *target = (struct target){.kind = TARGET_SERVICE, .index = control};
     } else if (path >= 0 && (colon == NULL || strncmp(word, "path:", 5) == 0)) {
         *target = (struct target){.kind = TARGET_PATH, .index = path};
     } else if (service >= 0 && (colon == NULL || strncmp(word, "service:", 8) == 0)) {
@@ -538,6 +621,77 @@ static int link_outage(struct reading *reading, struct outage *outage)
     return link_surge(reading, outage);
 }
 
+/* A stretch of time that a section must name. */
+static int link_stretch(struct reading *reading, const struct label *label, int64_t from_ns, int64_t to_ns)
+{
+    if (from_ns >= reading->script->from_ns && to_ns > from_ns)
+        return 0;
+    return wrong(reading, label->line,
+                 "%s: from and to must be given, in order and after the scenario's start", label->name);
+}
+
+static int link_forged(struct reading *reading, const struct forged *forged)
+{
+    if (link_stretch(reading, &forged->label, forged->from_ns, forged->to_ns) != 0)
+        return -1;
+    if (forged->rate > 0 && forged->target.count > 0 && forged->source.count > 0 &&
+        all_watched(reading->script, &forged->source) && (forged->port != 0 || forged->kind == KIND_PING))
+        return 0;
+    return wrong(reading, forged->label.line, "%s: needs a watched source, a target, its port and a rate",
+                 forged->label.name);
+}
+
+static int link_block(struct reading *reading, struct block *block)
+{
+    if (link_stretch(reading, &block->label, block->from_ns, block->to_ns) != 0 ||
+        link_target(reading, block->label.line, block->scope, true, &block->target) != 0)
+        return -1;
+    for (int i = 0; i < block->client.count; i++) {
+        const char *complaint = add_addresses(reading->script, block->client.item[i], &block->address);
+        if (complaint != NULL)
+            return wrong(reading, block->label.line, "%s: %s %s", block->label.name, block->client.item[i],
+                         complaint);
+    }
+    return block->client.count > 0
+               ? 0
+               : wrong(reading, block->label.line, "%s: says no clients", block->label.name);
+}
+
+/* What bends the ordinary traffic. */
+static int link_bends(struct reading *reading)
+{
+    struct script *script = reading->script;
+    for (int i = 0; i < script->strain_count; i++) {
+        struct strain *strain = &script->strain[i];
+        if (link_stretch(reading, &strain->label, strain->from_ns, strain->to_ns) != 0 ||
+            link_target(reading, strain->label.line, strain->scope, true, &strain->target) != 0)
+            return -1;
+        if (strain->onset.shape == SHAPE_RAGGED || strain->recovery.shape == SHAPE_RAGGED)
+            return wrong(reading, strain->label.line, "%s: comes and goes in a step or a ramp",
+                         strain->label.name);
+    }
+    for (int i = 0; i < script->move_count; i++) {
+        struct move *move = &script->move[i];
+        move->index = find_path(script, move->path);
+        if (link_stretch(reading, &move->label, move->from_ns, move->to_ns) != 0)
+            return -1;
+        if (move->index < 0 || move->prefix.count == 0)
+            return wrong(reading, move->label.line, "%s: names no prefix or no path of this script",
+                         move->label.name);
+    }
+    for (int i = 0; i < script->forged_count; i++)
+        if (link_forged(reading, &script->forged[i]) != 0)
+            return -1;
+    for (int i = 0; i < script->block_count; i++)
+        if (link_block(reading, &script->block[i]) != 0)
+            return -1;
+    for (int i = 0; i < script->expect_count; i++)
+        if (script->expect[i].verdict.count == 0 || script->expect[i].because.count == 0)
+            return wrong(reading, script->expect[i].label.line, "%s: says no verdict, or not why",
+                         script->expect[i].label.name);
+    return 0;
+}
+
 static int link_rest(struct reading *reading)
 {
     struct script *script = reading->script;
@@ -601,20 +755,63 @@ static int link_script(struct reading *reading)
     for (int i = 0; i < script->scan_count; i++)
         if (script->scan[i].target.count == 0)
             script->scan[i].target = script->watch;
-    return 0;
+    return link_bends(reading);
+}
+
+static int read_file(struct reading *reading, int number)
+{
+    reading->line = number * LINES_MAX;
+    reading->file = fopen(reading->paths[number], "r");
+    if (reading->file == NULL) {
+        reading->failed = true;
+        return fault_set(reading->fault, "%s: %s", reading->paths[number], strerror(errno));
+    }
+    int bad_line = ini_parse_stream(read_line, reading, handle, reading);
+    if (bad_line > 0)
+        wrong(reading, number * LINES_MAX + bad_line, "neither [section], key = value nor a # comment");
+    check_not_empty(reading);
+    if (ferror(reading->file))
+        wrong(reading, reading->line, "cannot be read: %s", strerror(errno));
+    fclose(reading->file);
+    return reading->failed ? -1 : 0;
+}
+
+/* The files of `with` lie in the script's folder. */
+static int name_files(struct reading *reading)
+{
+    const struct names *with = &reading->script->with;
+    const char *script = reading->paths[0], *slash = strrchr(script, '/');
+    int folder = slash != NULL ? (int)(slash + 1 - script) : 0;
+    if (with->count >= FILES_MAX)
+        return wrong(reading, reading->script->label.line,
+                     "[scenario]: with names too many files, at most %d", FILES_MAX - 1);
+    for (int i = 0; i < with->count; i++)
+        if ((size_t)folder + strlen(with->item[i]) < PATH_MAX_BYTES)
+            sprintf(reading->paths[1 + i], "%.*s%s", folder, script, with->item[i]);
+    return with->count;
+}
+
+static void read_files(struct reading *reading, const char *path)
+{
+    if (strlen(path) >= PATH_MAX_BYTES) {
+        reading->failed = true;
+        fault_set(reading->fault, "%s: the name is too long", path);
+        return;
+    }
+    strcpy(reading->paths[0], path);
+    if (read_file(reading, 0) != 0)
+        return;
+    int more = name_files(reading);
+    for (int i = 1; i <= more && !reading->failed; i++)
+        read_file(reading, i);
 }
 
 struct script *script_read(const char *path, struct fault *fault)
 {
-    struct reading reading = {.path = path, .fault = fault, .file = fopen(path, "r")};
-    if (reading.file == NULL) {
-        fault_set(fault, "%s: %s", path, strerror(errno));
-        return NULL;
-    }
+    struct reading reading = {.fault = fault};
     struct script *script = reading.script = calloc(1, sizeof *script);
     if (script == NULL) {
         fault_set(fault, "%s: no memory for the script", path);
-        fclose(reading.file);
         return NULL;
     }
     script->from_ns = script->to_ns = TIME_NONE;
@@ -624,18 +821,57 @@ struct script *script_read(const char *path, struct fault *fault)
     script->answers_scans = 0.3;
     script->ttl = 50;
     script->rtt_ns = 100 * NS_PER_MS;
-    int bad_line = ini_parse_stream(read_line, &reading, handle, &reading);
-    if (bad_line > 0)
-        wrong(&reading, bad_line, "neither [section], key = value nor a # comment");
-    check_not_empty(&reading);
-    if (ferror(reading.file))
-        wrong(&reading, reading.line, "cannot be read: %s", strerror(errno));
-    fclose(reading.file);
+    script->tap.path_index = -1;
+    read_files(&reading, path);
     if (reading.failed || link_script(&reading) != 0) {
         free(script);
         return NULL;
     }
     return script;
+}
+
+int script_tap(struct script *script, const char *words, struct fault *fault)
+{
+    struct tap *tap = &script->tap;
+    struct names list = {0};
+    const char *complaint = value_names(script, words, &list);
+    if (complaint != NULL)
+        return fault_set(fault, "--tap: \"%s\" %s", words, complaint);
+    for (int i = 0; i < list.count; i++) {
+        const char *word = list.item[i];
+        if (strcmp(word, "inward") == 0)
+            tap->inward_only = true;
+        else if (strcmp(word, "outward") == 0)
+            tap->outward_only = true;
+        else if (strcmp(word, "unlabelled") == 0)
+            tap->unlabelled = true;
+        else if (strcmp(word, "beyond") == 0)
+            tap->beyond = true;
+        else if (strncmp(word, "path:", 5) == 0 && find_path(script, word + 5) >= 0)
+            tap->path_index = find_path(script, strcpy(tap->path, word + 5));
+        else
+            return fault_set(fault, "--tap: %s is neither inward, outward, unlabelled, beyond nor a path",
+                             word);
+    }
+    if (tap->inward_only && tap->outward_only)
+        return fault_set(fault, "--tap: inward and outward exclude each other");
+    return 0;
+}
+
+const char *script_beyond_bins(const struct script *script)
+{
+    for (int i = 0; i < script->scan_count; i++)
+        if (script->scan[i].grows_ns > 0)
+            return "grows";
+    for (int i = 0; i < script->outage_count; i++)
+        if (script->outage[i].target.kind == TARGET_SERVICE &&
+            script->traffic[script->outage[i].target.index].role == ROLE_CONTROL)
+            return "control:";
+    return script->strain_count > 0   ? "[strain]"
+           : script->move_count > 0   ? "[move]"
+           : script->forged_count > 0 ? "[forged]"
+           : script->block_count > 0  ? "[block]"
+                                      : NULL;
 }
 
 void script_free(struct script *script)
@@ -704,11 +940,23 @@ int script_paths(const struct script *script, uint32_t address, int paths[PATHS_
     return count;
 }
 
+int script_moved(const struct script *script, uint32_t address, int64_t t_ns)
+{
+    int path = -1;
+    for (int i = 0; i < script->move_count; i++) {
+        const struct move *move = &script->move[i];
+        if (t_ns >= move->from_ns && t_ns < move->to_ns && ranges_hold(&move->prefix, address))
+            path = move->index;
+    }
+    return path;
+}
+
 const char *script_kind(enum kind kind)
 {
     static const char *const names[] = {
-        [KIND_HTTP] = "http", [KIND_HTTPS] = "https", [KIND_SMTP] = "smtp", [KIND_TCP] = "tcp",
-        [KIND_DNS] = "dns",   [KIND_NTP] = "ntp",     [KIND_PING] = "ping", [KIND_ARP] = "arp",
+        [KIND_HTTP] = "http", [KIND_HTTPS] = "https", [KIND_SMTP] = "smtp",
+        [KIND_TCP] = "tcp",   [KIND_DNS] = "dns",     [KIND_NTP] = "ntp",
+        [KIND_PING] = "ping", [KIND_ARP] = "arp",     [KIND_UDP] = "udp",
     };
     return names[kind];
 }

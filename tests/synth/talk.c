@@ -242,6 +242,9 @@ static size_t put_message(const struct talk *talk, enum message message, uint8_t
     case MESSAGE_ECHO:
         put_text(&writer, "abcdefghijklmnopqrstuvwabcdefghi");
         break;
+    case MESSAGE_FLOOD:
+        put_noise(&writer, 1000);
+        break;
     }
     return writer.length;
 }
@@ -386,4 +389,21 @@ void talk_plan_probe(struct talk *talk, enum reaction reaction, const uint32_t r
         return;
     say(talk, rtt_us, SIDE_SERVER, TCP_SYN | TCP_ACK);
     say(talk, rtt_us, SIDE_CLIENT, TCP_RST);
+}
+
+void talk_plan_forged(struct talk *talk, enum seen seen, const uint32_t rtt_us[2])
+{
+    talk->count = 0;
+    if (talk->kind == KIND_UDP) {
+        say_datagram(talk, rtt_us, SIDE_CLIENT, MESSAGE_OPAQUE);
+        say_datagram(talk, rtt_us, SIDE_SERVER, MESSAGE_FLOOD);
+    } else if (talk->kind == KIND_PING) {
+        plan_echo(talk, rtt_us, 1, true);
+    } else {
+        plan_tcp(talk, rtt_us);
+    }
+    if (seen == SEEN_ANSWERS)
+        talk->step[0] = talk->step[1];
+    if (seen != SEEN_BOTH)
+        talk->count = 1;
 }

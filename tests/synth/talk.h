@@ -29,6 +29,7 @@ enum message {
     MESSAGE_NTP_QUESTION,
     MESSAGE_NTP_ANSWER,
     MESSAGE_ECHO,
+    MESSAGE_FLOOD, /* what a reflector answers */
 };
 
 enum { STEPS_MAX = 24, MESSAGE_MAX_BYTES = 9000 };
@@ -57,6 +58,9 @@ void talk_plan(struct talk *talk, const uint32_t rtt_us[2]);
 /* Plans the probe of a scanner: an echo or a SYN, and the refusal or the answer should there be one. */
 enum reaction { REACTION_NONE, REACTION_REFUSED, REACTION_OPEN };
 void talk_plan_probe(struct talk *talk, enum reaction reaction, const uint32_t rtt_us[2]);
+
+/* Plans what a tap sees of a forged request and of its answer. */
+void talk_plan_forged(struct talk *talk, enum seen seen, const uint32_t rtt_us[2]);
 
 /* Writes what a step carries (at most SEGMENT_MAX_BYTES) and returns its length. */
 size_t talk_payload(const struct talk *talk, const struct step *step, uint8_t *bytes);

@@ -133,9 +133,9 @@ dns = 10
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path):
-    for kind in "pcap", "bins":
+    for kind, script in ("pcap", "example.ini"), ("bins", "tap-fault-day.ini"):
         for name, seed in ("a", 1), ("b", 1), ("c", 2):
-            synth(HERE / "example.ini", "--seed", seed, f"--{kind}", tmp_path / name, "--truth", tmp_path / f"{name}.json")
+            synth(HERE / script, "--seed", seed, f"--{kind}", tmp_path / name, "--truth", tmp_path / f"{name}.json")
         a, b, c = ((tmp_path / name).read_bytes() for name in "abc")
         assert a == b
         assert a != c
@@ -203,7 +203,9 @@ def test_times_never_run_backwards_and_stay_in_the_period(any_world):
 def test_no_connection_misses_a_segment_but_where_the_tap_does(any_world):
     holes = any_world.tshark("-Y", "tcp.analysis.lost_segment || tcp.analysis.ack_lost_segment || "
                              "tcp.analysis.out_of_order", "-T", "fields", "-e", "frame.time_epoch")
-    faults = [(seconds(f["from"]) - 1, seconds(f["to"]) + 10) for f in any_world.truth["tap_faults"]]
+    faults = [(seconds(f["from"]) - 1, seconds(f["to"]) + 10)
+              for f in any_world.truth["tap_faults"] + any_world.truth.get("bends", [])
+              if f.get("kind", "tap") in ("tap", "strain")]
     assert [t for t in holes if not any(a <= float(t) <= b for a, b in faults)] == []
 
 
@@ -383,7 +385,7 @@ def test_a_ramp_takes_its_time(tmp_path):
 def test_routers_refuse_and_the_surge_comes_before_the_onset(example):
     flood = next(o for o in example.truth["outages"] if o["name"] == "flood")
     onset = seconds(flood["onset"])
-    errors = example.tshark("-Y", "icmp.type == 3", "-T", "fields", "-e", "frame.time_epoch", "-e", "ip.src", "-E",
+    errors = example.tshark("-Y", "icmp.type == 3 && icmp.code == 0", "-T", "fields", "-e", "frame.time_epoch", "-e", "ip.src", "-E",
                             "occurrence=f")
     assert len(errors) > 100
     assert all(float(row.split()[0]) > onset and row.split()[1].startswith("198.18.255.") for row in errors)
@@ -407,6 +409,144 @@ def test_a_burst_is_one_client_s(tmp_path):
     callers = collections.Counter(p.source for p in world.packets
                                   if start <= p.time < start + 30 and p.dport == 80 and p.flags == 2)
     assert callers.most_common(1)[0][1] >= 200
+
+
+def bend(world, name):
+    item = next(b for b in world.truth["bends"] if b["name"] == name)
+    return seconds(item["from"]), seconds(item["to"])
+
+
+def test_a_bad_road_loses_packets_that_are_said_again_and_comes_late(tmp_path):
+    world = World(tmp_path, write_script(
+        tmp_path, "[strain worse]\nfrom = +1h\nto = +2h\nonset = ramp 1h\nrecovery = ramp 1s\nloss = 50%\ndelay = 500ms\n"))
+    start, end = bend(world, "worse")
+    repeated = [float(t) for t in world.tshark("-Y", "tcp.analysis.retransmission", "-T", "fields", "-e", "frame.time_epoch")]
+    assert repeated and min(repeated) > start and max(repeated) < end + 10
+    thirds = [sum(start + i * 1200 <= t < start + (i + 1) * 1200 for t in repeated) for i in range(3)]
+    assert thirds[0] < thirds[1] < thirds[2]
+    sources = set(world.tshark("-Y", "tcp.analysis.retransmission", "-T", "fields", "-e", "ip.src"))
+    assert "10.0.0.80" in sources and any(s.startswith("203.0.113.") for s in sources)
+    asked, waits = {}, []
+    for p in world.packets:
+        if p.flags == 2:
+            asked.setdefault((p.source, p.sport), p.time)
+        elif p.flags == 18:
+            waits.append((p.time, p.time - asked[p.target, p.dport]))
+    usual = sorted(w for t, w in waits if t < start)
+    late = sorted(w for t, w in waits if end - 600 <= t < end)
+    assert late[len(late) // 4] > usual[len(usual) // 2] + 0.35
+    answered = [sum(a <= t < b for t, _ in waits) for a, b in ((start - 1200, start), (end - 1200, end))]
+    assert 0.3 * answered[0] < answered[1] < 0.98 * answered[0]
+
+
+def test_a_move_shows_in_tag_ttl_and_round_trip(tmp_path):
+    paths = ("[path one]\nprefix = 10.0.0.0/24\nvlan = 101\nttl = 44\nrtt = 280ms\n"
+             "[path two]\nprefix = 10.0.1.0/24\nvlan = 102\nttl = 46\nrtt = 180ms\n"
+             "[move over]\nprefix = 10.0.0.0/24\npath = two\nfrom = +1h\nto = +2h\n")
+    world = World(tmp_path, write_script(tmp_path, paths))
+    start, end = bend(world, "over")
+    asked, seen = {}, collections.defaultdict(list)
+    for p in world.packets:
+        if p.flags == 2:
+            asked.setdefault((p.source, p.sport), p.time)
+        elif p.flags == 18:
+            when = asked[p.target, p.dport]
+            seen[start <= when < end].append((p.vlan, p.ttl, p.time - when))
+    assert {s[:2] for s in seen[False]} == {(101, 44)} and {s[:2] for s in seen[True]} == {(102, 46)}
+    middle = {when: sorted(s[2] for s in some)[len(some) // 2] for when, some in seen.items()}
+    assert 0.09 < middle[False] - middle[True] < 0.11
+
+
+def test_forged_packets_bear_a_watched_source_but_neither_its_label_nor_its_ttl(example):
+    start, end = bend(example, "reflection")
+    forged = [p for p in example.packets if p.protocol == 17 and p.dport == 3283]
+    poured = [p for p in example.packets if p.protocol == 17 and p.sport == 3283]
+    assert 800 < len(forged) == example.truth["written"]["forged"]
+    assert {(p.vlan, p.ttl) for p in forged} == {(0, 240)} and {p.vlan for p in poured} == {301}
+    assert all(start <= p.time < end for p in forged)
+    assert sum(p.time < start + 60 for p in forged) < 0.5 * sum(end - 60 <= p.time for p in forged)
+
+
+@pytest.mark.parametrize("seen, requests, answers", [("both", True, True), ("requests", True, False), ("answers", False, True)])
+@pytest.mark.parametrize("speaks", ["udp", "tcp", "ping"])
+def test_of_forged_packets_the_tap_sees_what_the_script_says(seen, requests, answers, speaks, tmp_path):
+    world = World(tmp_path, write_script(
+        tmp_path, f"[forged lie]\nsource = 10.0.0.9\ntarget = 203.0.113.99\ntarget-port = 179\nrate = 1/s\nfrom = +1h\n"
+        f"to = +70m\nspeaks = {speaks}\nseen = {seen}\n"))
+    lie, target = (int(ipaddress.ip_address(a)) for a in ("10.0.0.9", "203.0.113.99"))
+    assert any(p.source == lie for p in world.packets) == requests
+    assert any(p.source == target for p in world.packets) == answers
+
+
+def test_a_blocked_client_gets_no_answer_and_others_do(example):
+    start, end = bend(example, "greedy")
+    web = [p for p in example.packets if p.sport == 80 and start + 10 <= p.time < end and inside(p.source, "10.20.0.80/31")]
+    assert len(web) > 100 and not any(inside(p.target, "203.0.113.0/30") for p in web)
+    assert any(inside(p.source, "203.0.113.0/30") and p.dport == 80 for p in example.packets if start <= p.time < end)
+
+
+def test_refusals_are_of_the_kind_and_from_whom_the_script_says(example, tmp_path):
+    def errors(world, code, outage):
+        return {tuple(row.split()) for row in world.tshark(
+            "-Y", f"icmp.type == 3 && icmp.code == {code} && frame.time_epoch >= {seconds(outage['onset'])}",
+            "-T", "fields", "-e", "ip.src", "-e", "ip.dst", "-E", "occurrence=f")}
+
+    withdrawn = next(o for o in example.truth["outages"] if o["name"] == "withdrawn")
+    assert {source for source, _ in errors(example, 1, withdrawn)} == {"198.18.255.77"}
+    quoted = example.tshark("-Y", "icmp.type == 11", "-T", "fields", "-e", "ip.src", "-e", "ip.dst", "-E", "occurrence=l")
+    assert quoted and all(row.split()[1].startswith("10.20.") for row in quoted)
+    world = World(tmp_path, write_script(
+        tmp_path, "[outage dead]\nfrom = +1h\nto = +2h\nscope = service:www.example.com\n"
+        "unreachable = 50% port-unreachable by host\n"))
+    assert {source for source, _ in errors(world, 3, world.truth["outages"][0])} == {"10.0.0.80"}
+
+
+def test_what_is_not_watched_can_fail_too(example):
+    down = next(o for o in example.truth["outages"] if o["name"] == "campus-down")
+    spoke = [p for p in example.packets if inside(p.source, "203.0.113.200/30")]
+    assert spoke and not any(seconds(down["onset"]) <= p.time < seconds(down["end"]) for p in spoke)
+
+
+def test_a_tap_sees_what_its_place_lets_it(tmp_path):
+    def at(words):
+        folder = tmp_path / re.sub(r"\W", "", words)
+        folder.mkdir()
+        return World(folder, HERE / "example.ini", "--tap", words)
+
+    inward, outward, bare, beyond, north = map(at, ["inward", "outward", "unlabelled", "beyond", "path:north"])
+    assert inward.packets and not any(inside(p.source, "10.20.0.0/23") for p in inward.packets if p.dport != 3283)
+    assert outward.packets and not any(inside(p.target, "10.20.0.0/23") for p in outward.packets)
+    assert {p.vlan for p in bare.packets} <= {0, 5}
+    assert {p.vlan for p in north.packets} <= {301, 0, 5} and not any(p.source == int(ipaddress.ip_address("10.20.1.53"))
+                                                                    and p.vlan != 301 for p in north.packets)
+    gone = next(o for o in beyond.truth["outages"] if o["name"] == "withdrawn")
+    start, end = seconds(gone["onset"]), seconds(gone["end"])
+    assert any(inside(p.target, "10.20.0.0/23") for p in bare.packets if start <= p.time < end)
+    assert not any(inside(p.target, "10.20.0.0/23") for p in beyond.packets if start <= p.time < end)
+    assert beyond.truth["tap"] == {"direction": "both", "labels": True, "beyond": True, "path": ""}
+
+
+def test_what_is_expected_stands_in_the_truth(example):
+    assert example.truth["expect"] == {"both": {"verdict": ["attack", "unknown"], "scope": ["all"], "never": ["withdrawal"],
+                                                "because": ["a surge leads into the flood"]}}
+
+
+def test_a_script_goes_on_in_the_files_it_names_and_a_fault_says_in_which(tmp_path):
+    whole = HERE / "quiet-day.ini"
+    text = whole.read_text()
+    cut = text.index("[service kcna.kp]")
+    (tmp_path / "a.ini").write_text(text[:cut].replace("name = quiet-day", "name = quiet-day\nwith = b.ini"))
+    (tmp_path / "b.ini").write_text("[scenario]\nseed = 5\n" + text[cut:])
+    synth(whole, "--seed", 5, "--pcap", tmp_path / "whole")
+    synth(tmp_path / "a.ini", "--pcap", tmp_path / "parts")
+    assert (tmp_path / "whole").read_bytes() == (tmp_path / "parts").read_bytes()
+    for text, says in ("[service x]\nhost = nowhere\nhttp = 1\n", "b.ini:1: x: nowhere"), ("just words\n", "b.ini:1: neither"):
+        (tmp_path / "b.ini").write_text(text)
+        done = subprocess.run([SYNTH, tmp_path / "a.ini", "--pcap", "-"], capture_output=True, text=True)
+        assert done.returncode == 2 and done.stderr.startswith(f"synth: {tmp_path}/{says}")
+    (tmp_path / "b.ini").unlink()
+    done = subprocess.run([SYNTH, tmp_path / "a.ini", "--pcap", "-"], capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr == f"synth: {tmp_path}/b.ini: No such file or directory\n"
 
 
 # -- bins -----------------------------------------------------------------------------------------------------------
@@ -507,6 +647,14 @@ GOOD = "[scenario]\nname = x\nfrom = 2025-01-01 00:00:00\nto = +1h\nwatch = 10.0
     (GOOD + "[tap-fault a]\nloses = heart\n", 7, "neither everything"),
     (GOOD + "[outage a]\n[host b]\naddress = 10.0.0.1\n", 6, "empty"),
     (GOOD + "[outage a]\n", 6, "empty"),
+    (GOOD + "[strain a]\nfrom = +5m\nto = +2m\n", 6, "in order"),
+    (GOOD + "[move a]\nfrom = +5m\nto = +9m\nprefix = 10.0.0.0/24\npath = moon\n", 6, "no path"),
+    (GOOD + "[forged a]\nfrom = +5m\nto = +9m\nsource = 192.0.2.1\ntarget = 192.0.2.2\ntarget-port = 9\nrate = 1\n", 6,
+     "watched source"),
+    (GOOD + "[block a]\nfrom = +5m\nto = +9m\n", 6, "no clients"),
+    (GOOD + "[expect a]\nverdict = internal\n", 6, "not why"),
+    (GOOD + "[outage a]\nunreachable = 10% gone\n", 7, "not a refusal"),
+    (GOOD + "[outage a]\nunreachable = 10% prohibited by nobody\n", 7, "not a refusal"),
     (GOOD + "just words\n", 6, "neither \\[section\\]"),
     (GOOD + "note = " + "x" * 300 + "\n", 6, "too long"),
 ])
@@ -522,12 +670,15 @@ def test_a_bad_script_is_refused_with_file_and_line(text, line, says, tmp_path):
 @pytest.mark.parametrize("arguments, status, says", [
     (["missing.ini", "--bins", "x"], 2, "missing.ini: No such file"),
     ([HERE / "example.ini"], 2, "say what to write"),
-    ([HERE / "example.ini", "--bins", "/nowhere/x.csv"], 1, "/nowhere/x.csv: cannot be written"),
+    ([HERE / "quiet-day.ini", "--bins", "/nowhere/x.csv"], 1, "/nowhere/x.csv: cannot be written"),
     ([HERE / "example.ini", "--truth", "/nowhere/x.json"], 1, "/nowhere/x.json: cannot be written"),
-    ([HERE / "example.ini", "--bins", "/dev/full"], 1, "/dev/full: cannot be written: No space"),
+    ([HERE / "quiet-day.ini", "--bins", "/dev/full"], 1, "/dev/full: cannot be written: No space"),
     ([HERE / "example.ini", "--pcap", "/dev/full"], 1, "/dev/full: cannot be written: No space"),
-    ([HERE / "example.ini", "--bins", "-", "--scopes", "all,moon"], 2, "--scopes takes"),
-    ([HERE / "example.ini", "--bins", "x", "--zstd", "99"], 2, "out of its range"),
+    ([HERE / "quiet-day.ini", "--bins", "-", "--scopes", "all,moon"], 2, "--scopes takes"),
+    ([HERE / "example.ini", "--bins", "x"], 2, "--bins cannot show"),
+    ([HERE / "example.ini", "--pcap", "x", "--tap", "moon"], 2, "--tap: moon is neither"),
+    ([HERE / "example.ini", "--pcap", "x", "--tap", "inward,outward"], 2, "exclude each other"),
+    ([HERE / "quiet-day.ini", "--bins", "x", "--zstd", "99"], 2, "out of its range"),
 ])
 def test_bad_arguments_are_refused_in_one_line(arguments, status, says, tmp_path):
     done = subprocess.run([SYNTH, *map(str, arguments)], capture_output=True, text=True, cwd=tmp_path)

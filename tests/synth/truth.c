@@ -130,16 +130,18 @@ static json_t *outage_json(const struct script *script, const struct outage *out
 {
     static const char *const shapes[] = {
         [SHAPE_STEP] = "step", [SHAPE_RAMP] = "ramp", [SHAPE_RAGGED] = "ragged"};
+    static const char *const inbounds[] = {
+        [INBOUND_PERSISTS] = "persists", [INBOUND_CEASES] = "ceases", [INBOUND_WITHDRAWN] = "withdrawn"};
     char full[TRUTH_INSTANT_BYTES], begins[TRUTH_INSTANT_BYTES];
     truth_instant(begins, outage->from_ns);
     truth_instant(full, outage->from_ns + outage->onset.takes_ns);
-    json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:s, s:o, s:o, s:f, s:s, s:s, s:s, s:f, s:s}", "name", outage->label.name, "scope",
-        outage->scope, "onset", begins, "full_depth", full, "end", instant(script, outage->to_ns),
-        "recovered", instant(script, outage->to_ns + outage->recovery.takes_ns), "depth", outage->depth,
-        "onset_shape", shapes[outage->onset.shape], "recovery_shape", shapes[outage->recovery.shape],
-        "inbound", outage->inbound_ceases ? "ceases" : "persists", "unreachable", outage->unreachable,
-        "verdict", outage->verdict);
+    json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:f, s:s, s:s, s:s, s:f, s:s}", "name",
+                               outage->label.name, "scope", outage->scope, "onset", begins, "full_depth",
+                               full, "end", instant(script, outage->to_ns), "recovered",
+                               instant(script, outage->to_ns + outage->recovery.takes_ns), "depth",
+                               outage->depth, "onset_shape", shapes[outage->onset.shape], "recovery_shape",
+                               shapes[outage->recovery.shape], "inbound", inbounds[outage->inbound],
+                               "unreachable", outage->refusal.share, "verdict", outage->verdict);
     json_object_set_new(object, "flickers", flickers(script, outage));
     json_object_set_new(object, "order", order(script, outage));
     json_object_set_new(object, "note", lines(&outage->note));
@@ -164,6 +166,73 @@ static json_t *tap_faults(const struct script *script)
                                         fault->loss.kind == LOSS_SHARE ? fault->loss.share : 1.0));
     }
     return array;
+}
+
+/* A stretch of time in which something bends the ordinary traffic. */
+static void add_bend(const struct script *script, json_t *array, const char *kind, const struct label *label,
+                     int64_t from_ns, int64_t to_ns)
+{
+    json_array_append_new(array, json_pack("{s:s, s:s, s:o, s:o}", "kind", kind, "name", label->name, "from",
+                                           instant(script, from_ns), "to", instant(script, to_ns)));
+}
+
+static json_t *bends(const struct script *script)
+{
+    json_t *array = json_array();
+    for (int i = 0; i < script->strain_count; i++) {
+        const struct strain *strain = &script->strain[i];
+        add_bend(script, array, "strain", &strain->label, strain->from_ns,
+                 strain->to_ns + strain->recovery.takes_ns);
+    }
+    for (int i = 0; i < script->move_count; i++)
+        add_bend(script, array, "move", &script->move[i].label, script->move[i].from_ns,
+                 script->move[i].to_ns);
+    for (int i = 0; i < script->forged_count; i++)
+        add_bend(script, array, "forged", &script->forged[i].label, script->forged[i].from_ns,
+                 script->forged[i].to_ns);
+    for (int i = 0; i < script->block_count; i++)
+        add_bend(script, array, "block", &script->block[i].label, script->block[i].from_ns,
+                 script->block[i].to_ns);
+    return array;
+}
+
+static json_t *expectations(const struct script *script)
+{
+    json_t *object = json_object();
+    for (int i = 0; i < script->expect_count; i++) {
+        const struct expect *expect = &script->expect[i];
+        json_object_set_new(object, expect->label.name,
+                            json_pack("{s:o, s:o, s:o, s:o}", "verdict", words(&expect->verdict), "scope",
+                                      words(&expect->scope), "never", words(&expect->never), "because",
+                                      lines(&expect->because)));
+    }
+    return object;
+}
+
+/* Where the tap is not at its usual place. */
+static json_t *tap_place(const struct tap *tap)
+{
+    return json_pack("{s:s, s:b, s:b, s:s}", "direction",
+                     tap->inward_only    ? "inward"
+                     : tap->outward_only ? "outward"
+                                         : "both",
+                     "labels", !tap->unlabelled, "beyond", tap->beyond, "path", tap->path);
+}
+
+static void add_the_rarer(const struct script *script, json_t *truth, const struct world_counts *counts)
+{
+    const struct tap *tap = &script->tap;
+    json_t *all_bends = bends(script);
+    if (json_array_size(all_bends) > 0)
+        json_object_set(truth, "bends", all_bends);
+    json_decref(all_bends);
+    if (script->expect_count > 0)
+        json_object_set_new(truth, "expect", expectations(script));
+    if (tap->inward_only || tap->outward_only || tap->unlabelled || tap->beyond || tap->path_index >= 0)
+        json_object_set_new(truth, "tap", tap_place(tap));
+    if (script->forged_count > 0 && counts != NULL)
+        json_object_set_new(json_object_get(truth, "written"), "forged",
+                            json_integer((json_int_t)counts->forged));
 }
 
 static json_t *watched(const struct script *script)
@@ -195,6 +264,8 @@ int truth_write(const struct script *script, const char *path, const struct worl
                                       "packets_in", (json_int_t)counts->packets_in, "packets_out",
                                       (json_int_t)counts->packets_out, "flows", (json_int_t)counts->flows,
                                       "answered_flows", (json_int_t)counts->answered_flows));
+    if (truth != NULL)
+        add_the_rarer(script, truth, counts);
     if (truth == NULL)
         return fault_set(fault, "%s: the truth cannot be made: is a text of the script no UTF-8?", path);
     FILE *file = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");

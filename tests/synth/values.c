@@ -343,11 +343,63 @@ VALUE(surge)
     return NULL;
 }
 
+/* The place of a text in a list of words, or -1. */
+static int which(const char *const *words, const char *text)
+{
+    int place = 0;
+    while (words[place] != NULL && strcmp(words[place], text) != 0)
+        place++;
+    return words[place] != NULL ? place : -1;
+}
+
 VALUE(inbound)
 {
     (void)script;
-    *(bool *)field = strcmp(text, "ceases") == 0;
-    return *(bool *)field || strcmp(text, "persists") == 0 ? NULL : "is neither persists nor ceases";
+    static const char *const words[] = {"persists", "ceases", "withdrawn", NULL};
+    int word = which(words, text);
+    *(enum inbound *)field = word < 0 ? INBOUND_PERSISTS : (enum inbound)word;
+    return word < 0 ? "is neither persists, ceases nor withdrawn" : NULL;
+}
+
+/* RFC 792, RFC 1812. */
+VALUE(refusal)
+{
+    static const char wrong[] = "is not a refusal such as 10% or 10% host-unreachable by 192.0.2.1";
+    static const char *const words[] = {"net-unreachable", "host-unreachable", "port-unreachable",
+                                        "prohibited",      "time-exceeded",    NULL};
+    static const uint8_t kinds[][2] = {{3, 0}, {3, 1}, {3, 3}, {3, 13}, {11, 0}};
+    struct refusal *refusal = field;
+    char share[20] = "", kind[20] = "net-unreachable", by[20] = "router", more[2];
+    int parts = sscanf(text, "%19s %19s by %19s %1s", share, kind, by, more), word = which(words, kind);
+    if (parts < 1 || parts > 3 || word < 0 || (parts == 2 && strstr(text, " by") != NULL) ||
+        value_share(script, share, &refusal->share) != NULL)
+        return wrong;
+    refusal->type = kinds[word][0];
+    refusal->code = kinds[word][1];
+    refusal->by = strcmp(by, "router") == 0 ? REFUSER_PATH
+                  : strcmp(by, "host") == 0 ? REFUSER_HOST
+                                            : REFUSER_ADDRESS;
+    return refusal->by == REFUSER_ADDRESS && value_address(script, by, &refusal->address) != NULL ? wrong
+                                                                                                  : NULL;
+}
+
+VALUE(speaks)
+{
+    (void)script;
+    static const char *const words[] = {"udp", "tcp", "ping", NULL};
+    static const enum kind kinds[] = {KIND_UDP, KIND_TCP, KIND_PING};
+    int word = which(words, text);
+    *(enum kind *)field = kinds[word < 0 ? 0 : word];
+    return word < 0 ? "is neither udp, tcp nor ping" : NULL;
+}
+
+VALUE(seen)
+{
+    (void)script;
+    static const char *const words[] = {"both", "requests", "answers", NULL};
+    int word = which(words, text);
+    *(enum seen *)field = word < 0 ? SEEN_BOTH : (enum seen)word;
+    return word < 0 ? "is neither both, requests nor answers" : NULL;
 }
 
 VALUE(loss)

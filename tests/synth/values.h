@@ -28,5 +28,8 @@ VALUE(mac);       /* uint8_t[6] */
 VALUE(turn);      /* struct turn: step, ramp 10m, ragged 40m */
 VALUE(flicker);   /* struct flickers: INSTANT for DURATION [: who …] */
 VALUE(surge);     /* struct surge: 40/s for 20m */
-VALUE(inbound);   /* bool, true when it ceases: persists, ceases */
+VALUE(inbound);   /* enum inbound: persists, ceases, withdrawn */
+VALUE(refusal);   /* struct refusal: 10%, 10% host-unreachable by router, ADDRESS or host */
+VALUE(speaks);    /* enum kind: udp, tcp, ping */
+VALUE(seen);      /* enum seen: both, requests, answers */
 VALUE(loss);      /* struct loss: everything, inbound, outbound, 20% */

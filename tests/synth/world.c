@@ -14,11 +14,12 @@ struct source {
     const struct traffic *traffic;
     const struct scan *scan;
     const struct burst *burst;
+    const struct forged *forged;
     enum kind kind;
     const struct curve *curve;
     double mean_gap_s; /* where the curve is at its top */
     double curve_max;
-    int64_t from_ns, to_ns;
+    int64_t from_ns, to_ns, grows_ns;
     struct prng prng;
 };
 
@@ -36,8 +37,11 @@ struct flow {
     int at;           /* the step to come */
     int tries, tried; /* repeats that the outside makes when nobody answers, and has made */
     int said;         /* last step of the outside that was not answered yet; -1: none */
-    uint32_t said_sequence;
+    uint32_t said_sequence, inner_sequence; /* of `said`, and of the last step of the watched side */
     int64_t said_ns;
+    int resent;                  /* times the watched side has repeated its step */
+    bool broken;                 /* the watched side was cut off in the middle and has forgotten it */
+    const struct forged *forged; /* the watched side has nothing to do with it; NULL: it has */
     bool heard[2];
 };
 
@@ -48,9 +52,10 @@ struct world {
     struct world_counts *counts;
     struct heap heap;
     struct prng prng; /* for the tap's losses and the routers' errors */
+    struct prng road; /* for losses on the road */
     uint16_t port;    /* last one handed out to a client */
     int source_count;
-    struct source source[TRAFFIC_MAX * KIND__COUNT + SCANS_MAX + OUTAGES_MAX + BURSTS_MAX];
+    struct source source[TRAFFIC_MAX * KIND__COUNT + SCANS_MAX + OUTAGES_MAX + BURSTS_MAX + FORGED_MAX];
 };
 
 /* The first tick of the scenario's grain at or after an instant: every packet has its true time in the file.
@@ -86,15 +91,30 @@ static uint32_t trait(uint32_t address)
 static const uint8_t mac_near[6] = {0x02, 0, 0, 0, 0, 0x01}, mac_far[6] = {0x02, 0, 0, 0, 0, 0x02};
 static const uint8_t mac_everybody[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
-/* Packets from the watched side come from their path's router; everything else lives between two MAC
- * addresses. */
-static void address_link(const struct flow *flow, enum side side, struct frame *frame)
+/* Who falls silent in an outage. */
+static enum side inner_side(const struct flow *flow)
 {
-    const uint8_t *server = flow->path != NULL ? flow->path->mac : mac_far;
-    bool from_far = flow->watched == SIDE_NONE ? side == SIDE_SERVER : side == flow->watched;
+    return flow->watched == SIDE_NONE ? SIDE_SERVER : flow->watched;
+}
+
+/* The sender's address is watched, and it was another who sent. */
+static bool is_forged(const struct world *world, const struct flow *flow, enum side side)
+{
+    return flow->forged != NULL && ranges_hold(&world->script->watch, flow->address[side]);
+}
+
+/* Packets from the watched side come from their path's router; everything else, forged packets too, lives
+ * between two MAC addresses. */
+static void address_link(const struct world *world, const struct flow *flow, enum side side,
+                         struct frame *frame)
+{
+    const struct path *path = is_forged(world, flow, side) ? NULL : flow->path;
+    bool labelled = path != NULL && !world->script->tap.unlabelled;
+    const uint8_t *server = labelled ? path->mac : mac_far;
+    bool from_far = side == inner_side(flow);
     frame->source_mac = from_far ? server : mac_near;
     frame->target_mac = from_far ? mac_near : server;
-    frame->vlan = flow->path != NULL ? flow->path->vlan : flow->vlan;
+    frame->vlan = labelled ? path->vlan : path != NULL ? 0 : flow->vlan;
     if (frame->protocol == PROTOCOL_ARP && side == SIDE_CLIENT)
         frame->target_mac = mac_everybody;
 }
@@ -102,7 +122,9 @@ static void address_link(const struct flow *flow, enum side side, struct frame *
 static uint8_t ttl_of(const struct world *world, const struct flow *flow, enum side side)
 {
     uint32_t address = flow->address[side];
-    if (side != flow->watched)
+    if (is_forged(world, flow, side) && flow->forged->ttl != 0)
+        return flow->forged->ttl;
+    if (side != flow->watched || flow->forged != NULL)
         return (uint8_t)(64 - 5 - trait(address) % 15);
     const struct host *host = script_host(world->script, address);
     if (host != NULL && host->ttl != 0)
@@ -119,6 +141,7 @@ static uint8_t protocol_of(enum kind kind)
         return PROTOCOL_ARP;
     case KIND_DNS:
     case KIND_NTP:
+    case KIND_UDP:
         return PROTOCOL_UDP;
     default:
         return PROTOCOL_TCP;
@@ -149,8 +172,11 @@ static void fill_frame(const struct flow *flow, const struct step *step, struct 
     }
 }
 
-static bool tap_sees(struct world *world, enum direction direction, int64_t t_ns)
+static bool tap_sees(struct world *world, const struct flow *flow, enum direction direction, int64_t t_ns)
 {
+    int path = world->script->tap.path_index;
+    if (path >= 0 && flow->watched != SIDE_NONE && flow->forged == NULL && flow->place.path != path)
+        return false;
     double loss = fate_tap_loss(world->script, direction, t_ns);
     return loss <= 0 || (loss < 1 && !prng_chance(&world->prng, loss));
 }
@@ -158,7 +184,8 @@ static bool tap_sees(struct world *world, enum direction direction, int64_t t_ns
 static void count_packet(struct world *world, struct flow *flow, enum side side)
 {
     world->counts->packets++;
-    if (flow->watched == SIDE_NONE)
+    world->counts->forged += is_forged(world, flow, side);
+    if (flow->watched == SIDE_NONE || flow->forged != NULL)
         return;
     if (side == flow->watched)
         world->counts->packets_out++;
@@ -171,32 +198,33 @@ static void count_packet(struct world *world, struct flow *flow, enum side side)
     world->counts->answered_flows += both;
 }
 
-/* A router's word that the flow's packet did not arrive. */
-struct refusal {
+/* A word that the flow's packet did not arrive. */
+struct error {
     struct frame frame;
     uint8_t quoted[28], mac[6];
 };
 
 static void refuse(struct world *world, void *what, int64_t t_ns)
 {
-    struct refusal *refusal = what;
+    struct error *refusal = what;
     uint8_t bytes[FRAME_MAX_BYTES];
-    if (tap_sees(world, DIRECTION_OUT, t_ns)) {
-        size_t length = frame_build(&refusal->frame, bytes);
-        output_pcap_packet(world->output, world->nanoseconds, t_ns, bytes, length);
-        world->counts->packets++;
-    }
+    size_t length = frame_build(&refusal->frame, bytes);
+    output_pcap_packet(world->output, world->nanoseconds, t_ns, bytes, length);
+    world->counts->packets++;
     free(refusal);
 }
 
-/* Some packets into the dark are answered by the path's router: network unreachable, with the head of the
- * packet. */
+/* Some packets are answered with an ICMP error that bears the head of the packet. */
 static void maybe_refuse(struct world *world, const struct flow *flow, const struct frame *frame,
-                         const struct outage *outage, int64_t t_ns)
+                         const struct refusal *how, int64_t t_ns)
 {
-    if (flow->path == NULL || flow->path->router == 0 || !prng_chance(&world->prng, outage->unreachable))
+    const uint32_t who[] = {[REFUSER_PATH] = flow->path != NULL ? flow->path->router : 0,
+                            [REFUSER_ADDRESS] = how->address,
+                            [REFUSER_HOST] = frame->target};
+    if (who[how->by] == 0 || !prng_chance(&world->prng, how->share) ||
+        !tap_sees(world, flow, DIRECTION_OUT, t_ns))
         return;
-    struct refusal *refusal = calloc(1, sizeof *refusal);
+    struct error *refusal = calloc(1, sizeof *refusal);
     if (refusal == NULL) {
         world->out_of_memory = true;
         return;
@@ -204,19 +232,36 @@ static void maybe_refuse(struct world *world, const struct flow *flow, const str
     uint8_t bytes[FRAME_MAX_BYTES];
     frame_build(frame, bytes);
     memcpy(refusal->quoted, bytes + (frame->vlan != 0 ? 18 : 14), sizeof refusal->quoted);
-    memcpy(refusal->mac, flow->path->mac, sizeof refusal->mac);
-    refusal->frame = (struct frame){.source_mac = refusal->mac,
-                                    .target_mac = mac_near,
-                                    .vlan = frame->vlan,
-                                    .source = flow->path->router,
-                                    .target = frame->source,
-                                    .ttl = 55,
-                                    .protocol = PROTOCOL_ICMP,
-                                    .icmp_type = 3,
-                                    .payload = refusal->quoted,
-                                    .payload_bytes = sizeof refusal->quoted};
+    memcpy(refusal->mac, frame->target_mac, sizeof refusal->mac); /* it lies where the packet went */
+    refusal->frame =
+        (struct frame){.source_mac = refusal->mac,
+                       .target_mac = mac_near,
+                       .vlan = frame->vlan,
+                       .source = who[how->by],
+                       .target = frame->source,
+                       .ttl = how->by == REFUSER_HOST ? ttl_of(world, flow, inner_side(flow)) : 55,
+                       .protocol = PROTOCOL_ICMP,
+                       .icmp_type = how->type,
+                       .icmp_code = how->code,
+                       .payload = refusal->quoted,
+                       .payload_bytes = sizeof refusal->quoted};
     if (!later(world, t_ns + 20 * NS_PER_MS, refuse, refusal))
         free(refusal);
+}
+
+/* What is wrong with the road for a packet towards the watched side: the answer of an outage's routers, or of
+ * the path's, which know that nobody lives there; NULL: nothing. `reaches` says whether it passes the tap. */
+static const struct refusal *inward_refusal(struct world *world, const struct flow *flow, int64_t t_ns,
+                                            bool *reaches)
+{
+    const struct script *script = world->script;
+    const struct outage *outage = fate_silenced(script, &flow->place, flow->lot, t_ns);
+    *reaches = outage == NULL || fate_reaches_tap(script, outage);
+    if (outage != NULL)
+        return outage->inbound == INBOUND_WITHDRAWN || *reaches ? &outage->refusal : NULL;
+    bool empty = flow->watched == SIDE_SERVER && flow->path != NULL && flow->path->refusal.share > 0 &&
+                 script_host(script, flow->place.address) == NULL;
+    return empty ? &flow->path->refusal : NULL;
 }
 
 /* Sends a step. The caller has made sure that a watched sender can speak. */
@@ -227,22 +272,22 @@ static void send_step(struct world *world, struct flow *flow, const struct step 
     uint8_t payload[MESSAGE_MAX_BYTES], bytes[FRAME_MAX_BYTES];
     fill_frame(flow, step, &frame, payload);
     frame.ttl = ttl_of(world, flow, side);
-    address_link(flow, side, &frame);
+    address_link(world, flow, side, &frame);
     flow->sequence[side] +=
         (uint32_t)frame.payload_bytes + !!(step->flags & TCP_SYN) + !!(step->flags & TCP_FIN);
-    bool outward = flow->watched == SIDE_NONE ? side == SIDE_SERVER : side == flow->watched;
-    const struct outage *outage = NULL;
-    if (flow->watched != SIDE_NONE && !outward)
-        outage = fate_silenced(world->script, &flow->place, flow->lot, t_ns);
-    if (outage != NULL && outage->inbound_ceases)
+    bool outward = side == inner_side(flow), reaches = true;
+    const struct refusal *refusal = NULL;
+    if (flow->watched != SIDE_NONE && !outward && !is_forged(world, flow, side))
+        refusal = inward_refusal(world, flow, t_ns, &reaches);
+    if (!reaches)
         return;
-    if (tap_sees(world, outward ? DIRECTION_OUT : DIRECTION_IN, t_ns)) {
+    if (tap_sees(world, flow, outward ? DIRECTION_OUT : DIRECTION_IN, t_ns)) {
         size_t length = frame_build(&frame, bytes);
         output_pcap_packet(world->output, world->nanoseconds, t_ns, bytes, length);
         count_packet(world, flow, side);
     }
-    if (outage != NULL && outage->unreachable > 0)
-        maybe_refuse(world, flow, &frame, outage, t_ns);
+    if (refusal != NULL && refusal->share > 0)
+        maybe_refuse(world, flow, &frame, refusal, t_ns);
 }
 
 static void play_step(struct world *world, void *what, int64_t t_ns);
@@ -250,9 +295,28 @@ static void play_step(struct world *world, void *what, int64_t t_ns);
 /* Puts the next step on the calendar, or ends the flow. */
 static void go_on(struct world *world, struct flow *flow, int64_t t_ns)
 {
-    if (flow->at == flow->talk.count ||
-        !later(world, t_ns + flow->talk.step[flow->at].after_us * 1000LL, play_step, flow))
+    if (flow->at < flow->talk.count) {
+        const struct step *step = &flow->talk.step[flow->at];
+        t_ns += step->after_us * 1000LL;
+        if (step->side == flow->watched && flow->forged == NULL)
+            t_ns += fate_delay(world->script, &flow->place, t_ns);
+    }
+    if (flow->at == flow->talk.count || !later(world, t_ns, play_step, flow))
         free(flow);
+}
+
+static bool is_cut_off(const struct world *world, const struct flow *flow, int64_t t_ns)
+{
+    return flow->forged == NULL && (fate_silenced(world->script, &flow->place, flow->lot, t_ns) != NULL ||
+                                    fate_blocked(world->script, &flow->place, t_ns));
+}
+
+/* Whether a packet gets lost between the tap and the watched side. */
+static bool gets_lost(struct world *world, const struct flow *flow, int64_t t_ns)
+{
+    double share =
+        flow->watched == SIDE_NONE || flow->forged != NULL ? 0 : fate_lost(world->script, &flow->place, t_ns);
+    return share > 0 && prng_chance(&world->road, share);
 }
 
 static void repeat(struct world *world, void *what, int64_t t_ns);
@@ -276,23 +340,64 @@ static void repeat(struct world *world, void *what, int64_t t_ns)
     flow->sequence[step->side] = next;
     flow->tried++;
     /* A host that has come back answers a SYN or a question, but knows nothing of an old connection. */
-    if (flow->said == 0)
+    if ((flow->said == 0 || !flow->broken) && !gets_lost(world, flow, t_ns))
         go_on(world, flow, t_ns);
     else
         wait_in_vain(world, flow);
+}
+
+/* The watched side repeats its last step, whose acknowledgement was lost, and waits on. */
+static void repeat_answer(struct world *world, void *what, int64_t t_ns)
+{
+    struct flow *flow = what;
+    const struct step *step = &flow->talk.step[flow->said - 1];
+    uint32_t next = flow->sequence[step->side];
+    flow->sequence[step->side] = flow->inner_sequence;
+    if (!is_cut_off(world, flow, t_ns) && !gets_lost(world, flow, t_ns))
+        send_step(world, flow, step, t_ns);
+    flow->sequence[step->side] = next;
+    wait_in_vain(world, flow);
+}
+
+/* A word from outside did not arrive: whoever waits for something says it again. */
+static void miss_question(struct world *world, struct flow *flow, int64_t t_ns)
+{
+    const struct step *before = flow->said > 0 ? &flow->talk.step[flow->said - 1] : NULL;
+    bool waits = before != NULL && before->side == (uint8_t)inner_side(flow) &&
+                 protocol_of(flow->talk.kind) == PROTOCOL_TCP &&
+                 (before->message != MESSAGE_NONE || (before->flags & TCP_SYN));
+    if (waits && flow->resent++ < 3 && later(world, t_ns + 600 * NS_PER_MS, repeat_answer, flow))
+        return;
+    wait_in_vain(world, flow);
+}
+
+/* A word of the watched side did not arrive at the tap: the outside asks again where it waits for an answer,
+ * else the watched side says it again after 1, 2, 4 s, of its own accord. */
+static void miss_answer(struct world *world, struct flow *flow, int64_t t_ns)
+{
+    if (flow->said >= 0)
+        wait_in_vain(world, flow);
+    else if (flow->resent >= 3 || !later(world, t_ns + (NS_PER_S << flow->resent++), play_step, flow))
+        free(flow);
 }
 
 static void play_step(struct world *world, void *what, int64_t t_ns)
 {
     struct flow *flow = what;
     const struct step *step = &flow->talk.step[flow->at];
-    bool watched = step->side == flow->watched;
-    if (watched && fate_silenced(world->script, &flow->place, flow->lot, t_ns) != NULL) {
+    bool watched = step->side == (uint8_t)inner_side(flow);
+    if (watched && is_cut_off(world, flow, t_ns)) {
+        flow->broken = true;
         wait_in_vain(world, flow);
+        return;
+    }
+    if (watched && gets_lost(world, flow, t_ns)) {
+        miss_answer(world, flow, t_ns);
         return;
     }
     if (watched) {
         flow->said = -1;
+        flow->inner_sequence = flow->sequence[step->side];
     } else if (flow->at == 0 || step->message != MESSAGE_NONE || (step->flags & (TCP_SYN | TCP_FIN))) {
         flow->said = flow->at;
         flow->said_sequence = flow->sequence[step->side];
@@ -301,7 +406,10 @@ static void play_step(struct world *world, void *what, int64_t t_ns)
     }
     send_step(world, flow, step, t_ns);
     flow->at++;
-    go_on(world, flow, t_ns);
+    if (!watched && flow->said == flow->at - 1 && gets_lost(world, flow, t_ns))
+        miss_question(world, flow, t_ns);
+    else
+        go_on(world, flow, t_ns);
 }
 
 /* Clients' ports are handed out one after the other; peers in the control traffic keep theirs for time and
@@ -316,10 +424,10 @@ static uint16_t client_port(struct world *world, enum kind kind, uint32_t client
     return world->port;
 }
 
-static struct flow *new_flow(struct world *world, struct prng *prng, enum kind kind, uint32_t client,
-                             uint32_t server, enum side watched)
+static struct flow *new_flow(struct world *world, struct prng *prng, enum kind kind,
+                             const uint32_t address[2], enum side watched, int64_t t_ns)
 {
-    static const uint16_t ports[KIND__COUNT] = {
+    static const uint16_t ports[KIND__COUNT + 1] = {
         [KIND_HTTP] = 80, [KIND_HTTPS] = 443, [KIND_SMTP] = 25, [KIND_DNS] = 53, [KIND_NTP] = 123};
     struct flow *flow = calloc(1, sizeof *flow);
     int paths[PATHS_MAX], path_count = 0;
@@ -331,22 +439,25 @@ static struct flow *new_flow(struct world *world, struct prng *prng, enum kind k
     }
     flow->talk.kind = kind;
     flow->talk.salt = salt;
-    flow->address[SIDE_CLIENT] = client;
-    flow->address[SIDE_SERVER] = server;
-    flow->port[SIDE_CLIENT] = client_port(world, kind, client, watched);
+    memcpy(flow->address, address, sizeof flow->address);
+    flow->port[SIDE_CLIENT] = client_port(world, kind, address[SIDE_CLIENT], watched);
     flow->port[SIDE_SERVER] = ports[kind];
     flow->sequence[SIDE_CLIENT] = salt << 24; /* few random bits, so that a capture compresses */
     flow->sequence[SIDE_SERVER] = salt << 24 | 1 << 16;
     flow->watched = watched;
     flow->said = -1;
     flow->lot = lot;
-    flow->place = (struct place){watched == SIDE_NONE ? 0 : flow->address[watched], -1, -1};
+    flow->place = (struct place){watched == SIDE_NONE ? 0 : address[watched], -1, -1,
+                                 address[watched == SIDE_SERVER ? SIDE_CLIENT : SIDE_SERVER]};
     if (watched != SIDE_NONE)
         path_count = script_paths(world->script, flow->place.address, paths);
-    if (path_count > 0) {
+    if (path_count > 0)
         flow->place.path = paths[path_lot % (uint32_t)path_count];
+    int moved = watched == SIDE_NONE ? -1 : script_moved(world->script, flow->place.address, t_ns);
+    if (moved >= 0)
+        flow->place.path = moved;
+    if (flow->place.path >= 0)
         flow->path = &world->script->path[flow->place.path];
-    }
     return flow;
 }
 
@@ -396,12 +507,13 @@ static void open_flow(struct world *world, struct source *source, uint32_t calle
         [ROLE_SERVICE] = SIDE_SERVER, [ROLE_OUTWARD] = SIDE_CLIENT, [ROLE_CONTROL] = SIDE_NONE};
     uint32_t server = pick(&source->prng, &traffic->servers);
     uint32_t name = prng_below(&source->prng, (uint32_t)traffic->name.count);
-    struct flow *flow = new_flow(world, &source->prng, source->kind, caller, server, watched[traffic->role]);
+    struct flow *flow = new_flow(world, &source->prng, source->kind, (uint32_t[2]){caller, server},
+                                 watched[traffic->role], t_ns);
     if (flow == NULL)
         return;
     if (source->kind == KIND_TCP)
         flow->port[SIDE_SERVER] = traffic->port;
-    if (traffic->role == ROLE_SERVICE)
+    if (traffic->role != ROLE_OUTWARD)
         flow->place.service = (int)(traffic - world->script->traffic);
     flow->vlan = traffic->vlan;
     flow->tries = source->kind == KIND_PING ? 0 : source->kind == KIND_DNS ? 2 : 3;
@@ -455,7 +567,8 @@ static void probe(struct world *world, struct source *source, int64_t t_ns)
     uint16_t port = scan->port.item[prng_below(prng, (uint32_t)scan->port.count)];
     bool ping = prng_chance(prng, scan->ping);
     double lot = prng_unit(prng);
-    struct flow *flow = new_flow(world, prng, ping ? KIND_PING : KIND_TCP, scanner, address, SIDE_SERVER);
+    struct flow *flow = new_flow(world, prng, ping ? KIND_PING : KIND_TCP, (uint32_t[2]){scanner, address},
+                                 SIDE_SERVER, t_ns);
     if (flow == NULL)
         return;
     const struct host *host = script_host(world->script, address);
@@ -473,6 +586,24 @@ static void probe(struct world *world, struct source *source, int64_t t_ns)
         free(flow);
 }
 
+static void forge(struct world *world, struct source *source, int64_t t_ns)
+{
+    const struct forged *forged = source->forged;
+    uint32_t client = pick(&source->prng, &forged->source), server = pick(&source->prng, &forged->target);
+    struct flow *flow =
+        new_flow(world, &source->prng, forged->kind, (uint32_t[2]){client, server}, SIDE_CLIENT, t_ns);
+    if (flow == NULL)
+        return;
+    flow->forged = forged;
+    flow->port[SIDE_SERVER] = forged->port;
+    flow->talk.name = "";
+    uint32_t rtt_us[2];
+    round_trips(world, flow, rtt_us);
+    talk_plan_forged(&flow->talk, forged->seen, rtt_us);
+    if (!later(world, t_ns, play_step, flow))
+        free(flow);
+}
+
 static void arrive(struct world *world, void *what, int64_t t_ns);
 
 /* The next arrival of an inhomogeneous Poisson process, by thinning (Lewis and Shedler 1979). */
@@ -483,6 +614,8 @@ static void expect_next(struct world *world, struct source *source, int64_t t_ns
         if (t_ns >= source->to_ns || t_ns >= world->script->to_ns)
             return;
         double share = script_curve(world->script, source->curve, t_ns) / source->curve_max;
+        if (t_ns < source->from_ns + source->grows_ns)
+            share *= (double)(t_ns - source->from_ns) / (double)source->grows_ns;
         if (prng_chance(&source->prng, share)) {
             later(world, t_ns, arrive, source);
             return;
@@ -497,6 +630,8 @@ static void arrive(struct world *world, void *what, int64_t t_ns)
         probe(world, source, t_ns);
     else if (source->burst != NULL)
         storm(world, source, t_ns);
+    else if (source->forged != NULL)
+        forge(world, source, t_ns);
     else
         visit(world, source, t_ns);
     expect_next(world, source, t_ns);
@@ -544,6 +679,7 @@ static void add_sources(struct world *world)
         source->scan = &script->scan[i];
         source->from_ns = script->scan[i].from_ns;
         source->to_ns = script->scan[i].to_ns;
+        source->grows_ns = script->scan[i].grows_ns;
     }
     for (int i = 0; i < script->burst_count; i++) {
         const struct burst *burst = &script->burst[i];
@@ -552,6 +688,14 @@ static void add_sources(struct world *world)
         source->burst = burst;
         source->traffic = &script->traffic[burst->traffic];
         source->kind = busiest_kind(source->traffic);
+    }
+    for (int i = 0; i < script->forged_count; i++) {
+        const struct forged *forged = &script->forged[i];
+        struct source *source = add_source(world, forged->rate, &forged->curve, (uint64_t)(300 + i));
+        source->forged = forged;
+        source->from_ns = forged->from_ns;
+        source->to_ns = forged->to_ns;
+        source->grows_ns = forged->grows_ns;
     }
 }
 
@@ -567,6 +711,7 @@ int world_play(const struct script *script, struct output *output, bool nanoseco
     world->nanoseconds = nanoseconds;
     world->counts = counts;
     prng_seed(&world->prng, script->seed, 1);
+    prng_seed(&world->road, script->seed, 3);
     add_sources(world);
     output_pcap_header(output, nanoseconds);
     for (int i = 0; i < world->source_count; i++) {

@@ -5,10 +5,11 @@
 #include "output.h"
 #include "script.h"
 
-/* What was written. */
+/* What was written. Flows with a forged source count as packets and as `forged` only. */
 struct world_counts {
     uint64_t packets, packets_in, packets_out; /* all; towards and from the watched side */
     uint64_t flows, answered_flows;            /* watched flows seen; seen from both sides */
+    uint64_t forged;                           /* packets with a watched source that was not the sender */
 };
 
 /* Writes the capture of the whole scenario. Memory grows with the flows open at one time only. Returns 0, or
