@@ -692,6 +692,14 @@ static int link_bends(struct reading *reading)
     return 0;
 }
 
+static bool is_moved_to(const struct script *script, const char *path)
+{
+    for (int i = 0; i < script->move_count; i++)
+        if (strcmp(script->move[i].path, path) == 0)
+            return true;
+    return false;
+}
+
 static int link_rest(struct reading *reading)
 {
     struct script *script = reading->script;
@@ -702,7 +710,7 @@ static int link_rest(struct reading *reading)
         host->answers_scans = isnan(host->answers_scans) ? script->answers_scans : host->answers_scans;
     }
     for (int i = 0; i < script->path_count; i++)
-        if (script->path[i].prefix.count == 0)
+        if (script->path[i].prefix.count == 0 && !is_moved_to(script, script->path[i].label.name))
             return wrong(reading, script->path[i].label.line, "%s: says no prefix",
                          script->path[i].label.name);
     for (int i = 0; i < script->scan_count; i++) {
