@@ -418,7 +418,7 @@ static void count_near(const struct analysis *analysis, struct series *series, d
     const struct population *life = series_life(series);
     series->alarms.near_due += series->step_s / year_s * analysis->alarms_per_year * near_times;
     series->alarms.near_seen +=
-        life->broken.score >= calibrate_nearer(&life->calibrate, threshold, near_times);
+        life->broken_score >= calibrate_nearer(&life->calibrate, threshold, near_times);
 }
 
 static void go_blind(struct analysis *analysis)
@@ -463,15 +463,14 @@ static struct change_found find_onset(struct series *series, double most)
     return change_fall(&series->change, fmin(series_life(series)->rate.shape, shape_most), most);
 }
 
-static void judge_silence(struct analysis *analysis, uint32_t number)
+static void judge_silence(struct analysis *analysis, uint32_t number, double score)
 {
     struct series *series = &analysis->series[number];
     enum wider wider = ask_wider(analysis, number);
     if (wider == WIDER_IN_DOUBT || sensor_in_doubt(analysis, series))
         return;
-    const struct population *life = series_life(series);
     struct change_found onset = find_onset(series, survivors_most);
-    open_episode(analysis, number, &onset, detect_score(life), &series->at_last_life, wider == WIDER_DOWN);
+    open_episode(analysis, number, &onset, score, &series->at_last_life, wider == WIDER_DOWN);
 }
 
 /* What of a wide scope's thinness its silent prefixes account for is theirs to tell. */
@@ -546,7 +545,9 @@ static void judge(struct analysis *analysis, uint32_t number)
     }
     if (tap_proves(&analysis->tap, &analysis->tap_now))
         take_thinness(analysis, number);
-    double threshold = detect_threshold(life, analysis->alarms_per_year), score = detect_score(life);
+    /* Judged at every event too: a silence that was long enough before something came was an outage. */
+    double threshold = detect_threshold(life, analysis->alarms_per_year),
+           score = fmax(detect_score(life), life->broken_score);
     double per_year = detect_events_per_year(life);
     int level = thinness_alarm(&series->thinness, per_year, analysis->alarms_per_year);
     bool thin = thinness_doubt(&series->thinness, per_year, analysis->alarms_per_year);
@@ -559,7 +560,7 @@ static void judge(struct analysis *analysis, uint32_t number)
     series->state = doubt ? STATE_SUSPECT : series->learning == LEARNING_THIN ? STATE_LEARNING : STATE_UP;
     count_near(analysis, series, threshold);
     if (score >= threshold && life->last_ns != TIME_NONE)
-        judge_silence(analysis, number);
+        judge_silence(analysis, number, score);
     else if (level >= 0)
         judge_thinness(analysis, number, level);
 }

@@ -143,19 +143,16 @@ static struct tally_span span_or_even(const struct detect_input *input)
  * and on average those between the first and the last. */
 static void note_silences(struct population *population, const struct detect_input *input, double within)
 {
-    population->broken = (struct broken_silence){.score = detect_score(population),
-                                                 .from_ns = population->last_ns,
-                                                 .from_not_before_ns = population->last_not_before_ns};
     if (population->total < noted_from || !input->ordinary)
         return;
-    calibrate_note(&population->calibrate, population->broken.score, 1);
+    calibrate_note(&population->calibrate, detect_score(population), 1);
     if (input->signs > 1)
         calibrate_note(&population->calibrate, within / (input->signs - 1), input->signs - 1);
 }
 
 void detect_step(struct population *population, const struct detect_input *input)
 {
-    population->broken = (struct broken_silence){.from_ns = TIME_NONE, .from_not_before_ns = TIME_NONE};
+    population->broken_score = 0;
     if (population->silent_from_ns == TIME_NONE)
         begin_silence(population, input->start_ns);
     refresh_rate(population, input->start_ns);
@@ -165,6 +162,7 @@ void detect_step(struct population *population, const struct detect_input *input
     }
     struct tally_span span = span_or_even(input);
     run_clock(population, clock_seconds(input->start_ns, span.first_ns), true);
+    population->broken_score = detect_score(population); /* as far as it was watched */
     detect_confirm(population, true);
     double within_s = clock_seconds(span.first_ns, span.last_ns);
     note_silences(population, input, population->prudent.per_s * within_s);

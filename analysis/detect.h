@@ -11,13 +11,6 @@
 #include "level.h"
 #include "tally.h"
 
-/* A silence that the first sign of life of an interval broke. */
-struct broken_silence {
-    double score;
-    int64_t from_ns; /* the sign of life before it; TIME_NONE: none, or no silence was broken */
-    int64_t from_not_before_ns;
-};
-
 /* A stream of events and the silence under way in it. Signs of life may come in bursts, and then an event is
  * a burst: every sign ends a silence, but the clock of a silence runs at the rate of events, since the wait
  * for the next burst is as long after one sign as after ten. `expected` is the number of events that should
@@ -41,7 +34,7 @@ struct population {
     double held_expected,
         held_spread; /* the same since the tap was last heard: counts once it is heard again */
 
-    struct broken_silence broken; /* in the interval just taken */
+    double broken_score; /* of the silence that was broken in the interval just taken; 0: none was */
 
     double total, total_expected, total_prudent; /* events since the start, to compare any two instants … */
     double total_signs;                          /* … and signs of life */

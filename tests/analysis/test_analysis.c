@@ -152,6 +152,47 @@ static const struct event *first_of(const struct result *result, enum event_acti
     return NULL;
 }
 
+/* A minute at once, of which only the last five seconds have life: two a second in all scopes that have any.
+ */
+static void late_minute(struct analysis *analysis, int64_t at_ns, bool late)
+{
+    struct tally tallies[SCOPES];
+    for (int i = 0; i < SCOPES; i++) {
+        tallies[i] = tally_empty(at_ns, at_ns + 12 * STEP, TALLY_ALL_KNOWN & ~TALLY_BIT(TALLY_drops));
+        uint64_t count = i == TAP ? 120 : i == ALL || i == P1 ? (late ? 10 : 120) : 0;
+        fill(&tallies[i], count);
+        struct tally_span span = {at_ns + (late ? 11 * STEP : STEP / 10), at_ns + 12 * STEP - STEP / 10};
+        if (count > 0)
+            tallies[i].answered = tallies[i].live = tallies[i].in = tallies[i].out = span;
+    }
+    analysis_step(analysis, tallies);
+}
+
+static void test_a_silence_that_ended_within_an_interval_is_told(void **state)
+{
+    (void)state;
+    const struct analysis_options options = {.bin_ns = 60 * NS_PER_S,
+                                             .false_alarms_per_year = 1,
+                                             .half_life_s = 14 * 86400,
+                                             .recovery_hold_s = 900,
+                                             .learn_flows = 100,
+                                             .learn_s = 1800};
+    struct result result = {.event_count = 0};
+    const struct analysis_output output = {&result, keep_bin, keep_event};
+    struct analysis *analysis = analysis_new(&options, &list, &output);
+    for (int minute = 0; minute < 600; minute++)
+        late_minute(analysis, START + minute * 12 * STEP, minute == 500);
+    analysis_finish(analysis);
+    analysis_free(analysis);
+    const struct event *started = first_of(&result, EVENT_OUTAGE_STARTED);
+    assert_non_null(started);
+    assert_int_equal(started->time_ns, START + 501 * 12 * STEP);
+    assert_int_equal(count_actions(&result, EVENT_OUTAGE_STARTED), 1);
+    assert_int_equal(count_actions(&result, EVENT_OUTAGE_ENDED), 1);
+    assert_true(started->onset_earliest_ns <= START + 500 * 12 * STEP &&
+                started->onset_latest_ns >= START + 500 * 12 * STEP);
+}
+
 static void silence(struct world *world, int scope, double from_h, double to_h)
 {
     world->silent[scope][0] = HOUR(from_h);
@@ -358,6 +399,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_two_quiet_days_say_nothing),
         cmocka_unit_test(test_a_blackout_is_one_episode_of_all_with_its_onset_inside),
+        cmocka_unit_test(test_a_silence_that_ended_within_an_interval_is_told),
         cmocka_unit_test(test_an_open_end_leaves_the_episode_open),
         cmocka_unit_test(test_one_prefix_down_is_told_of_that_prefix),
         cmocka_unit_test(test_one_service_down_is_told_of_that_service),
