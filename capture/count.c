@@ -6,6 +6,7 @@
 
 #include "burst.h"
 #include "distinct.h"
+#include "leg.h"
 
 struct count {
     const struct rules *rules;
@@ -13,6 +14,8 @@ struct count {
     struct health *health;
     struct distinct *distinct;
     struct burst *burst;
+    struct legs *legs;
+    uint32_t *knowable; /* a scope: the measures that can be known of it at all */
     struct tally *tallies;
 };
 
@@ -24,22 +27,49 @@ struct end_scopes {
     unsigned count;
 };
 
+enum { PROTOCOL_TCP = 6, PROTOCOL_UDP = 17 };
+
 enum role { ROLE_HOST, ROLE_PEER };
 
-struct count *count_new(const struct rules *rules, const struct scope_list *scopes, uint32_t addresses_max,
-                        int64_t burst_length_ns, struct health *health)
+/* What a packet adds to all its scopes alike. */
+struct traits {
+    bool syn, retransmit, unseen_ack, one_way, reflected;
+    uint32_t leg; /* one bit */
+};
+
+/* Beside the tap's old measures only `control` means anything there; services are not asked for ICMP, whose
+ * quotes need not hold a port. */
+static uint32_t knowable_of(enum scope_kind kind)
+{
+    const uint32_t icmp = TALLY_BIT(TALLY_icmp_unreachable) | TALLY_BIT(TALLY_icmp_prohibited) |
+                          TALLY_BIT(TALLY_icmp_exceeded) | TALLY_BIT(TALLY_icmp_own);
+    if (kind == SCOPE_TAP)
+        return (TALLY_BIT(TALLY_handshakes) - 1U) | TALLY_BIT(TALLY_control);
+    return TALLY_ALL_KNOWN & ~TALLY_BIT(TALLY_control) & ~(kind == SCOPE_SERVICE ? icmp : 0U);
+}
+
+struct count *count_new(const struct capture_options *options, const struct rules *rules,
+                        const struct scope_list *scopes, struct health *health)
 {
     struct count *count = calloc(1, sizeof *count);
     if (count == NULL)
         return NULL;
     *count = (struct count){.rules = rules, .scopes = scopes, .health = health};
-    count->distinct = distinct_new(addresses_max);
-    count->burst = burst_new(burst_length_ns, health);
+    count->distinct = distinct_new(options->addresses_max);
+    count->burst = burst_new(options->burst_length_ns, health);
+    count->legs = legs_new(rules, options->interfaces, options->interface_count, scopes->legs);
+    count->knowable = calloc(scopes->count, sizeof *count->knowable);
     count->tallies = calloc(scopes->count, sizeof *count->tallies);
-    if (count->distinct == NULL || count->burst == NULL || count->tallies == NULL) {
+    if (count->distinct == NULL || count->burst == NULL || count->legs == NULL || count->knowable == NULL ||
+        count->tallies == NULL) {
         count_free(count);
         return NULL;
     }
+    for (uint32_t i = 0; i < scopes->count; i++)
+        count->knowable[i] = knowable_of(scopes->items[i].kind);
+    for (size_t i = 0; i < rules->path_count; i++)
+        if (path_has_link(&rules->paths[i]))
+            count->knowable[rules->paths[i].scope] |= TALLY_BIT(TALLY_control);
     return count;
 }
 
@@ -49,6 +79,8 @@ void count_free(struct count *count)
         return;
     distinct_free(count->distinct);
     burst_free(count->burst);
+    legs_free(count->legs);
+    free(count->knowable);
     free(count->tallies);
     free(count);
 }
@@ -56,7 +88,7 @@ void count_free(struct count *count)
 void count_open(struct count *count, int64_t start_ns, bool new_bin, uint32_t known)
 {
     for (uint32_t i = 0; i < count->scopes->count; i++)
-        count->tallies[i] = tally_empty(start_ns, start_ns, known);
+        count->tallies[i] = tally_empty(start_ns, start_ns, known & count->knowable[i]);
     if (new_bin)
         distinct_forget(count->distinct);
 }
@@ -123,28 +155,32 @@ static void count_address(struct count *count, uint32_t scope, enum role role, c
     }
 }
 
-static void count_out(struct count *count, uint32_t scope, const struct packet *packet)
+static void count_out(struct count *count, uint32_t scope, const struct packet *packet,
+                      const struct traits *traits)
 {
     struct tally *tally = &count->tallies[scope];
     tally->value[TALLY_packets_out]++;
     tally->value[TALLY_bytes_out] += packet->ip_bytes;
+    tally->value[TALLY_retransmits_out] += traits->retransmit;
+    tally->value[TALLY_unseen_acks_out] += traits->unseen_ack;
+    tally->value[TALLY_oneway_out] += traits->one_way;
+    tally->legs_out |= traits->leg;
     tally_span_add(&tally->out, packet->time_ns);
     count_address(count, scope, ROLE_HOST, packet->tuple.source);
     count_address(count, scope, ROLE_PEER, packet->tuple.destination);
 }
 
-static bool bare_syn(const struct packet *packet)
-{
-    return packet->has_transport && packet->tuple.protocol == 6 &&
-           (packet->tcp_flags & (TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST)) == TCP_SYN;
-}
-
-static void count_in(struct count *count, uint32_t scope, const struct packet *packet)
+static void count_in(struct count *count, uint32_t scope, const struct packet *packet,
+                     const struct traits *traits)
 {
     struct tally *tally = &count->tallies[scope];
     tally->value[TALLY_packets_in]++;
     tally->value[TALLY_bytes_in] += packet->ip_bytes;
-    tally->value[TALLY_syn_in] += bare_syn(packet);
+    tally->value[TALLY_syn_in] += traits->syn;
+    tally->value[TALLY_retransmits_in] += traits->retransmit;
+    tally->value[TALLY_unseen_acks_in] += traits->unseen_ack;
+    tally->value[TALLY_reflected_in] += traits->reflected;
+    tally->legs_in |= traits->leg;
     tally_span_add(&tally->in, packet->time_ns);
     count_address(count, scope, ROLE_PEER, packet->tuple.source);
 }
@@ -152,9 +188,47 @@ static void count_in(struct count *count, uint32_t scope, const struct packet *p
 void count_tap(struct count *count, const struct packet *packet)
 {
     struct tally *tally = &count->tallies[scope_number_tap(count->scopes)];
+    unsigned leg = legs_find(count->legs, packet);
+    const struct leg_paths *paths = legs_paths(count->legs, leg, packet);
     tally->value[TALLY_packets_in]++;
     tally->value[TALLY_bytes_in] += packet->ip_bytes;
+    tally->value[TALLY_control]++;
+    tally->leg[leg]++;
     tally_span_add(&tally->in, packet->time_ns);
+    for (unsigned i = 0; i < paths->count; i++)
+        count->tallies[paths->scope[i]].value[TALLY_control]++;
+}
+
+static bool bare_syn(const struct packet *packet)
+{
+    return packet->has_transport && packet->tuple.protocol == PROTOCOL_TCP &&
+           (packet->tcp_flags & (TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST)) == TCP_SYN;
+}
+
+/* Ports of services over UDP that answer much to little, and so are made to answer to forged addresses: qotd,
+ * chargen, DNS, portmap, NTP, NetBIOS, SNMP, CLDAP, SLP, RIP, Citrix, SSDP, Apple Remote Desktop,
+ * WS-Discovery, mDNS, CoAP, Ubiquiti discovery, memcached, DHCPDiscover. */
+static bool is_reflector(uint16_t port)
+{
+    static const uint16_t ports[] = {17,   19,   53,   111,  123,  137,  161,   389,   427,  520,
+                                     1604, 1900, 3283, 3702, 5353, 5683, 10001, 11211, 37810};
+    for (size_t i = 0; i < sizeof ports / sizeof ports[0]; i++)
+        if (port == ports[i])
+            return true;
+    return false;
+}
+
+static struct traits traits_of(struct count *count, const struct packet *packet, const struct flow *flow,
+                               unsigned side)
+{
+    struct traits traits = {.syn = bare_syn(packet), .leg = 1U << legs_find(count->legs, packet)};
+    if (flow == NULL)
+        return traits;
+    traits.retransmit = (flow->tcp.news & TCP_RETRANSMIT) != 0;
+    traits.unseen_ack = (flow->tcp.news & TCP_UNSEEN_ACK) != 0;
+    traits.one_way = !flow->spoke[!side];
+    traits.reflected = traits.one_way && flow->protocol == PROTOCOL_UDP && is_reflector(flow->port[side]);
+    return traits;
 }
 
 /* Between two watched addresses a packet is out of its source's scopes and in to its destination's, a scope
@@ -162,6 +236,7 @@ void count_tap(struct count *count, const struct packet *packet)
 void count_packet(struct count *count, const struct packet *packet, const uint32_t watch[2],
                   const struct flow *flow, unsigned side)
 {
+    const struct traits traits = traits_of(count, packet, flow, side);
     struct end_scopes out = {.count = 0}, in = {.count = 0};
     if (counted(count, watch[0]))
         add_scope(&out, SCOPE_NUMBER_ALL);
@@ -172,19 +247,76 @@ void count_packet(struct count *count, const struct packet *packet, const uint32
     if (flow != NULL)
         add_services(side == flow->server ? &out : &in, flow);
     for (unsigned i = 0; i < out.count; i++)
-        count_out(count, out.number[i], packet);
+        count_out(count, out.number[i], packet, &traits);
     for (unsigned i = 0; i < in.count; i++)
-        count_in(count, in.number[i], packet);
+        count_in(count, in.number[i], packet, &traits);
 }
 
-void count_icmp_error(struct count *count, const struct packet *packet, uint32_t watch)
+/* ---- ICMP errors ---- */
+
+/* What an error says of the way to the address that it quotes; false: nothing (a closed port, a packet too
+ * big, a bad header). RFC 792, 1122, 1812, 4443. */
+static bool report_of(const struct packet *packet, enum report *report)
 {
+    enum { NOTHING = 0xff };
+    static const uint8_t unreachable_v4[] = {[0] = REPORT_UNREACHABLE,
+                                             [1] = REPORT_UNREACHABLE,
+                                             [2] = NOTHING,
+                                             [3] = NOTHING,
+                                             [4] = NOTHING,
+                                             [5] = REPORT_UNREACHABLE,
+                                             [6] = REPORT_UNREACHABLE,
+                                             [7] = REPORT_UNREACHABLE,
+                                             [8] = REPORT_UNREACHABLE,
+                                             [9] = REPORT_PROHIBITED,
+                                             [10] = REPORT_PROHIBITED,
+                                             [11] = REPORT_UNREACHABLE,
+                                             [12] = REPORT_UNREACHABLE,
+                                             [13] = REPORT_PROHIBITED};
+    static const uint8_t unreachable_v6[] = {REPORT_UNREACHABLE, REPORT_PROHIBITED, NOTHING,
+                                             REPORT_UNREACHABLE, NOTHING,           REPORT_PROHIBITED,
+                                             REPORT_PROHIBITED};
+    bool is_v6 = packet->ip_version == 6;
+    uint8_t type = packet->icmp_type, code = packet->icmp_code, found = NOTHING;
+    if (type == (is_v6 ? 3 : 11) && code == 0)
+        found = REPORT_EXCEEDED;
+    else if (is_v6 && type == 1 && code < sizeof unreachable_v6)
+        found = unreachable_v6[code];
+    else if (!is_v6 && type == 3 && code < sizeof unreachable_v4)
+        found = unreachable_v4[code];
+    *report = (enum report)found;
+    return found != NOTHING;
+}
+
+/* The path on which a known router stands; SCOPE_NONE. */
+static uint32_t path_of_router(const struct scope_list *scopes, const uint8_t address[16])
+{
+    for (uint32_t i = 0; i < scopes->router_count; i++)
+        if (memcmp(scopes->routers[i].address, address, 16) == 0)
+            return scopes->routers[i].path;
+    return SCOPE_NONE;
+}
+
+void count_icmp_error(struct count *count, const struct packet *packet, uint32_t watch, bool own)
+{
+    static const enum tally_measure measures[] = {TALLY_icmp_unreachable, TALLY_icmp_prohibited,
+                                                  TALLY_icmp_exceeded};
     struct end_scopes scopes = {.count = 0};
+    enum report report;
+    bool reports = report_of(packet, &report) && !own;
     if (counted(count, watch))
         add_scope(&scopes, SCOPE_NUMBER_ALL);
     add_end(count, &scopes, packet, packet->quoted.destination, watch);
-    for (unsigned i = 0; i < scopes.count; i++)
+    for (unsigned i = 0; i < scopes.count; i++) {
         count->tallies[scopes.number[i]].value[TALLY_icmp_errors]++;
+        count->tallies[scopes.number[i]].value[TALLY_icmp_own] += own;
+    }
+    add_scope(&scopes, path_of_router(count->scopes, packet->tuple.source));
+    for (unsigned i = 0; i < scopes.count && reports; i++) {
+        struct tally *tally = &count->tallies[scopes.number[i]];
+        tally->value[measures[report]]++;
+        reporters_add(tally->reporter, packet->tuple.source, report);
+    }
 }
 
 /* ---- flows ---- */
@@ -231,6 +363,25 @@ static void count_live(struct count *count, const struct packet *packet, struct 
         bump(count, &scopes, TALLY_live_bursts, packet->time_ns);
 }
 
+/* How many routers a packet has passed: senders begin with 32, 64, 128 or 255. */
+static unsigned hops_of(uint8_t ttl)
+{
+    return (ttl <= 32 ? 32U : ttl <= 64 ? 64U : ttl <= 128 ? 128U : 255U) - ttl;
+}
+
+/* A scope of both sides has the hops of the one that serves. */
+static void count_hops(struct count *count, const struct packet *packet, const struct flow *flow)
+{
+    struct end_scopes done = {.count = 0};
+    for (unsigned i = 0; i < 2; i++) {
+        unsigned side = i == 0 ? flow->server : !flow->server, before = done.count;
+        if (flow->watched[side])
+            add_side(count, &done, packet, flow, side);
+        for (unsigned j = before; j < done.count; j++)
+            count->tallies[done.number[j]].value[TALLY_answered_hops] += hops_of(flow->ttl[side]);
+    }
+}
+
 /* Both sides have been heard. A flow between two watched hosts is a sign of life of each, and may begin a
  * burst of the one and not of the other; a scope of both counts it once. */
 static void count_answered(struct count *count, const struct packet *packet, struct flow *flow,
@@ -238,6 +389,7 @@ static void count_answered(struct count *count, const struct packet *packet, str
 {
     struct end_scopes begun = {.count = 0};
     bump(count, both, TALLY_answered_flows, packet->time_ns);
+    count_hops(count, packet, flow);
     flow->answered = true;
     for (unsigned side = 0; side < 2; side++) {
         if (!flow->watched[side] || !burst_begins(count->burst, flow, side, BURST_ANSWERED, packet->time_ns))
@@ -246,6 +398,24 @@ static void count_answered(struct count *count, const struct packet *packet, str
         add_side(count, &begun, packet, flow, side);
     }
     bump(count, &begun, TALLY_answered_bursts, packet->time_ns);
+}
+
+/* What its acknowledgements prove, of the side that answered and of the other. */
+static void count_proofs(struct count *count, const struct packet *packet, struct flow *flow, unsigned side,
+                         const struct end_scopes *both)
+{
+    if ((flow->tcp.news & TCP_ANSWER) && flow->watched[side]) {
+        struct end_scopes own = {.count = 0};
+        add_side(count, &own, packet, flow, side);
+        for (unsigned i = 0; i < own.count; i++) {
+            count->tallies[own.number[i]].value[TALLY_handshakes]++;
+            count->tallies[own.number[i]].value[TALLY_handshake_us] += flow->tcp.side[side].round_trip_us;
+        }
+    }
+    if ((flow->tcp.news & TCP_PROOF) && flow->watched[!side] && !flow->acked) {
+        flow->acked = true;
+        bump(count, both, TALLY_acked_flows, packet->time_ns);
+    }
 }
 
 void count_flow(struct count *count, const struct packet *packet, struct flow *flow, unsigned side,
@@ -260,6 +430,28 @@ void count_flow(struct count *count, const struct packet *packet, struct flow *f
         count_live(count, packet, flow, side);
     if (!flow->answered && flow->spoke[0] && flow->spoke[1])
         count_answered(count, packet, flow, &both);
+    if (flow->tcp.news != 0)
+        count_proofs(count, packet, flow, side, &both);
+}
+
+/* Of a flow whose service is known by its name only now: what it told beyond its packets. */
+static void credit_proofs(struct tally *tally, const struct flow *flow)
+{
+    const struct tcp_side *server = &flow->tcp.side[flow->server], *client = &flow->tcp.side[!flow->server];
+    if (server->known & TCP_TIMED) {
+        tally->value[TALLY_handshakes]++;
+        tally->value[TALLY_handshake_us] += server->round_trip_us;
+    }
+    tally->value[TALLY_answered_hops] += flow->answered ? hops_of(flow->ttl[flow->server]) : 0;
+    tally->value[TALLY_acked_flows] += flow->acked;
+    tally->value[TALLY_retransmits_out] += server->retransmits;
+    tally->value[TALLY_retransmits_in] += client->retransmits;
+    tally->value[TALLY_unseen_acks_out] += server->unseen_acks;
+    tally->value[TALLY_unseen_acks_in] += client->unseen_acks;
+    if (flow->first == flow->server)
+        tally->value[TALLY_oneway_out] += flow->packets_alone;
+    else if (flow->protocol == PROTOCOL_UDP && is_reflector(flow->port[!flow->server]))
+        tally->value[TALLY_reflected_in] += flow->packets_alone;
 }
 
 void count_named_service(struct count *count, const struct flow *flow, int64_t at_ns)
@@ -282,6 +474,7 @@ void count_named_service(struct count *count, const struct flow *flow, int64_t a
     tally->value[TALLY_packets_in] += flow->packets[!server];
     tally->value[TALLY_bytes_in] += flow->bytes[!server];
     tally->value[TALLY_syn_in] += flow->syns[!server];
+    credit_proofs(tally, flow);
     if (flow->spoke[server])
         count_address(count, scope, ROLE_HOST, flow->address[server]);
     count_address(count, scope, ROLE_PEER, flow->address[!server]);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "capture.h"
 #include "flow.h"
 #include "health.h"
 #include "packet.h"
@@ -13,13 +14,13 @@
 
 struct count;
 
-/* Borrows rules, scopes and health. NULL: no memory. */
-struct count *count_new(const struct rules *rules, const struct scope_list *scopes, uint32_t addresses_max,
-                        int64_t burst_length_ns, struct health *health);
+/* Borrows all but the options, and names the legs of the scopes as they appear. NULL: no memory. */
+struct count *count_new(const struct capture_options *options, const struct rules *rules,
+                        const struct scope_list *scopes, struct health *health);
 void count_free(struct count *count);
 
 /* Opens the interval that starts at `start_ns`, with every scope at zero; `known` says which measures can be
- * known. When `new_bin`, hosts and peers are new again. */
+ * known, where the scope can know them at all. When `new_bin`, hosts and peers are new again. */
 void count_open(struct count *count, int64_t start_ns, bool new_bin, uint32_t known);
 
 /* Closes it at `end_ns`: the tallies, one a scope, valid until the next count_open. `drops` is of the
@@ -43,5 +44,7 @@ void count_flow(struct count *count, const struct packet *packet, struct flow *f
  * now. */
 void count_named_service(struct count *count, const struct flow *flow, int64_t at_ns);
 
-/* An ICMP error that quotes a packet; `watch` is what the watch list found for the quoted destination. */
-void count_icmp_error(struct count *count, const struct packet *packet, uint32_t watch);
+/* An ICMP error that quotes a packet; `watch` is what the watch list found for the quoted destination, and
+ * `own` says that a watched address sent the error. What a known router reports of the way counts in its path
+ * too. */
+void count_icmp_error(struct count *count, const struct packet *packet, uint32_t watch, bool own);

@@ -357,9 +357,11 @@ static inline void decode_ports(struct wire *wire, uint32_t length, struct packe
     struct packet_tuple *tuple = &packet->tuple;
     uint16_t source = wire_u16(wire, 0), destination = wire_u16(wire, 2);
     uint8_t flags = 0;
-    uint32_t payload_bytes;
+    uint32_t payload_bytes, sequence = 0, ack = 0;
     if (tuple->protocol == IPPROTO_TCP) {
         payload_bytes = payload_after((wire_u8(wire, 12) >> 4) * 4U, TCP_BYTES, length);
+        sequence = wire_u32(wire, 4);
+        ack = wire_u32(wire, 8);
         flags = wire_u8(wire, 13);
     } else if (tuple->protocol == IPPROTO_UDP) {
         uint32_t udp_bytes = wire_u16(wire, 4); /* 0 in jumbograms; a first fragment has less of it */
@@ -377,6 +379,8 @@ static inline void decode_ports(struct wire *wire, uint32_t length, struct packe
     tuple->source_port = source;
     tuple->destination_port = destination;
     packet->tcp_flags = flags;
+    packet->tcp_sequence = sequence;
+    packet->tcp_ack = ack;
     packet->payload_bytes = payload_bytes;
 }
 

@@ -3,9 +3,9 @@
 
 /* The watch list, paths and services of the DPRK, as a configuration. Sources: APNIC and the delegated
  * statistics (175.45.176.0/22, the only prefix registered there); nkinternet.com, December 2025 (which /24
- * hangs on which upstream); the zone transfer of September 2016, the scans of 2014, 2021 and 2026 (names,
- * addresses, ports). The tiers `suspected` and `historic` are known and off: they rest on single or old
- * reports. */
+ * hangs on which upstream, and the last router that answers before it); the zone transfer of September 2016,
+ * the scans of 2014, 2021 and 2026 (names, addresses, ports). The tiers `suspected` and `historic` are known
+ * and off: they rest on single or old reports. */
 const char settings_embedded[] =
     "[watch 175.45.176.0/24]\ntier = core\nlabel = web and name servers\n"
     "[watch 175.45.177.0/24]\ntier = core\nlabel = TransTelecom side\n"
@@ -25,8 +25,8 @@ const char settings_embedded[] =
     "[watch 188.43.33.249/32]\ntier = suspected\nenabled = no\ncounted = no\nlabel = TransTelecom, reported "
     "2025\n"
     "[watch 77.94.35.0/24]\ntier = historic\nenabled = no\ncounted = no\nlabel = SatGate, seen in 2014\n"
-    "[path china-unicom]\nprefix = 175.45.176.0/24 175.45.179.0/24\n"
-    "[path transtelecom]\nprefix = 175.45.177.0/24\n"
+    "[path china-unicom]\nprefix = 175.45.176.0/24 175.45.179.0/24\nrouter = 103.35.255.254\n"
+    "[path transtelecom]\nprefix = 175.45.177.0/24\nrouter = 188.43.225.153\n"
     "[service ns1.kptc.kp]\naddress = 175.45.176.15\nport = 53\n"
     "[service ns2.kptc.kp]\naddress = 175.45.176.16\nport = 53\n"
     "[service ns1.sites]\naddress = 175.45.176.8\nport = 53\n"

@@ -191,7 +191,7 @@ static struct flow *flow_new(const struct packet *packet, const struct key *key,
     struct flow *flow = calloc(1, sizeof *flow);
     if (flow == NULL)
         return NULL;
-    *side = is_syn_ack(packet) ? 1 : 0;
+    *side = flow->first = is_syn_ack(packet) ? 1 : 0;
     for (unsigned end = 0; end < 2; end++) {
         unsigned at = end ^ *side;
         memcpy(flow->address[at], key->address[end], 16);
@@ -253,9 +253,13 @@ static void flow_count(struct flow_table *table, struct flow *flow, const struct
     flow->bytes[side] += packet->ip_bytes;
     flow->syns[side] += is_bare_syn(packet);
     flow->spoke[side] = true;
+    flow->packets_alone += !flow->spoke[!side];
+    flow->ttl[side] = packet->ttl;
     flow->last_ns = packet->time_ns;
-    if (packet->tuple.protocol == IPPROTO_TCP && (packet->tcp_flags & (TCP_FIN | TCP_RST)) != 0)
-        flow->closed = true;
+    if (packet->tuple.protocol == IPPROTO_TCP) {
+        flow->closed |= (packet->tcp_flags & (TCP_FIN | TCP_RST)) != 0;
+        tcp_packet(&flow->tcp, packet, side, flow->spoke[!side]);
+    }
     idle_append(table, flow);
 }
 

@@ -9,6 +9,7 @@
 #include "flow_record.h"
 #include "health.h"
 #include "packet.h"
+#include "tcp.h"
 
 struct classify_flow;
 
@@ -29,7 +30,12 @@ struct flow {
     uint32_t watch[2];                     /* what the watch list says of each side */
     int64_t start_ns, last_ns;
     uint64_t packets[2], bytes[2];
-    uint32_t syns[2]; /* bare SYNs among them */
+    uint32_t syns[2];       /* bare SYNs among them */
+    uint32_t packets_alone; /* of the side that spoke first, before the other was heard */
+    uint8_t first;          /* that side */
+    uint8_t ttl[2];         /* of the side's latest packet */
+    bool acked;             /* counted already: the outside has proved that the watched side answers */
+    struct tcp tcp;
 
     uint8_t vlan_count, tunnel_count;
     uint16_t vlans[FLOW_VLANS_MAX];

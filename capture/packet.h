@@ -52,6 +52,7 @@ struct packet {
     /* the transport: valid when has_transport */
     bool has_transport;
     uint8_t tcp_flags;
+    uint32_t tcp_sequence, tcp_ack;
     uint8_t icmp_type, icmp_code;
     uint16_t icmp_id; /* of the types that have one, else 0 */
     bool icmp_error;  /* an error message, of either version */

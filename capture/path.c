@@ -27,11 +27,14 @@ static bool key_matches(const struct path_key *key, const struct packet *packet,
     return false;
 }
 
-static bool path_matches(const struct path *path, const struct packet *packet, const uint8_t watched[16])
+/* Without a watched address prefixes are not asked. */
+static bool path_matches(const struct path *path, const struct packet *packet, const uint8_t *watched)
 {
     unsigned asked = 0, met = 0;
     for (size_t i = 0; i < path->key_count; i++) {
         unsigned bit = 1U << path->keys[i].kind;
+        if (watched == NULL && path->keys[i].kind == PATH_PREFIX)
+            continue;
         asked |= bit;
         if (!(met & bit) && key_matches(&path->keys[i], packet, watched))
             met |= bit;
@@ -45,6 +48,36 @@ uint32_t path_find(const struct rules *rules, const struct packet *packet, const
         if (path_matches(&rules->paths[i], packet, watched))
             return rules->paths[i].scope;
     return SCOPE_NONE;
+}
+
+bool path_has_link(const struct path *path)
+{
+    for (size_t i = 0; i < path->key_count; i++)
+        if (path->keys[i].kind != PATH_PREFIX)
+            return true;
+    return false;
+}
+
+static bool has_prefix(const struct path *path)
+{
+    for (size_t i = 0; i < path->key_count; i++)
+        if (path->keys[i].kind == PATH_PREFIX)
+            return true;
+    return false;
+}
+
+unsigned path_find_link(const struct rules *rules, const struct packet *packet, uint32_t *scopes,
+                        unsigned room)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < rules->path_count && count < room; i++) {
+        if (!path_matches(&rules->paths[i], packet, NULL))
+            continue;
+        scopes[count++] = rules->paths[i].scope;
+        if (!has_prefix(&rules->paths[i]))
+            break; /* nothing gets past it to the paths after it */
+    }
+    return count;
 }
 
 void path_bind_interfaces(struct rules *rules, const char *const *names, size_t count)

@@ -35,6 +35,8 @@ struct path {
     uint32_t scope;
     struct path_key *keys;
     size_t key_count;
+    struct prefix *routers; /* addresses of routers that stand on it */
+    size_t router_count;
 };
 
 /* A service: the watched end of a flow that has one of the ports (if any is given), and one of the addresses
@@ -63,6 +65,14 @@ struct rules {
 /* The scope of the first path that a packet crossed, seen from its watched address; SCOPE_NONE when none
  * matches. */
 uint32_t path_find(const struct rules *rules, const struct packet *packet, const uint8_t watched[16]);
+
+/* Whether a path names an interface, VLAN, MPLS label or MAC address. */
+bool path_has_link(const struct path *path);
+
+/* The scopes of the paths that a packet without a watched address crossed, as far as they name the link (see
+ * path_has_link): all that it could have belonged to with one, up to `room`. Returns how many. */
+unsigned path_find_link(const struct rules *rules, const struct packet *packet, uint32_t *scopes,
+                        unsigned room);
 
 /* Gives the interface keys of all paths the numbers of the interfaces read; those not among them never match.
  */

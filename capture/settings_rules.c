@@ -134,6 +134,23 @@ static int take_path_key(struct settings *settings, void *into, char *word, stru
     return 0;
 }
 
+static int take_router(struct settings *settings, void *into, char *word, struct fault *fault)
+{
+    struct path *path = into;
+    struct prefix router;
+    if (prefix_parse(word, &router, fault) != 0)
+        return -1;
+    if (router.length != 128)
+        return fault_set(fault, "router = %s: the address of one router is wanted, not a prefix", word);
+    for (size_t i = 0; i < settings->rules.path_count; i++)
+        for (size_t j = 0; j < settings->rules.paths[i].router_count; j++)
+            if (memcmp(settings->rules.paths[i].routers[j].address, router.address, 16) == 0)
+                return fault_set(fault, "router = %s: it is on path %s already", word,
+                                 settings->rules.paths[i].name);
+    *SETTINGS_APPEND(settings, path->routers, path->router_count) = router;
+    return 0;
+}
+
 static int set_path(struct settings *settings, const char *name, const char *key, const char *value,
                     struct fault *fault)
 {
@@ -157,7 +174,10 @@ static int set_path(struct settings *settings, const char *name, const char *key
             struct path_word into = {path, (enum path_key_kind)i, key};
             return settings_each_word(settings, value, fault, take_path_key, &into);
         }
-    return fault_set(fault, "there is no key '%s' in [path NAME]: interface, mac, mpls, prefix, vlan", key);
+    if (strcmp(key, "router") == 0)
+        return settings_each_word(settings, value, fault, take_router, path);
+    return fault_set(fault, "there is no key '%s' in [path NAME]: interface, mac, mpls, prefix, router, vlan",
+                     key);
 }
 
 static int take_host(struct settings *settings, void *into, char *word, struct fault *fault)
@@ -269,6 +289,32 @@ static void add_scope(struct scope *scopes, uint32_t *count, enum scope_kind kin
     ++*count;
 }
 
+/* All its ports are those of DNS, plain or over TLS. */
+static bool is_name_server(const struct service *service)
+{
+    for (size_t i = 0; i < service->port_count; i++)
+        if (service->ports[i] != 53 && service->ports[i] != 853)
+            return false;
+    return service->port_count > 0;
+}
+
+static void list_routers(struct settings *settings)
+{
+    const struct rules *rules = &settings->rules;
+    size_t most = 0;
+    for (size_t i = 0; i < rules->path_count; i++)
+        most += rules->paths[i].router_count;
+    struct scope_router *routers = settings_own(settings, calloc(most + 1, sizeof *routers));
+    uint32_t count = 0;
+    for (size_t i = 0; i < rules->path_count; i++)
+        for (size_t j = 0; j < rules->paths[i].router_count; j++) {
+            memcpy(routers[count].address, rules->paths[i].routers[j].address, 16);
+            routers[count++].path = rules->paths[i].scope;
+        }
+    settings->scopes.routers = routers;
+    settings->scopes.router_count = count;
+}
+
 static void make_scopes(struct settings *settings)
 {
     struct rules *rules = &settings->rules;
@@ -288,10 +334,14 @@ static void make_scopes(struct settings *settings)
     }
     for (size_t i = 0; i < rules->path_count; i++)
         add_scope(scopes, &count, SCOPE_PATH, true, rules->paths[i].name, &rules->paths[i].scope);
-    for (size_t i = 0; i < rules->service_count; i++)
+    for (size_t i = 0; i < rules->service_count; i++) {
         add_scope(scopes, &count, SCOPE_SERVICE, true, rules->services[i].name, &rules->services[i].scope);
+        scopes[count - 1].name_server = is_name_server(&rules->services[i]);
+    }
     add_scope(scopes, &count, SCOPE_TAP, false, "", NULL);
-    settings->scopes = (struct scope_list){scopes, count};
+    settings->scopes = (struct scope_list){.items = scopes, .count = count};
+    settings->scopes.legs = settings_own(settings, calloc(1, sizeof *settings->scopes.legs));
+    list_routers(settings);
 }
 
 static int build_watchlist(struct settings *settings, struct fault *fault)
@@ -349,6 +399,12 @@ static void print_path(const struct path *path)
         }
         if (any)
             putchar('\n');
+    }
+    for (size_t i = 0; i < path->router_count; i++) {
+        char text[PREFIX_TEXT_MAX];
+        prefix_format(&path->routers[i], text);
+        text[strcspn(text, "/")] = '\0';
+        printf("%s%s%s", i == 0 ? "router = " : " ", text, i + 1 == path->router_count ? "\n" : "");
     }
 }
 

@@ -95,7 +95,7 @@ struct worker *worker_new(const struct capture_options *options, const struct ru
                                               .timeout_ns = options->flow_timeout_ns};
     const struct flow_output flow_output = {.context = worker, .ended = flow_ended};
     worker->flows = flow_table_new(&flow_options, &flow_output, health);
-    worker->count = count_new(rules, scopes, options->addresses_max, options->burst_length_ns, health);
+    worker->count = count_new(options, rules, scopes, health);
     if (worker->flows == NULL || worker->count == NULL) {
         fault_set(fault, "no memory for %u flows: lower flows_max", options->flows_max);
         worker_free(worker);
@@ -280,7 +280,7 @@ static void take_watched(struct worker *worker, const struct packet *packet, con
         classify_watched(worker, packet, flow, side);
 }
 
-static void take_icmp_error(struct worker *worker, const struct packet *packet)
+static void take_icmp_error(struct worker *worker, const struct packet *packet, bool own)
 {
     if (!packet->has_quoted) {
         worker->health->icmp_errors_unread++;
@@ -288,7 +288,7 @@ static void take_icmp_error(struct worker *worker, const struct packet *packet)
     }
     uint32_t watch = watchlist_find(worker->rules->watchlist, packet->quoted.destination);
     if (watch != WATCHLIST_NONE)
-        count_icmp_error(worker->count, packet, watch);
+        count_icmp_error(worker->count, packet, watch, own);
 }
 
 static void refuse(struct health *health, enum decode_reason reason)
@@ -316,7 +316,7 @@ static void take_frame(struct worker *worker, const struct frame *frame, int64_t
     else
         take_watched(worker, &packet, watch);
     if (packet.icmp_error)
-        take_icmp_error(worker, &packet);
+        take_icmp_error(worker, &packet, watch[0] != WATCHLIST_NONE);
 }
 
 /* ---- the loop ---- */

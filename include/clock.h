@@ -8,6 +8,7 @@
  * 2262). */
 #define NS_PER_S  1000000000LL
 #define NS_PER_MS 1000000LL
+#define NS_PER_US 1000LL
 
 /* "Not known" for an instant: earlier than any packet can be. */
 #define TIME_NONE INT64_MIN

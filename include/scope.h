@@ -18,7 +18,16 @@ struct scope {
     enum scope_kind kind;
     bool counted; /* its flows are part of `all`; false for a leased range, say, and for the tap */
     char text[SCOPE_TEXT_MAX]; /* as published: "all", "prefix:175.45.176.0/24", "service:kcna.kp", "tap" */
+    bool name_server;          /* a service that answers names: all its ports are DNS */
 };
+
+/* A router that an operator knows, and the path on which it stands. */
+struct scope_router {
+    uint8_t address[16]; /* IPv4 mapped */
+    uint32_t path;       /* the number of the path's scope */
+};
+
+struct leg_list;
 
 #define SCOPE_NUMBER_ALL 0U
 #define SCOPE_NONE       UINT32_MAX
@@ -26,6 +35,9 @@ struct scope {
 struct scope_list {
     const struct scope *items;
     uint32_t count;
+    const struct scope_router *routers; /* in the order of the configuration */
+    uint32_t router_count;
+    struct leg_list *legs; /* named by the capture as they appear (tally.h); NULL: there is none */
 };
 
 /* The number of the tap's scope: the last one. */

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "clock.h"
+#include "reporters.h"
 
 /* The measures, in the order of the published columns, but that those from TALLY_FURTHER on stand behind all
  * others.
@@ -25,7 +26,22 @@
     X(icmp_errors)     /* ICMP errors that quote a packet to the watched side */                             \
     X(drops)           /* packets that the sensor lost, whatever they were; unknown for a savefile */        \
     X(live_bursts)     /* live flows that begin a burst */                                                   \
-    X(answered_bursts) /* answered flows that begin a burst */
+    X(answered_bursts) /* answered flows that begin a burst */                                               \
+    X(handshakes)      /* round trips to the watched side: a TCP SYN or SYN-ACK and its answer */            \
+    X(handshake_us)    /* their sum in microseconds */                                                       \
+    X(answered_hops)   /* sum over answered flows of the hops that the watched side's packet had come */     \
+    X(retransmits_in)  /* TCP segments of which every byte had been seen before */                           \
+    X(retransmits_out)                                                                                       \
+    X(unseen_acks_in) /* TCP packets that acknowledge what the tap has not seen of the other side */         \
+    X(unseen_acks_out)                                                                                       \
+    X(acked_flows)      /* flows in which an acknowledgement has now proved that the watched side answers */ \
+    X(icmp_unreachable) /* ICMP errors from outside: network or host unreachable */                          \
+    X(icmp_prohibited)  /* … administratively prohibited */                                                \
+    X(icmp_exceeded)    /* … time to live exceeded on the way */                                           \
+    X(icmp_own)         /* ICMP errors of any kind that a watched address sends */                           \
+    X(reflected_in)     /* UDP from a port of reflecting services to a watched side never heard */           \
+    X(oneway_out)       /* packets from the watched side to one that was not heard till then */              \
+    X(control)          /* packets not watched on the same path: of the tap, and of paths known by link */
 
 enum tally_measure {
 #define TALLY_ENUM(name) TALLY_##name,
@@ -45,15 +61,28 @@ struct tally_span {
     int64_t first_ns, last_ns;
 };
 
+/* The legs of the tap: what each interface brings under each outermost VLAN, numbered in the order in which
+ * their first packets came. The capture names a leg before a tally counts on it; a restart may number them
+ * anew, so what outlives a run goes by the name. */
+#define TALLY_LEGS 16
+struct leg_list {
+    uint32_t count;
+    char text[TALLY_LEGS][56]; /* "eth1", "eth1 vlan 101", "vlan 101", "interface 0"; all from the sixteenth
+                                  on are "other legs" */
+};
+
 struct tally {
     int64_t start_ns, end_ns; /* the interval that was really watched, half open; cut short where the input
                                  begins or ends */
     uint32_t known;           /* which of the values were measured: TALLY_BIT(…) */
     uint64_t value[TALLY__COUNT];
-    struct tally_span live;     /* of live_flows */
-    struct tally_span answered; /* of answered_flows */
-    struct tally_span in;       /* of packets_in */
-    struct tally_span out;      /* of packets_out */
+    struct tally_span live;                          /* of live_flows */
+    struct tally_span answered;                      /* of answered_flows */
+    struct tally_span in;                            /* of packets_in */
+    struct tally_span out;                           /* of packets_out */
+    struct tally_reporter reporter[TALLY_REPORTERS]; /* of icmp_unreachable, _prohibited and _exceeded */
+    uint64_t leg[TALLY_LEGS];                        /* of packets_in of the tap; of other scopes zeros */
+    uint32_t legs_in, legs_out; /* of packets_in and _out: the legs by which they came, one bit each */
 };
 
 /* Widens a span by an instant. */
@@ -77,8 +106,8 @@ static inline struct tally tally_empty(int64_t start_ns, int64_t end_ns, uint32_
                           .out = none};
 }
 
-/* Adds the later interval `more` to `sum`: values add, spans and the interval widen, and a measure stays
- * known only where both know it. */
+/* Adds the later interval `more` to `sum`: values, reporters and legs add, spans and the interval widen, and
+ * a measure stays known only where both know it. */
 static inline void tally_add(struct tally *sum, const struct tally *more)
 {
     for (int i = 0; i < TALLY__COUNT; i++)
@@ -92,4 +121,9 @@ static inline void tally_add(struct tally *sum, const struct tally *more)
             tally_span_add(into[i], from[i]->first_ns);
             into[i]->last_ns = from[i]->last_ns;
         }
+    reporters_merge(sum->reporter, more->reporter);
+    for (int i = 0; i < TALLY_LEGS; i++)
+        sum->leg[i] += more->leg[i];
+    sum->legs_in |= more->legs_in;
+    sum->legs_out |= more->legs_out;
 }

@@ -21,13 +21,13 @@
 enum { ALL, P1, P2, SERVICE, TAP, SCOPES };
 
 static const struct scope scopes[SCOPES] = {
-    {SCOPE_ALL, true, "all"},
-    {SCOPE_PREFIX, true, "prefix:192.0.2.0/24"},
-    {SCOPE_PREFIX, true, "prefix:198.51.100.0/24"},
-    {SCOPE_SERVICE, true, "service:www"},
-    {SCOPE_TAP, false, "tap"},
+    {SCOPE_ALL, true, "all", false},
+    {SCOPE_PREFIX, true, "prefix:192.0.2.0/24", false},
+    {SCOPE_PREFIX, true, "prefix:198.51.100.0/24", false},
+    {SCOPE_SERVICE, true, "service:www", false},
+    {SCOPE_TAP, false, "tap", false},
 };
-static const struct scope_list list = {scopes, SCOPES};
+static const struct scope_list list = {.items = scopes, .count = SCOPES};
 
 /* What a run gave. */
 struct result {

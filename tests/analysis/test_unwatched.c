@@ -18,9 +18,10 @@
 
 enum { ALL, PREFIX, TAP, SCOPES, MINUTE = 12, HOUR = 60 * MINUTE, BIN = 12 };
 
-static const struct scope scopes[SCOPES] = {
-    {SCOPE_ALL, true, "all"}, {SCOPE_PREFIX, true, "prefix:192.0.2.0/24"}, {SCOPE_TAP, false, "tap"}};
-static const struct scope_list list = {scopes, SCOPES};
+static const struct scope scopes[SCOPES] = {{SCOPE_ALL, true, "all", false},
+                                            {SCOPE_PREFIX, true, "prefix:192.0.2.0/24", false},
+                                            {SCOPE_TAP, false, "tap", false}};
+static const struct scope_list list = {.items = scopes, .count = SCOPES};
 
 static struct {
     struct analysis *analysis;

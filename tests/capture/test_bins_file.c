@@ -172,6 +172,25 @@ static void test_bursts_are_read_where_the_table_has_them(void **state)
     assert_int_equal(got.tally[0][0].known, TALLY_BIT(TALLY_answered_flows));
 }
 
+static void test_every_measure_is_read_by_its_name(void **state)
+{
+    (void)state;
+    struct got got;
+    static char table[4096];
+    size_t length = (size_t)snprintf(table, sizeof table, "time,scope");
+#define PUT_NAME(name) length += (size_t)snprintf(table + length, sizeof table - length, "," #name);
+    TALLY_MEASURES(PUT_NAME)
+#undef PUT_NAME
+    length += (size_t)snprintf(table + length, sizeof table - length, "\n2025-06-07T12:00:00Z,all");
+    for (int i = 0; i < TALLY__COUNT; i++)
+        length += (size_t)snprintf(table + length, sizeof table - length, ",%d", 1000 + i);
+    snprintf(table + length, sizeof table - length, "\n");
+    read_table(table, &got);
+    assert_int_equal(got.tally[0][0].known, TALLY_ALL_KNOWN);
+    for (int i = 0; i < TALLY__COUNT; i++)
+        assert_int_equal(got.tally[0][0].value[i], 1000 + i);
+}
+
 static void test_columns_are_found_by_name_in_any_order_and_strange_ones_ignored(void **state)
 {
     (void)state;
@@ -429,6 +448,7 @@ int main(void)
         cmocka_unit_test(test_scopes_come_in_the_order_of_the_hall_all_first_and_tap_last),
         cmocka_unit_test(test_a_table_without_all_or_tap_has_them_as_missing),
         cmocka_unit_test(test_bursts_are_read_where_the_table_has_them),
+        cmocka_unit_test(test_every_measure_is_read_by_its_name),
         cmocka_unit_test(test_columns_are_found_by_name_in_any_order_and_strange_ones_ignored),
         cmocka_unit_test(test_an_empty_cell_is_unknown_and_not_zero),
         cmocka_unit_test(test_times_in_every_spelling_of_utc),

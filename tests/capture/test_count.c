@@ -16,22 +16,28 @@
 enum { TCP = 6, UDP = 17 };
 
 /* Scopes, in the order of the list. */
-enum { ALL, ONE, TWO, LEASED, PATH_ONE, WEB, MAIL, TAP, SCOPES };
+enum { ALL, ONE, TWO, LEASED, PATH_ONE, PATH_VLAN_7, WEB, MAIL, TAP, SCOPES };
 
 /* Watches: two /24s that count, one that does not, and one without a scope of its own. */
 enum { W_ONE, W_TWO, W_LEASED, W_BARE, WATCHES };
 
 static const struct scope scope_items[SCOPES] = {
-    {SCOPE_ALL, true, "all"},
-    {SCOPE_PREFIX, true, "prefix:192.0.2.0/24"},
-    {SCOPE_PREFIX, true, "prefix:198.51.100.0/24"},
-    {SCOPE_PREFIX, false, "prefix:203.0.113.0/24"},
-    {SCOPE_PATH, true, "path:one"},
-    {SCOPE_SERVICE, true, "service:web"},
-    {SCOPE_SERVICE, true, "service:mail"},
-    {SCOPE_TAP, false, "tap"},
+    {SCOPE_ALL, true, "all", false},
+    {SCOPE_PREFIX, true, "prefix:192.0.2.0/24", false},
+    {SCOPE_PREFIX, true, "prefix:198.51.100.0/24", false},
+    {SCOPE_PREFIX, false, "prefix:203.0.113.0/24", false},
+    {SCOPE_PATH, true, "path:one", false},
+    {SCOPE_PATH, true, "path:vlan-7", false},
+    {SCOPE_SERVICE, true, "service:web", false},
+    {SCOPE_SERVICE, true, "service:mail", false},
+    {SCOPE_TAP, false, "tap", false},
 };
-static const struct scope_list scopes = {scope_items, SCOPES};
+static const struct scope_router routers[] = {
+    {.address = {[10] = 0xff, 0xff, 203, 0, 114, 1}, .path = PATH_ONE},
+    {.address = {[10] = 0xff, 0xff, 203, 0, 114, 2}, .path = PATH_VLAN_7},
+};
+static const struct scope_list scopes = {
+    .items = scope_items, .count = SCOPES, .routers = routers, .router_count = 2};
 
 static struct watch watches[WATCHES] = {
     {.enabled = true, .counted = true, .scope = ONE},
@@ -39,11 +45,13 @@ static struct watch watches[WATCHES] = {
     {.enabled = true, .counted = false, .scope = LEASED},
     {.enabled = true, .counted = true, .scope = SCOPE_NONE},
 };
-static struct path_key path_keys[1] = {{.kind = PATH_PREFIX}};
-static struct path paths[1] = {{.scope = PATH_ONE, .keys = path_keys, .key_count = 1}};
+static struct path_key path_keys[2] = {{.kind = PATH_PREFIX}, {.kind = PATH_VLAN, .number = 7}};
+static struct path paths[2] = {{.scope = PATH_ONE, .keys = &path_keys[0], .key_count = 1},
+                               {.scope = PATH_VLAN_7, .keys = &path_keys[1], .key_count = 1}};
 static const struct rules rules = {
-    .watches = watches, .watch_count = WATCHES, .paths = paths, .path_count = 1};
+    .watches = watches, .watch_count = WATCHES, .paths = paths, .path_count = 2};
 
+static const struct capture_options options = {.addresses_max = 1000, .burst_length_ns = 60 * S};
 static struct health health;
 static struct count *count;
 
@@ -52,7 +60,7 @@ static int set_up(void **state)
     (void)state;
     struct fault fault;
     health = (struct health){0};
-    count = count_new(&rules, &scopes, 1000, 60 * S, &health);
+    count = count_new(&options, &rules, &scopes, &health);
     if (count == NULL || prefix_parse("192.0.2.0/24", &path_keys[0].prefix, &fault) != 0)
         return -1;
     count_open(count, T0, true, TALLY_ALL_KNOWN);
@@ -149,7 +157,8 @@ static void test_a_new_interval_is_all_zeros_and_as_known_as_it_can_be(void **st
     for (int i = 0; i < SCOPES; i++) {
         assert_int_equal(tallies[i].start_ns, T0);
         assert_int_equal(tallies[i].end_ns, T0 + 5 * S);
-        assert_int_equal(tallies[i].known, TALLY_ALL_KNOWN & ~TALLY_BIT(TALLY_drops));
+        uint32_t old = (TALLY_BIT(TALLY_handshakes) - 1) & ~TALLY_BIT(TALLY_drops);
+        assert_int_equal(tallies[i].known & (TALLY_BIT(TALLY_handshakes) - 1), old);
         assert_int_equal(tallies[i].live.first_ns, TIME_NONE);
         assert_int_equal(tallies[i].out.last_ns, TIME_NONE);
         for (int j = 0; j < TALLY__COUNT; j++)
@@ -621,7 +630,7 @@ static void test_an_icmp_error_counts_for_the_destination_that_it_quotes(void **
     struct packet packet = packet_of(T0, "8.8.8.8", "9.9.9.9", 1, 0);
     packet.icmp_error = packet.has_quoted = true;
     put_address(packet.quoted.destination, "192.0.2.7");
-    count_icmp_error(count, &packet, W_ONE);
+    count_icmp_error(count, &packet, W_ONE, false);
     assert_counts(ALL, TALLY_icmp_errors, 1);
     assert_counts(ONE, TALLY_icmp_errors, 1);
     assert_counts(PATH_ONE, TALLY_icmp_errors, 1);
@@ -629,9 +638,360 @@ static void test_an_icmp_error_counts_for_the_destination_that_it_quotes(void **
     assert_counts(TAP, TALLY_icmp_errors, 0);
     assert_counts(ALL, TALLY_packets_in, 0); /* evidence about a flow, and no packet of it */
     put_address(packet.quoted.destination, "203.0.113.7");
-    count_icmp_error(count, &packet, W_LEASED);
+    count_icmp_error(count, &packet, W_LEASED, false);
     assert_counts(ALL, TALLY_icmp_errors, 1);
     assert_counts(LEASED, TALLY_icmp_errors, 1);
+}
+
+static bool knows(unsigned scope, enum tally_measure measure)
+{
+    return (count_close(count, T0 + 5 * S, 0)[scope].known & TALLY_BIT(measure)) != 0;
+}
+
+static void test_a_scope_knows_what_can_be_known_of_it(void **state)
+{
+    (void)state;
+    static const unsigned with_control[] = {PATH_VLAN_7, TAP};
+    for (unsigned i = 0; i < SCOPES; i++) {
+        assert_int_equal(knows(i, TALLY_control), i == with_control[0] || i == with_control[1]);
+        assert_int_equal(knows(i, TALLY_handshakes), i != TAP);
+        assert_int_equal(knows(i, TALLY_oneway_out), i != TAP);
+        assert_int_equal(knows(i, TALLY_icmp_unreachable), i != TAP && i != WEB && i != MAIL);
+        assert_int_equal(knows(i, TALLY_icmp_own), i != TAP && i != WEB && i != MAIL);
+    }
+    count_open(count, T0, true, 0);
+    for (unsigned i = 0; i < SCOPES; i++)
+        assert_int_equal(count_close(count, T0 + 5 * S, 0)[i].known, 0);
+}
+
+/* A packet of the flow that tells `news`. */
+static void send_news(struct flow *flow, unsigned side, int64_t time_ns, unsigned news)
+{
+    flow->tcp.news = (uint8_t)news;
+    send_of(flow, side, time_ns, TCP_ACK);
+    flow->tcp.news = 0;
+}
+
+static void test_a_round_trip_counts_for_the_watched_side_that_answers(void **state)
+{
+    (void)state;
+    struct flow flow = flow_of("8.8.8.8", "192.0.2.7");
+    send_of(&flow, 0, T0, TCP_SYN);
+    flow.tcp.side[1].round_trip_us = 282000;
+    send_news(&flow, 1, T0 + S, TCP_ANSWER);
+    send_news(&flow, 0, T0 + S, TCP_ANSWER); /* of a side that is not watched */
+    static const unsigned counted_in[] = {ALL, ONE, PATH_ONE};
+    for (int i = 0; i < 3; i++) {
+        assert_counts(counted_in[i], TALLY_handshakes, 1);
+        assert_counts(counted_in[i], TALLY_handshake_us, 282000);
+    }
+    struct flow within = flow_of("192.0.2.7", "198.51.100.7");
+    send_of(&within, 0, T0, TCP_SYN);
+    within.tcp.side[1].round_trip_us = 10;
+    within.tcp.side[0].round_trip_us = 400;
+    send_news(&within, 1, T0, TCP_ANSWER);
+    send_news(&within, 0, T0, TCP_ANSWER);
+    assert_counts(TWO, TALLY_handshake_us, 10);
+    assert_counts(ONE, TALLY_handshake_us, 282400);
+    assert_counts(ALL, TALLY_handshake_us, 282410);
+    assert_counts(ALL, TALLY_handshakes, 3);
+}
+
+static void test_the_hops_are_those_of_the_watched_sides_latest_packet(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t ttl;
+        unsigned hops;
+    } known[] = {{0, 32},  {1, 31},   {32, 0},  {33, 31},   {44, 20},  {64, 0},
+                 {65, 63}, {108, 20}, {128, 0}, {129, 126}, {235, 20}, {255, 0}};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        count_open(count, T0, true, TALLY_ALL_KNOWN);
+        struct flow flow = flow_of("192.0.2.7", "8.8.8.8");
+        flow.ttl[0] = known[i].ttl;
+        flow.ttl[1] = 50;
+        send_of(&flow, 0, T0, 0);
+        assert_counts(ALL, TALLY_answered_hops, 0);
+        send_of(&flow, 1, T0, 0);
+        send_of(&flow, 0, T0, 0);
+        assert_counts(ALL, TALLY_answered_hops, known[i].hops);
+        assert_counts(ONE, TALLY_answered_hops, known[i].hops);
+    }
+}
+
+static void test_between_two_watched_hosts_each_has_its_hops_and_all_those_of_the_server(void **state)
+{
+    (void)state;
+    struct flow flow = flow_of("192.0.2.7", "198.51.100.7");
+    flow.ttl[0] = 60;
+    flow.ttl[1] = 120;
+    send_of(&flow, 0, T0, 0);
+    send_of(&flow, 1, T0, 0);
+    assert_counts(ONE, TALLY_answered_hops, 4);
+    assert_counts(TWO, TALLY_answered_hops, 8);
+    assert_counts(ALL, TALLY_answered_hops, 8);
+}
+
+static void test_repeats_and_unseen_words_count_by_direction(void **state)
+{
+    (void)state;
+    struct flow flow = flow_of("8.8.8.8", "192.0.2.71");
+    flow.service_by_address = WEB;
+    send_news(&flow, 0, T0, TCP_RETRANSMIT);
+    send_news(&flow, 0, T0, TCP_RETRANSMIT | TCP_UNSEEN_ACK);
+    send_news(&flow, 1, T0, TCP_RETRANSMIT);
+    send_news(&flow, 1, T0, TCP_UNSEEN_ACK);
+    send_news(&flow, 1, T0, 0);
+    static const unsigned counted_in[] = {ALL, ONE, PATH_ONE, WEB};
+    for (int i = 0; i < 4; i++) {
+        assert_counts(counted_in[i], TALLY_retransmits_in, 2);
+        assert_counts(counted_in[i], TALLY_retransmits_out, 1);
+        assert_counts(counted_in[i], TALLY_unseen_acks_in, 1);
+        assert_counts(counted_in[i], TALLY_unseen_acks_out, 1);
+    }
+    assert_counts(TWO, TALLY_retransmits_in, 0);
+}
+
+static void test_a_flow_is_acked_once_by_the_outside_alone(void **state)
+{
+    (void)state;
+    struct flow flow = flow_of("8.8.8.8", "192.0.2.7");
+    send_news(&flow, 1, T0, TCP_PROOF); /* the watched side's own word proves nothing of it */
+    assert_counts(ALL, TALLY_acked_flows, 0);
+    send_news(&flow, 0, T0, TCP_PROOF);
+    send_news(&flow, 0, T0, TCP_PROOF);
+    assert_counts(ALL, TALLY_acked_flows, 1);
+    assert_counts(ONE, TALLY_acked_flows, 1);
+    assert_counts(ALL, TALLY_answered_flows, 1);
+}
+
+/* A UDP packet; whoever has not spoken is not heard. */
+static void send_udp(struct flow *flow, unsigned side, uint16_t from_port)
+{
+    flow->protocol = UDP;
+    flow->port[side] = from_port;
+    send_of(flow, side, T0, 0);
+}
+
+static void test_answers_that_nobody_asked_for_are_reflected(void **state)
+{
+    (void)state;
+    static const uint16_t reflecting[] = {17,  19,  53,   111,  123,  137,  161,   389,
+                                          427, 520, 1900, 3283, 3702, 5353, 10001, 11211};
+    for (size_t i = 0; i < sizeof reflecting / sizeof reflecting[0]; i++) {
+        struct flow flow = flow_of("8.8.8.8", "192.0.2.71");
+        send_udp(&flow, 0, reflecting[i]);
+        assert_counts(ALL, TALLY_reflected_in, i + 1);
+    }
+    struct flow other = flow_of("8.8.8.8", "192.0.2.71"), asked = flow_of("192.0.2.71", "8.8.8.8");
+    send_udp(&other, 0, 40000);
+    send_udp(&asked, 0, 40000);
+    send_udp(&asked, 1, 53);
+    assert_counts(ALL, TALLY_reflected_in, 16);
+    assert_counts(ONE, TALLY_reflected_in, 16);
+    other = flow_of("8.8.8.8", "192.0.2.71");
+    other.port[0] = 53;
+    send_of(&other, 0, T0, TCP_SYN); /* not UDP */
+    assert_counts(ALL, TALLY_reflected_in, 16);
+}
+
+static void test_what_the_watched_side_sends_to_nobody_heard_is_one_way(void **state)
+{
+    (void)state;
+    struct flow flow = flow_of("192.0.2.71", "8.8.8.8");
+    send_udp(&flow, 0, 40000);
+    send_udp(&flow, 0, 40000);
+    assert_counts(ALL, TALLY_oneway_out, 2);
+    send_udp(&flow, 1, 3283);
+    send_udp(&flow, 0, 40000);
+    assert_counts(ALL, TALLY_oneway_out, 2);
+    assert_counts(ONE, TALLY_oneway_out, 2);
+    assert_counts(ALL, TALLY_packets_out, 3);
+    struct flow knock = flow_of("8.8.8.8", "192.0.2.71");
+    send_udp(&knock, 0, 40000);
+    assert_counts(ALL, TALLY_oneway_out, 2);
+}
+
+static void test_a_name_credits_what_the_flow_has_proved_so_far(void **state)
+{
+    (void)state;
+    struct flow flow = flow_of("8.8.8.8", "192.0.2.71");
+    flow.first = 0;
+    flow.ttl[1] = 108;
+    flow.tcp.side[1] =
+        (struct tcp_side){.known = TCP_TIMED, .round_trip_us = 250000, .retransmits = 2, .unseen_acks = 1};
+    flow.tcp.side[0] = (struct tcp_side){.retransmits = 3, .unseen_acks = 4};
+    send_of(&flow, 0, T0, TCP_SYN);
+    send_of(&flow, 1, T0, TCP_SYN | TCP_ACK);
+    send_news(&flow, 0, T0, TCP_PROOF);
+    flow.service_by_name = MAIL;
+    count_named_service(count, &flow, T0);
+    assert_counts(MAIL, TALLY_handshakes, 1);
+    assert_counts(MAIL, TALLY_handshake_us, 250000);
+    assert_counts(MAIL, TALLY_answered_hops, 20);
+    assert_counts(MAIL, TALLY_acked_flows, 1);
+    assert_counts(MAIL, TALLY_retransmits_out, 2);
+    assert_counts(MAIL, TALLY_retransmits_in, 3);
+    assert_counts(MAIL, TALLY_unseen_acks_out, 1);
+    assert_counts(MAIL, TALLY_unseen_acks_in, 4);
+    assert_counts(MAIL, TALLY_oneway_out, 0);
+
+    struct flow reflected = flow_of("8.8.8.8", "192.0.2.71"), alone = flow_of("8.8.8.8", "192.0.2.71");
+    reflected.packets_alone = 5;
+    reflected.service_by_name = alone.service_by_name = MAIL;
+    reflected.protocol = UDP;
+    reflected.port[0] = 53;
+    count_named_service(count, &reflected, T0);
+    assert_counts(MAIL, TALLY_reflected_in, 5);
+    alone.first = 1; /* its SYN-ACK was the first that was seen */
+    alone.packets_alone = 2;
+    count_named_service(count, &alone, T0);
+    assert_counts(MAIL, TALLY_oneway_out, 2);
+    assert_counts(MAIL, TALLY_handshakes, 1);
+}
+
+/* An ICMP error from a router about a packet to 192.0.2.7. */
+static void send_error(const char *from, uint8_t version, uint8_t type, uint8_t code, bool own)
+{
+    struct packet packet = packet_of(T0, from, "9.9.9.9", 1, 0);
+    packet.icmp_error = packet.has_quoted = true;
+    packet.ip_version = version;
+    packet.icmp_type = type;
+    packet.icmp_code = code;
+    put_address(packet.quoted.destination, "192.0.2.7");
+    count_icmp_error(count, &packet, W_ONE, own);
+}
+
+static void test_icmp_errors_are_told_apart_by_kind(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t version, type;
+        const char *unreachable, *prohibited, *exceeded; /* a letter a code, A is 0 */
+    } kinds[] = {{4, 3, "ABFGHILM", "JKN", ""},
+                 {4, 11, "", "", "A"},
+                 {4, 4, "", "", ""},
+                 {4, 12, "", "", ""},
+                 {4, 1, "", "", ""},
+                 {6, 1, "AD", "BFG", ""},
+                 {6, 3, "", "", "A"},
+                 {6, 2, "", "", ""},
+                 {6, 4, "", "", ""},
+                 {6, 11, "", "", ""}};
+    unsigned errors = 0;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        count_open(count, T0, true, TALLY_ALL_KNOWN);
+        errors = 0;
+        for (int code = 0; code < 18; code++, errors++)
+            send_error("8.8.8.8", kinds[i].version, kinds[i].type, (uint8_t)code, false);
+        assert_counts(ONE, TALLY_icmp_unreachable, strlen(kinds[i].unreachable));
+        assert_counts(ONE, TALLY_icmp_prohibited, strlen(kinds[i].prohibited));
+        assert_counts(ONE, TALLY_icmp_exceeded, strlen(kinds[i].exceeded));
+        assert_counts(ONE, TALLY_icmp_errors, errors);
+        assert_counts(ONE, TALLY_icmp_own, 0);
+        for (int code = 0; code < 18; code++) {
+            uint64_t before = count_close(count, T0 + 5 * S, 0)[ALL].value[TALLY_icmp_unreachable];
+            send_error("8.8.8.8", kinds[i].version, kinds[i].type, (uint8_t)code, false);
+            assert_counts(ALL, TALLY_icmp_unreachable,
+                          before + (strchr(kinds[i].unreachable, 'A' + code) != NULL));
+        }
+    }
+}
+
+static void test_errors_of_watched_hosts_are_their_own_whatever_the_kind(void **state)
+{
+    (void)state;
+    send_error("192.0.2.9", 4, 3, 1, true);
+    send_error("192.0.2.7", 4, 3, 3, true);
+    send_error("192.0.2.7", 4, 11, 0, true);
+    assert_counts(ALL, TALLY_icmp_own, 3);
+    assert_counts(ALL, TALLY_icmp_errors, 3);
+    assert_counts(ALL, TALLY_icmp_unreachable, 0);
+    assert_counts(ALL, TALLY_icmp_exceeded, 0);
+    assert_int_equal(reporter_rank(count_close(count, T0, 0)[ALL].reporter), 0);
+}
+
+static void test_reporting_routers_are_named_in_every_scope_of_what_they_quote(void **state)
+{
+    (void)state;
+    static const unsigned counted_in[] = {ALL, ONE, PATH_ONE};
+    uint8_t address[16];
+    put_address(address, "203.0.114.9");
+    send_error("203.0.114.9", 4, 3, 0, false);
+    send_error("203.0.114.9", 4, 3, 13, false);
+    send_error("203.0.114.9", 4, 3, 3, false); /* says nothing of the way */
+    send_error("203.0.114.8", 4, 11, 0, false);
+    for (int i = 0; i < 3; i++) {
+        const struct tally_reporter *first = count_close(count, T0, 0)[counted_in[i]].reporter;
+        assert_memory_equal(first->address, address, 16);
+        assert_int_equal(first->unreachable, 1);
+        assert_int_equal(first->prohibited, 1);
+        assert_int_equal(first->exceeded, 0);
+        assert_int_equal(first[1].exceeded, 1);
+        assert_int_equal(reporter_rank(&first[2]), 0);
+    }
+    assert_int_equal(reporter_rank(count_close(count, T0, 0)[TWO].reporter), 0);
+}
+
+static void test_what_a_known_router_reports_counts_in_its_path_too_and_once(void **state)
+{
+    (void)state;
+    send_error("203.0.114.1", 4, 3, 1, false); /* on the path of the prefix anyway */
+    assert_counts(PATH_ONE, TALLY_icmp_unreachable, 1);
+    assert_counts(PATH_VLAN_7, TALLY_icmp_unreachable, 0);
+    send_error("203.0.114.2", 4, 11, 0, false);
+    assert_counts(PATH_VLAN_7, TALLY_icmp_exceeded, 1);
+    assert_counts(PATH_VLAN_7, TALLY_icmp_errors, 0); /* of packets that crossed the path */
+    assert_counts(PATH_ONE, TALLY_icmp_exceeded, 1);
+    assert_counts(ALL, TALLY_icmp_exceeded, 1);
+    assert_int_equal(count_close(count, T0, 0)[PATH_VLAN_7].reporter[0].exceeded, 1);
+}
+
+static void test_what_is_not_watched_is_the_control_of_the_path_that_it_crossed(void **state)
+{
+    (void)state;
+    struct packet packet = packet_of(T0, "8.8.8.8", "9.9.9.9", UDP, 0);
+    count_tap(count, &packet);
+    packet.vlan_count = 1;
+    packet.vlans[0] = 7;
+    count_tap(count, &packet);
+    count_tap(count, &packet);
+    packet.is_ip = false; /* nor what could not be read beyond its tag */
+    count_tap(count, &packet);
+    assert_counts(TAP, TALLY_control, 4);
+    assert_counts(TAP, TALLY_packets_in, 4);
+    assert_counts(PATH_VLAN_7, TALLY_control, 3);
+    assert_counts(PATH_ONE, TALLY_control, 0);
+    const struct tally *tallies = count_close(count, T0, 0);
+    assert_int_equal(tallies[TAP].leg[0], 1);
+    assert_int_equal(tallies[TAP].leg[1], 3);
+    assert_int_equal(tallies[PATH_VLAN_7].leg[1], 0);
+    assert_int_equal(tallies[PATH_VLAN_7].value[TALLY_packets_in], 0);
+}
+
+static void test_a_scope_says_by_which_legs_its_packets_came(void **state)
+{
+    (void)state;
+    struct packet packet = packet_of(T0, "8.8.8.8", "9.9.9.9", UDP, 0);
+    count_tap(count, &packet); /* leg 0 */
+    struct packet in = packet_of(T0, "8.8.8.8", "192.0.2.7", UDP, 0);
+    struct packet out = packet_of(T0, "192.0.2.7", "8.8.8.8", UDP, 0);
+    static const uint32_t in_watch[2] = {WATCHLIST_NONE, W_ONE}, out_watch[2] = {W_ONE, WATCHLIST_NONE};
+    in.vlan_count = out.vlan_count = 1;
+    in.vlans[0] = 8;
+    out.vlans[0] = 9;
+    count_packet(count, &in, in_watch, NULL, 0);
+    count_packet(count, &out, out_watch, NULL, 0);
+    in.vlan_count = 0;
+    count_packet(count, &in, in_watch, NULL, 0);
+    const struct tally *tallies = count_close(count, T0, 0);
+    for (int i = ALL; i <= ONE; i++) {
+        assert_int_equal(tallies[i].legs_in, 1 | 2);
+        assert_int_equal(tallies[i].legs_out, 4);
+    }
+    assert_int_equal(tallies[TWO].legs_in | tallies[TWO].legs_out, 0);
+    count_open(count, T0 + 5 * S, false, TALLY_ALL_KNOWN);
+    assert_int_equal(count_close(count, T0 + 10 * S, 0)[ALL].legs_in, 0);
 }
 
 static void test_freeing_nothing_is_fine(void **state)
@@ -674,6 +1034,21 @@ int main(void)
         TEST(test_a_flow_within_one_prefix_begins_one_burst),
         TEST(test_a_name_credits_the_burst_that_its_flow_began),
         TEST(test_an_icmp_error_counts_for_the_destination_that_it_quotes),
+        TEST(test_a_scope_knows_what_can_be_known_of_it),
+        TEST(test_a_round_trip_counts_for_the_watched_side_that_answers),
+        TEST(test_the_hops_are_those_of_the_watched_sides_latest_packet),
+        TEST(test_between_two_watched_hosts_each_has_its_hops_and_all_those_of_the_server),
+        TEST(test_repeats_and_unseen_words_count_by_direction),
+        TEST(test_a_flow_is_acked_once_by_the_outside_alone),
+        TEST(test_answers_that_nobody_asked_for_are_reflected),
+        TEST(test_what_the_watched_side_sends_to_nobody_heard_is_one_way),
+        TEST(test_a_name_credits_what_the_flow_has_proved_so_far),
+        TEST(test_icmp_errors_are_told_apart_by_kind),
+        TEST(test_errors_of_watched_hosts_are_their_own_whatever_the_kind),
+        TEST(test_reporting_routers_are_named_in_every_scope_of_what_they_quote),
+        TEST(test_what_a_known_router_reports_counts_in_its_path_too_and_once),
+        TEST(test_what_is_not_watched_is_the_control_of_the_path_that_it_crossed),
+        TEST(test_a_scope_says_by_which_legs_its_packets_came),
         TEST(test_freeing_nothing_is_fine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

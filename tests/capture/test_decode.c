@@ -36,8 +36,9 @@
 /* version, no class and label, payload length, next header, hop limit 57, addresses */
 #define IPV6(payload, next) 0x60, 0, 0, 0, TWO(payload), next, 57, FROM6, TO6
 /* ports, sequence and acknowledgement, data offset, flags, window, checksum, urgent pointer */
-#define TCP(words, flags) TWO(40000), TWO(443), 0, 0, 0, 1, ZERO4, (words) << 4, flags, 0xff, 0xff, 0, 0, 0, 0
-#define UDP(length)       TWO(40000), TWO(53), TWO(length), 0, 0
+#define TCP(words, flags)                                                                                    \
+    TWO(40000), TWO(443), 0, 0, 0, 1, 0xfe, 0xdc, 0xba, 0x98, (words) << 4, flags, 0xff, 0xff, 0, 0, 0, 0
+#define UDP(length) TWO(40000), TWO(53), TWO(length), 0, 0
 
 struct result {
     enum decode_reason reason;
@@ -195,6 +196,8 @@ static void ethernet_tcp_is_read_whole(void **state)
     assert_false(p->fragment || p->later_fragment);
     assert_true(p->has_transport);
     assert_int_equal(p->tcp_flags, TCP_SYN);
+    assert_int_equal(p->tcp_sequence, 1);
+    assert_int_equal(p->tcp_ack, 0xfedcba98);
     assert_int_equal(p->payload_bytes, 0);
     assert_false(p->icmp_error || p->has_quoted);
 }
@@ -764,6 +767,7 @@ static void every_frame_cut_at_every_length_says_less_but_nothing_else(void **st
                 assert_memory_equal(&r.packet.tuple, &whole.packet.tuple, sizeof r.packet.tuple);
                 assert_int_equal(r.packet.payload_bytes, whole.packet.payload_bytes);
                 assert_int_equal(r.packet.tcp_flags, whole.packet.tcp_flags);
+                assert_int_equal(r.packet.tcp_ack, whole.packet.tcp_ack);
                 assert_int_equal(r.packet.icmp_id, whole.packet.icmp_id);
             }
         }

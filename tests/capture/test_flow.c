@@ -600,6 +600,54 @@ static void a_hundred_thousand_flows_are_kept_apart(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void a_flow_counts_what_its_first_side_sent_before_the_other_was_heard(void **state)
+{
+    (void)state;
+    struct flow *flow = show_tcp(1, 1, 2, TCP_SYN).flow;
+    show_tcp(2, 1, 2, TCP_SYN);
+    assert_int_equal(flow->first, 0);
+    assert_int_equal(flow->packets_alone, 2);
+    show_tcp(3, 2, 1, TCP_SYN | TCP_ACK);
+    show_tcp(4, 1, 2, TCP_ACK);
+    assert_int_equal(flow->packets_alone, 2);
+    flow = show_tcp(5, 4, 3, TCP_SYN | TCP_ACK).flow; /* the destination speaks first */
+    assert_int_equal(flow->first, 1);
+    assert_int_equal(flow->packets_alone, 1);
+}
+
+static void a_flow_knows_the_time_to_live_of_each_sides_latest_packet(void **state)
+{
+    (void)state;
+    struct packet packet = packet_of(1, IPPROTO_UDP, 1, 1000, 2, 53, 0);
+    packet.ttl = 57;
+    struct flow *flow = show(packet).flow;
+    packet.ttl = 55;
+    show(packet);
+    packet = packet_of(1, IPPROTO_UDP, 2, 53, 1, 1000, 0);
+    packet.ttl = 108;
+    show(packet);
+    assert_int_equal(flow->ttl[0], 55);
+    assert_int_equal(flow->ttl[1], 108);
+}
+
+static void a_flow_follows_its_tcp_connection(void **state)
+{
+    (void)state;
+    struct packet packet = packet_of(1, IPPROTO_TCP, 1, 40000, 2, 443, TCP_SYN);
+    packet.tcp_sequence = 999;
+    struct flow *flow = show(packet).flow;
+    packet = packet_of(1.25, IPPROTO_TCP, 2, 443, 1, 40000, TCP_SYN | TCP_ACK);
+    packet.tcp_sequence = 5;
+    packet.tcp_ack = 1000;
+    show(packet);
+    assert_int_equal(flow->tcp.news, TCP_ANSWER);
+    assert_int_equal(flow->tcp.side[1].round_trip_us, 250000);
+    show(packet);
+    assert_int_equal(flow->tcp.news, TCP_RETRANSMIT);
+    packet = packet_of(2, IPPROTO_UDP, 1, 40000, 2, 443, TCP_SYN); /* no TCP, whatever stands there */
+    assert_int_equal(show(packet).flow->tcp.side[0].known, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -623,6 +671,9 @@ int main(void)
         TEST(the_domain_goes_with_its_flow),
         TEST(random_traffic_goes_as_the_rules_say_and_twice_the_same),
         TEST(a_hundred_thousand_flows_are_kept_apart),
+        TEST(a_flow_counts_what_its_first_side_sent_before_the_other_was_heard),
+        TEST(a_flow_knows_the_time_to_live_of_each_sides_latest_packet),
+        TEST(a_flow_follows_its_tcp_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -220,6 +220,46 @@ static void test_an_interface_that_is_not_read_never_matches(void **state)
     assert_int_equal(find(&world, &packet, "192.0.2.1"), SCOPE_NONE);
 }
 
+/* The paths that a packet without a watched end crossed, as the sum of their scopes. */
+static uint32_t crossed(const struct world *world, const struct packet *packet)
+{
+    uint32_t scopes[2], sum = 0;
+    unsigned count = path_find_link(&world->rules, packet, scopes, 2);
+    for (unsigned i = 0; i < count; i++)
+        sum += scopes[i];
+    return sum;
+}
+
+static void test_without_a_watched_end_only_the_link_is_asked(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world);
+    add_prefix(&world, 0, "192.0.2.0/24");
+    add_key(&world, 1, PATH_VLAN, 100);
+    add_mac(&world, 1, router);
+    assert_false(path_has_link(&world.paths[0]));
+    assert_true(path_has_link(&world.paths[1]));
+    struct packet packet = {.vlan_count = 1, .vlans = {100}};
+    assert_int_equal(crossed(&world, &packet), 0); /* not its router */
+    packet.has_mac = true;
+    memcpy(packet.source_mac, router, 6);
+    assert_int_equal(crossed(&world, &packet), SCOPE_SECOND);
+}
+
+static void test_what_could_have_been_on_either_path_crossed_both(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world);
+    add_key(&world, 0, PATH_VLAN, 100);
+    add_key(&world, 1, PATH_VLAN, 100);
+    struct packet packet = {.vlan_count = 1, .vlans = {100}};
+    assert_int_equal(crossed(&world, &packet), SCOPE_FIRST); /* the first takes all */
+    add_prefix(&world, 0, "192.0.2.0/24");
+    assert_int_equal(crossed(&world, &packet), SCOPE_FIRST + SCOPE_SECOND);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +275,8 @@ int main(void)
         cmocka_unit_test(test_the_first_path_that_matches_wins),
         cmocka_unit_test(test_interfaces_are_bound_by_name),
         cmocka_unit_test(test_an_interface_that_is_not_read_never_matches),
+        cmocka_unit_test(test_without_a_watched_end_only_the_link_is_asked),
+        cmocka_unit_test(test_what_could_have_been_on_either_path_crossed_both),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -193,6 +193,57 @@ static void test_each_quarter_has_its_path(void **state)
     }
 }
 
+static void assert_router(uint32_t number, const char *address, const char *path)
+{
+    struct prefix router;
+    assert_true(number < settings.scopes.router_count);
+    assert_int_equal(prefix_parse(address, &router, &fault), 0);
+    assert_memory_equal(settings.scopes.routers[number].address, router.address, 16);
+    assert_string_equal(scope_name(&settings.scopes.items[settings.scopes.routers[number].path]), path);
+}
+
+static void test_the_last_routers_before_the_dprk_are_known(void **state)
+{
+    (void)state;
+    ACCEPT("-r", "capture.pcap");
+    assert_int_equal(settings.scopes.router_count, 2);
+    assert_router(0, "103.35.255.254", "china-unicom");
+    assert_router(1, "188.43.225.153", "transtelecom");
+    assert_non_null(settings.scopes.legs);
+    ACCEPT("-r", "capture.pcap", "-w", "192.0.2.0/24");
+    assert_int_equal(settings.scopes.router_count, 0);
+}
+
+static void test_a_path_names_its_routers(void **state)
+{
+    (void)state;
+    accept_config("[path north]\nrouter = 198.51.100.1, 2001:db8::1\n[path south]\nvlan = 7\n"
+                  "router = 198.51.100.2\n");
+    assert_int_equal(settings.scopes.router_count, 3);
+    assert_router(0, "198.51.100.1", "north");
+    assert_router(1, "2001:db8::1", "north");
+    assert_router(2, "198.51.100.2", "south");
+    struct packet packet = {.is_ip = true};
+    const uint8_t watched[16] = {[10] = 0xff, 0xff, 198, 51, 100, 1};
+    assert_int_equal(path_find(&settings.rules, &packet, watched),
+                     SCOPE_NONE); /* a router matches no packet */
+}
+
+static void test_a_service_with_the_ports_of_dns_alone_is_a_name_server(void **state)
+{
+    (void)state;
+    accept_config("[service a]\naddress = 175.45.176.15\nport = 53\n[service b]\nhost = b\nport = 53 80\n"
+                  "[service c]\nhost = c\n[service d]\nhost = d\nport = 853 53\n");
+    static const char *const names[] = {"service:a", "service:b", "service:c", "service:d"};
+    static const bool wanted[] = {true, false, false, true};
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(find_scope(names[i])->name_server, wanted[i]);
+    ACCEPT("-r", "capture.pcap");
+    assert_true(find_scope("service:ns1.kptc.kp")->name_server);
+    assert_false(find_scope("service:kcna.kp")->name_server);
+    assert_false(find_scope("all")->name_server);
+}
+
 static void test_scopes_have_their_numbers_in_the_rules(void **state)
 {
     (void)state;
@@ -530,6 +581,9 @@ static void test_faults_of_a_file_name_it_and_the_line(void **state)
         {"[path a]\nmac = 02:00:5e:10:00\n", 2, "02:00:5e:10:00"},
         {"[path a]\nmac = 02:00:5e:10:00:01:02\n", 2, "mac"},
         {"[path a]\nasn = 4837\n", 2, "asn"},
+        {"[path a]\nrouter = 192.0.2.0/24\n", 2, "192.0.2.0/24"},
+        {"[path a]\nrouter = gw1\n", 2, "gw1"},
+        {"[path a]\nrouter = 192.0.2.1\n[path b]\nrouter = 192.0.2.1\n", 4, "path a"},
         {"[path a,b]\n", 1, "a,b"},
         {"[path a]\nprefix = 10.0.0.0/33\n", 2, "10.0.0.0/33"},
         {"[service a]\nport = 65536\n", 2, "65535"},
@@ -637,6 +691,9 @@ int main(void)
         TEST(test_the_leased_range_is_a_scope_that_does_not_count),
         TEST(test_suspected_and_historic_ranges_are_known_and_off),
         TEST(test_each_quarter_has_its_path),
+        TEST(test_the_last_routers_before_the_dprk_are_known),
+        TEST(test_a_path_names_its_routers),
+        TEST(test_a_service_with_the_ports_of_dns_alone_is_a_name_server),
         TEST(test_scopes_have_their_numbers_in_the_rules),
         TEST(test_the_defaults_are_those_of_the_contract),
         TEST(test_help_and_version_need_nothing_else),

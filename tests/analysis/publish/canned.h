@@ -15,13 +15,14 @@
 #define CANNED_START_NS (INT64_C(1749211200) * NS_PER_S)
 
 static const struct scope canned_items[] = {
-    {SCOPE_ALL, true, "all"},
-    {SCOPE_PREFIX, true, "prefix:175.45.176.0/24"},
-    {SCOPE_PATH, true, "path:china-unicom"},
-    {SCOPE_SERVICE, true, "service:kcna.kp"},
-    {SCOPE_TAP, false, "tap"},
+    {SCOPE_ALL, true, "all", false},
+    {SCOPE_PREFIX, true, "prefix:175.45.176.0/24", false},
+    {SCOPE_PATH, true, "path:china-unicom", false},
+    {SCOPE_SERVICE, true, "service:kcna.kp", false},
+    {SCOPE_TAP, false, "tap", false},
 };
-static const struct scope_list canned_scopes = {canned_items, sizeof canned_items / sizeof *canned_items};
+static const struct scope_list canned_scopes = {.items = canned_items,
+                                                .count = sizeof canned_items / sizeof *canned_items};
 
 static inline struct event_part canned_part(const char *name, enum scope_state state, int64_t onset_ns)
 {

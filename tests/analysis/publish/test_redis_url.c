@@ -100,8 +100,8 @@ static void every_bad_form_is_refused_with_a_reason_and_without_the_password(voi
 static void a_user_without_a_password_is_refused(void **state)
 {
     (void)state;
-    static const struct scope items[] = {{SCOPE_ALL, true, "all"}, {SCOPE_TAP, false, "tap"}};
-    static const struct scope_list scopes = {items, 2};
+    static const struct scope items[] = {{SCOPE_ALL, true, "all", false}, {SCOPE_TAP, false, "tap", false}};
+    static const struct scope_list scopes = {.items = items, .count = 2};
     struct publish_options options = {.sensor = "ix-1"};
     struct fault fault;
     options.redis.url = "redis://soc@127.0.0.1:1";

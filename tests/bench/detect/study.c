@@ -6,19 +6,20 @@
 
 /* The scopes of a sensor, and which part of the hosts is behind each. `all` and `tap` alone, where one scope
  * is measured. */
-static const struct scope narrow_scopes[] = {{SCOPE_ALL, true, "all"}, {SCOPE_TAP, false, "tap"}};
+static const struct scope narrow_scopes[] = {{SCOPE_ALL, true, "all", false},
+                                             {SCOPE_TAP, false, "tap", false}};
 static const struct scope wide_scopes[STUDY_SCOPES_MAX] = {
-    {SCOPE_ALL, true, "all"},
-    {SCOPE_PREFIX, true, "prefix:192.0.2.0/26"},
-    {SCOPE_PREFIX, true, "prefix:192.0.2.64/26"},
-    {SCOPE_PREFIX, true, "prefix:192.0.2.128/26"},
-    {SCOPE_PREFIX, true, "prefix:192.0.2.192/26"},
-    {SCOPE_PATH, true, "path:north"},
-    {SCOPE_PATH, true, "path:east"},
-    {SCOPE_SERVICE, true, "service:www"},
-    {SCOPE_SERVICE, true, "service:mail"},
-    {SCOPE_SERVICE, true, "service:dns"},
-    {SCOPE_TAP, false, "tap"},
+    {SCOPE_ALL, true, "all", false},
+    {SCOPE_PREFIX, true, "prefix:192.0.2.0/26", false},
+    {SCOPE_PREFIX, true, "prefix:192.0.2.64/26", false},
+    {SCOPE_PREFIX, true, "prefix:192.0.2.128/26", false},
+    {SCOPE_PREFIX, true, "prefix:192.0.2.192/26", false},
+    {SCOPE_PATH, true, "path:north", false},
+    {SCOPE_PATH, true, "path:east", false},
+    {SCOPE_SERVICE, true, "service:www", false},
+    {SCOPE_SERVICE, true, "service:mail", false},
+    {SCOPE_SERVICE, true, "service:dns", false},
+    {SCOPE_TAP, false, "tap", false},
 };
 static const double wide_shares[STUDY_SCOPES_MAX][2] = {{0, 1},     {0, 0.5},    {0.5, 0.8}, {0.8, 0.95},
                                                         {0.95, 1},  {0, 0.8},    {0.8, 1},   {0, 0.2},
