@@ -27,15 +27,19 @@ static void begin_side(struct tcp_side *own, uint32_t sequence, uint32_t end, bo
     own->next = end;
     own->gap_to = sequence;
     own->gap_from = is_syn ? sequence : sequence - BEFORE_BYTES;
-    own->known = (uint8_t)((own->known & ~TCP_NEXT_BARE) | TCP_NEXT | (end == sequence ? TCP_NEXT_BARE : 0));
+    own->known &= (uint8_t) ~(TCP_NEXT_BARE | TCP_GAP_SURE);
+    own->known |= TCP_NEXT | (end == sequence ? TCP_NEXT_BARE : 0);
 }
 
 /* The bytes from `next` to a segment that came too early are missing. */
 static void open_gap(struct tcp_side *own, uint32_t sequence)
 {
     bool join = own->gap_from != own->gap_to && ahead(own->gap_from, sequence) <= REACH_BYTES;
-    if (!join)
+    own->known &= (uint8_t)~TCP_GAP_SURE;
+    if (!join) {
         own->gap_from = own->next;
+        own->known |= TCP_GAP_SURE;
+    }
     own->gap_to = sequence;
 }
 
@@ -52,6 +56,8 @@ static bool fill_gap(struct tcp_side *own, uint32_t sequence, uint32_t end)
         own->gap_from = end;
     else if (to_right)
         own->gap_to = sequence;
+    else
+        own->known &= (uint8_t)~TCP_GAP_SURE;
     return true;
 }
 
@@ -121,11 +127,17 @@ static void take_answer(struct tcp *tcp, struct tcp_side *own, struct tcp_side *
     tcp->news |= TCP_ANSWER;
 }
 
-/* Whether an acknowledgement covers more than the tap has seen of the other side. */
-static bool covers_unseen(const struct tcp_side *other, uint32_t ack)
+/* Whether an acknowledgement that rises, or is the first of its side, covers more than the tap has seen of
+ * the other side. */
+static bool covers_unseen(const struct tcp_side *own, const struct tcp_side *other, uint32_t ack)
 {
     int32_t beyond = ahead(other->next, ack), slack = other->known & TCP_NEXT_BARE ? 1 : 0;
-    return beyond > slack && beyond <= LEAP_BYTES;
+    bool is_first = !(own->known & TCP_ACKED);
+    if (!is_near(beyond, LEAP_BYTES))
+        return false;
+    return beyond > slack ||
+           ((other->known & TCP_GAP_SURE) && other->gap_from != other->gap_to &&
+            ahead(other->gap_from, ack) > 0 && (is_first || ahead(own->ack, other->gap_to) > 0));
 }
 
 static void take_ack(struct tcp *tcp, struct tcp_side *own, const struct tcp_side *other,
@@ -138,8 +150,8 @@ static void take_ack(struct tcp *tcp, struct tcp_side *own, const struct tcp_sid
     bool proves = !is_syn && (rises || (is_first && (own->known & TCP_OPENED)));
     if (proves)
         tcp->news |= TCP_PROOF;
-    bool unseen =
-        other->known & TCP_NEXT ? (rises || is_first) && covers_unseen(other, ack) : proves && !other_spoke;
+    bool unseen = other->known & TCP_NEXT ? (rises || is_first) && covers_unseen(own, other, ack)
+                                          : proves && !other_spoke;
     if (unseen)
         tcp->news |= TCP_UNSEEN_ACK;
     if (is_first || is_syn || rise > 0 || rise < -LEAP_BYTES)

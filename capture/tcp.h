@@ -23,7 +23,8 @@ enum tcp_known {
     TCP_ACKED = 4,     /* ack */
     TCP_OPENED = 8,    /* its bare SYN was seen */
     TCP_ASKING = 16,   /* its SYN or SYN-ACK came once and has no answer yet */
-    TCP_TIMED = 32     /* round_trip_us */
+    TCP_TIMED = 32,    /* round_trip_us */
+    TCP_GAP_SURE = 64  /* that not one byte of the gap was seen */
 };
 
 /* One side, in sequence numbers modulo 2^32. [gap_from, gap_to) holds every byte shortly below `next` that
@@ -57,8 +58,9 @@ struct tcp {
  *
  * Acknowledgements count only where they rise, so each proves its stretch once, and by no more than 16 MiB:
  * what leaps further is forged or belongs to another connection. TCP_PROOF is the first ACK after the side's
- * own SYN, or one that rises. It is TCP_UNSEEN_ACK where it lies above the highest byte seen of the other
- * side, or where the other side was never heard; a first ACK whose side's SYN was not seen counts only
- * against bytes seen of the other. A SYN-ACK to nobody's SYN proves nothing: whoever forges addresses gets
+ * own SYN, or one that rises. It is TCP_UNSEEN_ACK where it covers for the first time a number above the
+ * highest byte seen of the other side, or in its gap when not one byte of that was seen, or, being a
+ * TCP_PROOF, where the other side was never heard. A mirror that delays one direction against the other makes
+ * bytes unseen for a moment. A SYN-ACK to nobody's SYN proves nothing: whoever forges addresses gets
  * them sent to others. */
 void tcp_packet(struct tcp *tcp, const struct packet *packet, unsigned side, bool other_spoke);

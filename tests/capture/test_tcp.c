@@ -322,6 +322,42 @@ static void test_a_leg_that_is_lost_within_the_connection_is_told_once_a_stretch
     assert_int_equal(send(CLIENT, TCP_ACK, 1, 301, 0), TCP_PROOF);
 }
 
+static void test_a_hole_that_is_acknowledged_was_not_seen(void **state)
+{
+    (void)state;
+    shake_hands();
+    send(SERVER, TCP_ACK, 1, 1, 100);
+    send(SERVER, TCP_ACK, 201, 1, 100); /* 101 to 200 went by unseen */
+    assert_int_equal(send(CLIENT, TCP_ACK, 1, 101, 0), TCP_PROOF);
+    assert_int_equal(send(CLIENT, TCP_ACK, 1, 151, 0), TCP_PROOF | TCP_UNSEEN_ACK);
+    assert_int_equal(send(CLIENT, TCP_ACK, 1, 301, 0), TCP_PROOF | TCP_UNSEEN_ACK);
+    send(SERVER, TCP_ACK, 301, 1, 100);
+    assert_int_equal(send(CLIENT, TCP_ACK, 1, 401, 0), TCP_PROOF); /* the hole was told */
+}
+
+static void test_bytes_out_of_order_are_seen_when_they_are_acknowledged(void **state)
+{
+    (void)state;
+    static const uint32_t orders[][4] = {
+        {2, 1, 3, 4}, {3, 2, 1, 4}, {4, 1, 2, 3}, {1, 4, 2, 3}, {2, 4, 1, 3}};
+    for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
+        set_up(NULL);
+        shake_hands();
+        for (int j = 0; j < 4; j++)
+            send(SERVER, TCP_ACK, 100 * orders[i][j] - 99, 1, 100);
+        assert_int_equal(send(CLIENT, TCP_ACK, 1, 401, 0), TCP_PROOF);
+    }
+}
+
+static void test_what_came_before_a_flow_under_way_was_not_missed(void **state)
+{
+    (void)state;
+    send(SERVER, TCP_ACK, 5001, 1, 100);
+    assert_int_equal(send(CLIENT, TCP_ACK, 1, 4001, 0), 0);
+    assert_int_equal(send(CLIENT, TCP_ACK, 1, 4501, 0), TCP_PROOF);
+    assert_int_equal(send(CLIENT, TCP_ACK, 1, 5101, 0), TCP_PROOF);
+}
+
 static void test_whoever_forges_addresses_proves_nothing(void **state)
 {
     (void)state;
@@ -389,6 +425,9 @@ int main(void)
         TEST(test_of_a_side_never_heard_the_handshake_and_each_rise_prove_it),
         TEST(test_a_flow_under_way_proves_it_by_a_rise_alone),
         TEST(test_a_leg_that_is_lost_within_the_connection_is_told_once_a_stretch),
+        TEST(test_a_hole_that_is_acknowledged_was_not_seen),
+        TEST(test_bytes_out_of_order_are_seen_when_they_are_acknowledged),
+        TEST(test_what_came_before_a_flow_under_way_was_not_missed),
         TEST(test_whoever_forges_addresses_proves_nothing),
         TEST(test_a_half_open_scan_that_is_cut_off_proves_nothing),
         TEST(test_of_a_side_heard_without_its_numbers_nothing_is_unseen),
