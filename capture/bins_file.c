@@ -302,7 +302,16 @@ static int survey(struct bins_file *file, struct fault *fault)
 
 /* ---- the door ---- */
 
-struct bins_file *capture_bins_open(const char *path, struct fault *fault)
+/* What a table does not say of its scopes. */
+static void complete_scopes(struct bins_file *file, const struct scope_list *known)
+{
+    for (uint32_t i = 0; i < file->list.count; i++)
+        for (uint32_t j = 0; known != NULL && j < known->count; j++)
+            if (strcmp(file->scopes[i].text, known->items[j].text) == 0)
+                file->scopes[i].name_server = known->items[j].name_server;
+}
+
+struct bins_file *capture_bins_open(const char *path, const struct scope_list *known, struct fault *fault)
 {
     struct bins_file *file = calloc(1, sizeof *file);
     if (file == NULL) {
@@ -319,6 +328,7 @@ struct bins_file *capture_bins_open(const char *path, struct fault *fault)
         capture_bins_close(file);
         return NULL;
     }
+    complete_scopes(file, known);
     file->tallies = calloc(file->list.count, sizeof *file->tallies);
     if (file->tallies == NULL) {
         fault_set(fault, "no memory for %u scopes", file->list.count);

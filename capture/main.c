@@ -138,7 +138,7 @@ static int open_input(struct settings *settings, struct input *input, struct fau
             capture_open(&settings->capture, &settings->rules, &settings->scopes, &input->health, fault);
         return input->capture != NULL ? 0 : -1;
     }
-    input->bins = capture_bins_open(settings->bins_file, fault);
+    input->bins = capture_bins_open(settings->bins_file, &settings->scopes, fault);
     if (input->bins == NULL)
         return -1;
     input->scopes = capture_bins_scopes(input->bins);

@@ -65,9 +65,10 @@ void capture_close(struct capture *capture);
 /* Reads a table of bins instead (`-b`): its scopes become the list, and its bin length the bin. */
 struct bins_file;
 
-/* Opens and looks through the table. NULL with the fault, naming file and line, when not one good row can be
- * read; what is damaged further on is told by the run. "-" is not taken: the table is read twice. */
-struct bins_file *capture_bins_open(const char *path, struct fault *fault);
+/* Opens and looks through the table. Which services are name servers is taken from the scopes `known` under
+ * the same names; NULL: none is. Returns NULL with the fault, naming file and line, when not one good row can
+ * be read; what is damaged further on is told by the run. "-" is not taken: the table is read twice. */
+struct bins_file *capture_bins_open(const char *path, const struct scope_list *known, struct fault *fault);
 const struct scope_list *capture_bins_scopes(const struct bins_file *file);
 int64_t capture_bins_length_ns(const struct bins_file *file);
 

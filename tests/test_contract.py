@@ -36,13 +36,14 @@ EMBEDDED_SCOPES = 1 + 5 + 2 + 20 + 1
 
 # ---- captures ----
 
-def pcap(path, packets):
-    """Writes (seconds after T0, packet or bytes) as a capture with nanoseconds."""
+def pcap(path, packets, snaplen=262144):
+    """Writes (seconds after T0, packet or bytes) as a capture with nanoseconds, cut to so many bytes a packet."""
     with path.open("wb") as file:
-        file.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, 1))
+        file.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, snaplen, 1))
         for at, packet in packets:
             ns, data = T0 * 10**9 + round(at * 10**9), bytes(packet)
-            file.write(struct.pack("<IIII", ns // 10**9, ns % 10**9, len(data), len(data)) + data)
+            cut = data[:snaplen]
+            file.write(struct.pack("<IIII", ns // 10**9, ns % 10**9, len(cut), len(data)) + cut)
     return path
 
 

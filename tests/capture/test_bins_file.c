@@ -70,7 +70,7 @@ static struct bins_file *open_table(const char *text, struct fault *fault)
     assert_non_null(file);
     assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
     assert_int_equal(fclose(file), 0);
-    return capture_bins_open(path, fault);
+    return capture_bins_open(path, NULL, fault);
 }
 
 static struct bins_file *opened(const char *text)
@@ -170,6 +170,22 @@ static void test_bursts_are_read_where_the_table_has_them(void **state)
                      TALLY_BIT(TALLY_answered_flows) | TALLY_BIT(TALLY_answered_bursts));
     read_table("time,scope,answered_flows\n2025-06-07T12:00:00Z,all,7\n", &got);
     assert_int_equal(got.tally[0][0].known, TALLY_BIT(TALLY_answered_flows));
+}
+
+static void test_name_servers_are_known_from_the_scopes_in_force(void **state)
+{
+    (void)state;
+    static const struct scope items[] = {{SCOPE_SERVICE, true, "service:ns1", true},
+                                         {SCOPE_SERVICE, true, "service:www", false}};
+    const struct scope_list known = {.items = items, .count = 2};
+    struct fault fault;
+    capture_bins_close(opened("time,scope,flows\n0,service:ns1,1\n0,service:ns2,1\n0,service:www,1\n"));
+    struct bins_file *file = capture_bins_open(path, &known, &fault);
+    assert_non_null(file);
+    const struct scope_list *list = capture_bins_scopes(file);
+    for (uint32_t i = 0; i < list->count; i++)
+        assert_int_equal(list->items[i].name_server, strcmp(list->items[i].text, "service:ns1") == 0);
+    capture_bins_close(file);
 }
 
 static void test_every_measure_is_read_by_its_name(void **state)
@@ -373,7 +389,7 @@ static void test_a_missing_table_is_named(void **state)
 {
     (void)state;
     struct fault fault;
-    assert_null(capture_bins_open("/nowhere/bins.csv", &fault));
+    assert_null(capture_bins_open("/nowhere/bins.csv", NULL, &fault));
     assert_non_null(strstr(fault.text, "/nowhere/bins.csv"));
     assert_non_null(strstr(fault.text, "No such file"));
 }
@@ -448,6 +464,7 @@ int main(void)
         cmocka_unit_test(test_scopes_come_in_the_order_of_the_hall_all_first_and_tap_last),
         cmocka_unit_test(test_a_table_without_all_or_tap_has_them_as_missing),
         cmocka_unit_test(test_bursts_are_read_where_the_table_has_them),
+        cmocka_unit_test(test_name_servers_are_known_from_the_scopes_in_force),
         cmocka_unit_test(test_every_measure_is_read_by_its_name),
         cmocka_unit_test(test_columns_are_found_by_name_in_any_order_and_strange_ones_ignored),
         cmocka_unit_test(test_an_empty_cell_is_unknown_and_not_zero),
