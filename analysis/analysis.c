@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "series.h"
 
@@ -18,7 +19,8 @@ static const double near_times = 50; /* how much more often silences come that a
 static const double year_s = 365.25 * 86400;
 static const double survivors_most = 0.3; /* share of the expected that may be left where there is silence */
 static const double thin_s = 86400;       /* what takes longer to notice than this is not judged */
-static const double fast_s = 900, slow_s = 86400; /* memories of packets towards a scope */
+static const int64_t review_ns = 60 * NS_PER_S, review_seldom_ns = 600 * NS_PER_S,
+                     review_often_ns = 3600 * NS_PER_S; /* of a cause */
 static const int64_t detectable_keep_ns = 600 * NS_PER_S;
 static const int64_t clusters_keep_ns = 3600 * NS_PER_S;
 static const double control_learn_s = 600; /* the tap is dense: it is known sooner than a scope */
@@ -155,22 +157,6 @@ static bool knows(const struct tally *tally, enum tally_measure measure)
     return (tally->known & TALLY_BIT(measure)) != 0;
 }
 
-static void follow_towards(struct series *series, const struct tally *tally)
-{
-    double seconds = series->step_s;
-    double rate = (double)tally->value[TALLY_packets_in] / seconds;
-    series->towards_fast += (rate - series->towards_fast) * -expm1(-seconds / fast_s);
-    series->towards_slow += (rate - series->towards_slow) * -expm1(-seconds / slow_s);
-    series->so_far.icmp_errors += (double)tally->value[TALLY_icmp_errors];
-    series->so_far.seconds += seconds;
-    series->so_far.knock = series->knock.total;
-    series->so_far.knock_expected = series->knock.total_expected;
-    series->so_far.surge =
-        series->so_far.seconds > 6 * 3600 && series->towards_slow > 0
-            ? series->towards_fast / (series->towards_slow / -expm1(-series->so_far.seconds / slow_s))
-            : -1;
-}
-
 /* What is told as `bursts` of the measure are its events; the measure itself where that is not told. */
 static void take_population(struct population *population, const struct tally *tally,
                             enum tally_measure measure, enum tally_measure bursts, struct tally_span span,
@@ -196,8 +182,12 @@ static void take_scope(struct analysis *analysis, uint32_t number, const struct 
                                .proven = proven,
                                .teach = !series->episode.open && !explained && !series->thin_doubt,
                                .ordinary = !series->episode.open && !explained};
-    if (series->step_signs > 0) /* in the interval before this one */
+    if (series->step_signs > 0) { /* in the interval before this one */
         series->at_last_life = series->so_far;
+        if (!series->episode.open)
+            memset(series->reporter, 0, sizeof series->reporter);
+    }
+    reporters_merge(series->reporter, tally->reporter);
     const struct population *life = series_life(series);
     double prudent_before = life->total_prudent, signs_before = life->total_signs;
     take_population(&series->answered, tally, TALLY_answered_flows, TALLY_answered_bursts, tally->answered,
@@ -218,8 +208,11 @@ static void take_scope(struct analysis *analysis, uint32_t number, const struct 
     series->so_far.life = life->total;
     series->so_far.life_expected = life->total_expected;
     series->step_s = clock_seconds(tally->start_ns, tally->end_ns);
-    follow_towards(series, tally);
+    trend_step(&series->so_far.trend, tally, how.teach);
+    series->so_far.knock = series->knock.total;
+    series->so_far.knock_expected = series->knock.total_expected;
     series->so_far.tap = tap_mark(&analysis->tap, tally->end_ns);
+    past_keep(&series->past, &series->so_far, tally->end_ns);
 }
 
 static void each_population(struct series *series, void (*act)(struct population *, int64_t), int64_t at_ns)
@@ -361,14 +354,16 @@ static void close_episode(struct analysis *analysis, uint32_t number)
         release_covered(analysis);
 }
 
-/* Some time into an outage there is more to go by: the cause is weighed again and told if it is another. */
+/* There is more to go by every minute at first, and later now and then: the cause is weighed again and told
+ * if it is another. */
 static void review(struct analysis *analysis, uint32_t number)
 {
     struct series *series = &analysis->series[number];
     struct episode *episode = &series->episode;
     if (episode->covered || episode->review_ns == TIME_NONE || analysis->end_ns < episode->review_ns)
         return;
-    episode->review_ns = TIME_NONE;
+    int64_t into_ns = analysis->end_ns - episode->onset_ns;
+    episode->review_ns = analysis->end_ns + (into_ns < review_often_ns ? review_ns : review_seldom_ns);
     tell_changed_cause(analysis, number);
 }
 
@@ -407,9 +402,10 @@ static void follow_episode(struct analysis *analysis, uint32_t number, int64_t f
 static enum learning learned(const struct analysis *analysis, struct series *series)
 {
     struct baseline_cell so_far = baseline_learned(&series_life(series)->baseline, analysis->end_ns);
-    return so_far.events < analysis->options.learn_flows ? LEARNING_EVENTS
-           : so_far.seconds < analysis->options.learn_s  ? LEARNING_TIME
-                                                         : LEARNING_DONE;
+    double signs = so_far.events * detect_signs_per_event(series_life(series));
+    return signs < analysis->options.learn_flows        ? LEARNING_EVENTS
+           : so_far.seconds < analysis->options.learn_s ? LEARNING_TIME
+                                                        : LEARNING_DONE;
 }
 
 /* Keeps count of the silences that came close, to be held against the promise. */
@@ -499,7 +495,8 @@ static void judge_thinness(struct analysis *analysis, uint32_t number, int level
         return;
     struct change_found onset = find_onset(series, 1);
     onset.level = fmin(onset.level, 0.9);
-    open_episode(analysis, number, &onset, thin->sum, &series->so_far, wider == WIDER_DOWN);
+    const struct episode_mark *before = past_at(&series->past, onset.best_ns);
+    open_episode(analysis, number, &onset, thin->sum, before, wider == WIDER_DOWN);
 }
 
 struct counts {

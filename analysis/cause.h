@@ -6,16 +6,23 @@
 
 #include "event.h"
 
-/* What is known of an outage's circumstances. Ratios are of what was seen to what was usual. */
-struct cause_facts {
-    enum scope_kind kind;
-    bool control;                  /* the tap carries other traffic */
-    double inbound_ratio;          /* flow starts since the onset; negative: too few expected to tell */
-    double surge_ratio;            /* packets towards the scope just before the onset; negative: unknown */
-    double icmp_per_minute;        /* ICMP errors about the scope since the onset */
-    unsigned paths_down, paths_up; /* of those configured */
-    unsigned others_up;            /* scopes of the same kind that carry on */
+/* One circumstance: what was seen, and what is usual (negative where that means nothing). */
+struct cause_reading {
+    bool known;
+    double value, usual;
 };
 
-/* Fills the event's probabilities and evidence. */
+/* The circumstances of an outage, one for each kind of evidence that they might be. Plain data. */
+struct cause_facts {
+    enum scope_kind kind;
+    bool control; /* the tap carries other traffic */
+    struct cause_reading reading[EVIDENCE__COUNT];
+};
+
+static inline void cause_read(struct cause_facts *facts, enum evidence_kind kind, double value, double usual)
+{
+    facts->reading[kind] = (struct cause_reading){true, value, usual};
+}
+
+/* Fills the event's probabilities, and its evidence: what says something, the weightiest first. */
 void cause_weigh(const struct cause_facts *facts, struct event *event);

@@ -14,7 +14,7 @@ static const double return_most = 12;     /* so that a flicker is soon seen to b
 static const double trickle_patience = 3; /* alarms' worth of silence that part one trickle from the next */
 static const double recent_events = 30;
 static const double enough_back = 0.5; /* of the expected rate: from here the end is counted */
-static const int64_t first_review_ns = 600 * NS_PER_S;
+static const int64_t first_review_ns = 60 * NS_PER_S;
 
 uint64_t episode_key(const char *scope, int64_t onset_ns)
 {
@@ -41,7 +41,7 @@ void episode_open(struct episode *episode, const char *scope, const struct chang
                                 .recent_expected = recent_events,
                                 .before = *before,
                                 .review_ns = now_ns + first_review_ns,
-                                .verdict = -1,
+                                .verdict = VERDICT__COUNT,
                                 .return_ns = TIME_NONE,
                                 .odds_rise_ns = TIME_NONE,
                                 .steady_since_ns = TIME_NONE};

@@ -7,14 +7,16 @@
 
 #include "change.h"
 #include "detect.h"
+#include "event.h"
 #include "tap.h"
+#include "trend.h"
 
 /* What had been seen and expected of the three populations at an instant: two of them tell what happened
  * between. */
 struct episode_mark {
     double life, life_expected;
     double knock, knock_expected;
-    double icmp_errors, seconds;
+    struct trend trend;
     struct tap_mark tap;
     double surge; /* packets towards the scope of late, over what is usual */
 };
@@ -41,8 +43,9 @@ struct episode {
     double depth;
     double level;               /* how much of the expected was left when it opened */
     struct episode_mark before; /* at the last sign of life before the onset */
-    int64_t review_ns;          /* when the cause is looked at again; TIME_NONE: no more */
-    int verdict;                /* as last told */
+    int64_t review_ns;          /* when the cause is looked at again */
+    enum verdict verdict;       /* as last told; VERDICT__COUNT: not yet … */
+    uint32_t evidence;          /* … for these pieces of evidence, a bit each */
 
     bool returning;
     double return_odds;   /* logarithm: it is coming back, against still down with a remnant */

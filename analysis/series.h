@@ -7,6 +7,7 @@
 #include "change.h"
 #include "detect.h"
 #include "episode.h"
+#include "past.h"
 #include "tap.h"
 #include "thinness.h"
 
@@ -27,18 +28,19 @@ struct series {
     struct alarm_rate alarms;
 
     struct episode_mark so_far, at_last_life;
-    double step_s;                     /* length of the interval just taken, in seconds */
-    double step_signs;                 /* of life in it, … */
-    double step_seen, step_expected;   /* the events among them, … */
-    double step_prudent;               /* … and how many of those may be counted on */
-    double detectable_s;               /* the shortest outage to be noticed; negative: none … */
-    int64_t detectable_until_ns;       /* … looked up again from here */
-    double towards_fast, towards_slow; /* packets in a second, over a quarter of an hour and over a day */
-    double hosts_usual;                /* watched addresses in an ordinary bin; negative: not known yet */
+    double step_s;                   /* length of the interval just taken, in seconds */
+    double step_signs;               /* of life in it, … */
+    double step_seen, step_expected; /* the events among them, … */
+    double step_prudent;             /* … and how many of those may be counted on */
+    double detectable_s;             /* the shortest outage to be noticed; negative: none … */
+    int64_t detectable_until_ns;     /* … looked up again from here */
+    struct past past;                /* how everything went of late */
+    double hosts_usual;              /* watched addresses in an ordinary bin; negative: not known yet */
 
     struct episode episode;
-    struct cause_facts facts; /* of its cause */
-    int64_t returned_ns;      /* when it came back during a wider scope's recovery; TIME_NONE: not */
+    struct tally_reporter reporter[TALLY_REPORTERS]; /* of errors since the last sign of life, or the onset */
+    struct cause_facts facts;                        /* of its cause */
+    int64_t returned_ns; /* when it came back during a wider scope's recovery; TIME_NONE: not */
 
     struct tally bin; /* the steps of the bin under way, added up */
     double bin_expected;
@@ -56,11 +58,22 @@ struct analysis {
     struct series series[];
 };
 
+/* The measure of the population in which a scope is judged. */
+static inline enum tally_measure series_measure(const struct series *series)
+{
+    return series->signal == SIGNAL_ANSWERED_FLOWS ? TALLY_answered_flows
+           : series->live_is_packets               ? TALLY_packets_out
+                                                   : TALLY_live_flows;
+}
+
 /* The population in which a scope is judged. */
 static inline struct population *series_life(struct series *series)
 {
     return series->signal == SIGNAL_ANSWERED_FLOWS ? &series->answered : &series->live;
 }
+
+/* Reads the circumstances of a series' open outage (facts.c); the event's parts are filled. */
+struct cause_facts facts_gather(const struct analysis *analysis, uint32_t number, const struct event *event);
 
 /* Fills an event about the series' episode, with its parts, and gives it to the output (tell.c). */
 void tell_outage(struct analysis *analysis, uint32_t number, enum event_action action);

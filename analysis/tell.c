@@ -6,7 +6,7 @@
 #include "cause.h"
 #include "series.h"
 
-static const double knocks_least = 5; /* expected since the onset before their absence means anything */
+static const double clearly = 1.3; /* likelier than the verdict told before: less is not worth a word */
 
 /* A part of a wider outage that has shown no life since the onset is down with it, even if it is too thin to
  * be judged by itself. */
@@ -70,46 +70,12 @@ static void describe_returns(struct analysis *analysis, struct event *event)
     }
 }
 
-static void count_parts(struct analysis *analysis, uint32_t number, const struct event *event,
-                        struct cause_facts *facts)
+static enum verdict likeliest(const struct event *event)
 {
-    for (uint32_t i = 0; i < event->path_count; i++) {
-        if (event->paths[i].last_seen_ns == TIME_NONE)
-            continue;
-        bool down = event->paths[i].state == STATE_DOWN || event->paths[i].state == STATE_RECOVERING;
-        facts->paths_down += down;
-        facts->paths_up += event->paths[i].state == STATE_UP;
-    }
-    for (uint32_t i = 0; i < analysis->scopes->count; i++)
-        if (i != number && analysis->scopes->items[i].kind == facts->kind &&
-            analysis->series[i].state == STATE_UP)
-            facts->others_up++;
-}
-
-/* The circumstances are those of the outage: once something comes back they no longer change. */
-static void gather_facts(struct analysis *analysis, uint32_t number, const struct event *event)
-{
-    struct series *series = &analysis->series[number];
-    const struct episode_mark *before = &series->episode.before, *now = &series->so_far;
-    double knocks = now->knock_expected - before->knock_expected,
-           minutes = (now->seconds - before->seconds) / 60;
-    struct cause_facts facts = {
-        .kind = analysis->scopes->items[number].kind,
-        .control = event->control,
-        .inbound_ratio = knocks >= knocks_least ? (now->knock - before->knock) / knocks : -1,
-        .surge_ratio = before->surge,
-        .icmp_per_minute = minutes > 0 ? (now->icmp_errors - before->icmp_errors) / minutes : 0,
-    };
-    count_parts(analysis, number, event, &facts);
-    series->facts = facts;
-}
-
-static int likeliest(const struct event *event)
-{
-    int best = VERDICT_UNKNOWN;
+    enum verdict best = VERDICT_UNKNOWN;
     for (int i = 0; i < VERDICT__COUNT; i++)
         if (event->probability[i] > event->probability[best])
-            best = i;
+            best = (enum verdict)i;
     return best;
 }
 
@@ -161,6 +127,8 @@ static struct event describe(struct analysis *analysis, uint32_t number, enum ev
                           .recovered = -1,
                           .flaps = episode->flaps,
                           .merged_into = episode->merged_into,
+                          .verdict_before = episode->verdict,
+                          .evidence_before = episode->evidence,
                           .hosts_expected = (uint32_t)lround(fmax(0, series->hosts_usual)),
                           .hosts_seen = (uint32_t)series->bin.value[TALLY_hosts]};
     memcpy(event.scope, episode->scope, sizeof event.scope);
@@ -173,8 +141,9 @@ static struct event describe(struct analysis *analysis, uint32_t number, enum ev
     }
     describe_times(analysis, episode, life->rate.per_s, life->calibrate.slope, &event);
     describe_parts(analysis, episode, &event);
+    /* The circumstances are those of the outage: once something comes back they no longer change. */
     if (!series->episode.returning)
-        gather_facts(analysis, number, &event);
+        series->facts = facts_gather(analysis, number, &event);
     cause_weigh(&series->facts, &event);
     return event;
 }
@@ -184,6 +153,9 @@ static void give(struct analysis *analysis, uint32_t number, const struct event 
     struct episode *episode = &analysis->series[number].episode;
     episode->sequence++;
     episode->verdict = likeliest(event);
+    episode->evidence = 0;
+    for (uint32_t i = 0; i < event->evidence_count; i++)
+        episode->evidence |= 1U << event->evidence[i].kind;
     analysis->output.event(analysis->output.context, event);
 }
 
@@ -196,7 +168,8 @@ void tell_outage(struct analysis *analysis, uint32_t number, enum event_action a
 void tell_changed_cause(struct analysis *analysis, uint32_t number)
 {
     struct event event = describe(analysis, number, EVENT_OUTAGE_UPDATED);
-    if (likeliest(&event) != analysis->series[number].episode.verdict)
+    enum verdict was = analysis->series[number].episode.verdict, is = likeliest(&event);
+    if (is != was && event.probability[is] > clearly * event.probability[was])
         give(analysis, number, &event);
 }
 
@@ -232,6 +205,7 @@ void tell_sensor(struct analysis *analysis, enum event_action action)
     if (action == EVENT_SENSOR_RESTORED && tap->returned_expected > 0)
         event.observed_rate = fmin(1, tap->returned_seen / tap->returned_expected) * event.expected_rate;
     event.probability[VERDICT_UNKNOWN] = 1;
+    event.verdict_before = VERDICT__COUNT;
     memcpy(event.scope, analysis->scopes->items[number].text, sizeof event.scope);
     analysis->output.event(analysis->output.context, &event);
 }

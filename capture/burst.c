@@ -17,7 +17,9 @@
 /* No triple: the end of a chain or of the list. */
 #define NOBODY UINT32_MAX
 
-static const uint32_t enough_bursts = 4; /* before their usual distance is known */
+static const int64_t few_signs = 16; /* of all triples: a burst is not longer than they take */
+static const int64_t share = 16; /* nor than this part of the usual distance of its own triple's signs … */
+static const int64_t prior_signs = 8; /* … of which so many are taken to have come seldom */
 
 struct key {
     uint8_t host[16], peers[16];
@@ -25,10 +27,11 @@ struct key {
     uint8_t protocol;
 };
 
-/* The bursts of one kind. */
+/* The signs of one kind. */
 struct bursts {
-    int64_t first_ns, began_ns; /* the first and the last; TIME_NONE: none yet */
-    uint32_t count;
+    int64_t first_ns; /* the first sign */
+    int64_t began_ns; /* the last that began a burst; TIME_NONE: none yet */
+    int64_t signs;
 };
 
 struct triple {
@@ -41,6 +44,7 @@ struct burst {
     int64_t length_ns;
     struct health *health;
     uint64_t seed;
+    struct bursts all[BURST__SIGNS]; /* of all triples together; a burst of them means nothing */
     uint32_t count, oldest, newest;
     uint32_t chains[BURST_TRIPLES_MAX];
     struct triple triples[BURST_TRIPLES_MAX];
@@ -54,6 +58,7 @@ struct burst *burst_new(int64_t length_ns, struct health *health)
     burst->length_ns = length_ns;
     burst->health = health;
     burst->seed = hash_seed(burst);
+    memset(burst->all, 0, sizeof burst->all);
     burst->count = 0;
     burst->oldest = burst->newest = NOBODY;
     memset(burst->chains, 0xff, sizeof burst->chains); /* NOBODY */
@@ -109,24 +114,37 @@ static void list_append(struct burst *burst, uint32_t number)
     burst->newest = number;
 }
 
-/* How long a burst lasts. Where so much is asked that bursts would follow each other without a pause, they
- * must be shorter, or evidence would be lost: a sixteenth of their usual distance. */
-static int64_t length_of(const struct burst *burst, const struct bursts *of)
+/* The mean distance of so many signs since `first_ns`. */
+static int64_t distance(int64_t first_ns, int64_t at_ns, uint64_t signs)
 {
-    if (of->count < enough_bursts || of->began_ns < of->first_ns)
-        return burst->length_ns;
-    uint64_t since = (uint64_t)of->began_ns - (uint64_t)of->first_ns; /* it may be all of time */
-    int64_t short_ns = (int64_t)(since / (of->count - 1) / 16);
-    return short_ns < burst->length_ns ? short_ns : burst->length_ns;
+    if (at_ns < first_ns)
+        return INT64_MAX / 2;
+    return (int64_t)(((uint64_t)at_ns - (uint64_t)first_ns) / signs); /* it may be all of time */
+}
+
+/* How long a burst lasts at an instant. A minute tells little of a tap that is silent for minutes, and all of
+ * one that is busy: so not longer than a few signs of any triple take. And where one triple is asked so much
+ * that bursts would follow each other without a pause, evidence would be lost: so only a small part of the
+ * usual distance of its own signs. */
+static int64_t length_of(const struct burst *burst, const struct bursts *of, enum burst_sign sign,
+                         int64_t at_ns)
+{
+    const struct bursts *all = &burst->all[sign];
+    int64_t most_ns = distance(all->first_ns, at_ns, (uint64_t)all->signs) + burst->length_ns / all->signs;
+    most_ns = most_ns < burst->length_ns / few_signs ? few_signs * most_ns : burst->length_ns;
+    int64_t weight = of->signs + prior_signs,
+            short_ns =
+                distance(of->first_ns, at_ns, (uint64_t)weight) / share + most_ns * prior_signs / weight;
+    return short_ns < most_ns ? short_ns : most_ns;
 }
 
 /* Whether a sign at `at_ns` belongs to the last burst. */
-static bool goes_on(const struct burst *burst, const struct bursts *of, int64_t at_ns)
+static bool goes_on(const struct burst *burst, const struct bursts *of, enum burst_sign sign, int64_t at_ns)
 {
     /* Unsigned, since the two may lie at either end of time. */
     uint64_t last = (uint64_t)of->began_ns, at = (uint64_t)at_ns;
     uint64_t apart_ns = at_ns > of->began_ns ? at - last : last - at;
-    return of->began_ns != TIME_NONE && apart_ns < (uint64_t)length_of(burst, of);
+    return of->began_ns != TIME_NONE && apart_ns < (uint64_t)length_of(burst, of, sign, at_ns);
 }
 
 /* Takes the oldest out of the table; its place is free then. */
@@ -139,8 +157,8 @@ static uint32_t forget_oldest(struct burst *burst, int64_t at_ns)
         link = &burst->triples[*link].hash_next;
     *link = triple->hash_next;
     list_remove(burst, triple);
-    burst->health->bursts_evicted +=
-        goes_on(burst, &triple->of[BURST_LIVE], at_ns) || goes_on(burst, &triple->of[BURST_ANSWERED], at_ns);
+    burst->health->bursts_evicted += goes_on(burst, &triple->of[BURST_LIVE], BURST_LIVE, at_ns) ||
+                                     goes_on(burst, &triple->of[BURST_ANSWERED], BURST_ANSWERED, at_ns);
     return number;
 }
 
@@ -162,15 +180,21 @@ static struct triple *triple_of(struct burst *burst, const struct key *key, int6
     return &burst->triples[number];
 }
 
+static void note(struct bursts *of, int64_t at_ns)
+{
+    if (of->signs++ == 0)
+        of->first_ns = at_ns;
+}
+
 bool burst_begins(struct burst *burst, const struct flow *flow, unsigned side, enum burst_sign sign,
                   int64_t at_ns)
 {
     const struct key key = key_of(flow, side);
     struct bursts *of = &triple_of(burst, &key, at_ns)->of[sign];
-    if (goes_on(burst, of, at_ns))
+    note(&burst->all[sign], at_ns);
+    note(of, at_ns);
+    if (goes_on(burst, of, sign, at_ns))
         return false;
     of->began_ns = at_ns;
-    if (of->count++ == 0)
-        of->first_ns = at_ns;
     return true;
 }

@@ -22,11 +22,12 @@ struct burst *burst_new(int64_t length_ns, struct health *health);
 void burst_free(struct burst *burst);
 
 /* Notes a sign of life that the watched `side` of a flow gives, and says whether it begins a burst. It does
- * unless a burst of the same triple and kind began less than `length_ns` before, or, of a triple whose fourth
- * burst has begun, less than a sixteenth of their mean distance so far if that is shorter: what is asked all
- * the time is evidence all the time. A triple is the watched host, the /24 (IPv6: /48) of the
- * other side, and the service: the protocol with the port of the flow's destination, or with the type family
- * of ICMP. Where time steps back by more than that, too, another burst begins.
+ * unless a burst of the same triple and kind began less than `length_ns` before; or less, on a busy tap: the
+ * time that sixteen signs of any triple take on average, and of a busy triple about a sixteenth of the usual
+ * distance of its own. So what is asked all the time is evidence all the time. A triple is the watched host,
+ * the /24 (IPv6: /48) of the other side, and the service: the protocol with the port of the flow's
+ * destination, or with the type family of ICMP. Where time steps back by more than that, too, another burst
+ * begins.
  *
  * When there is no room the triple that gave no sign for longest is forgotten, and counted in
  * health.bursts_evicted if its burst could have gone on: then one burst may count as two. */

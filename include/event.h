@@ -82,23 +82,42 @@ enum verdict {
     VERDICT__COUNT
 };
 
-/* What speaks for or against a verdict. `value` is what was seen since the onset, `usual` what this hour
- * expects. */
+/* What speaks for or against a verdict, with its published name. Ratios are of what was seen to what is
+ * usual: since the onset, or where it says "before", in the quarter of an hour that led to it. */
+#define EVIDENCE_KINDS(X)                                                                                    \
+    X(INBOUND_PERSISTS, "inbound-persists") /* ratio of flow starts towards the scope: they go on */         \
+    X(INBOUND_CEASED, "inbound-ceased")     /* the same: nobody knocks any more either */                    \
+    X(KNOCKS_ANSWERED, "knocks-answered")   /* ratio of answers to knocks: who still knocks is answered */   \
+    X(INBOUND_SURGE, "inbound-surge")       /* ratio before, of the measure that rose most */                \
+    X(REFLECTION, "reflection")             /* packets a second before: forged, or answers not asked for */  \
+    X(LOSS_RISING, "loss-rising")           /* ratio before, of segments sent again */                       \
+    X(DELAY_RISING, "delay-rising")         /* ratio before, of round trips */                               \
+    X(SERVICES_FIRST, "services-first")     /* services that failed before the rest */                       \
+    X(RAMP, "ramp")                         /* share of answers before: it had begun to fail */              \
+    X(CLEAN_STEP, "clean-step")             /* the same: all was well until the onset */                     \
+    X(ALL_PATHS, "all-paths")               /* paths down together */                                        \
+    X(ONE_PATH, "one-path")                 /* paths that carry on */                                        \
+    X(OTHERS_UP, "others-up")               /* prefixes or services that carry on */                         \
+    X(ROUTE_CHANGED, "route-changed")       /* ms that round trips of what is left differ by */              \
+    X(ICMP_ERRORS, "icmp-errors")           /* a minute: unreachable, say routers that no path knows */      \
+    X(ICMP_BORDER, "icmp-border")           /* a minute: the same from a router of a path */                 \
+    X(ICMP_PROHIBITED, "icmp-prohibited")   /* a minute */                                                   \
+    X(ICMP_EXCEEDED, "icmp-exceeded")       /* a minute: packets go in circles */                            \
+    X(NAME_SERVERS, "name-servers")         /* name servers down */                                          \
+    X(NO_CONTROL, "no-control")             /* the capture holds watched traffic only */
+
 enum evidence_kind {
-    EVIDENCE_INBOUND_PERSISTS, /* ratio: flow starts towards the scope go on though nobody answers */
-    EVIDENCE_INBOUND_CEASED,   /* ratio: nobody knocks any more either */
-    EVIDENCE_INBOUND_SURGE, /* ratio: bare SYNs or packets towards the scope in the hour before the onset */
-    EVIDENCE_ALL_PATHS,     /* count of configured paths down together */
-    EVIDENCE_ONE_PATH,      /* count of paths still up */
-    EVIDENCE_OTHERS_UP,     /* count of prefixes or services that carry on */
-    EVIDENCE_ICMP_ERRORS,   /* ICMP errors about the scope a minute */
-    EVIDENCE_NO_CONTROL,    /* the capture holds watched traffic only: nothing to compare with */
-    EVIDENCE__COUNT
+#define EVIDENCE_ENUM(name, published) EVIDENCE_##name,
+    EVIDENCE_KINDS(EVIDENCE_ENUM)
+#undef EVIDENCE_ENUM
+        EVIDENCE__COUNT
 };
 
 struct event_evidence {
     enum evidence_kind kind;
-    double value, usual;
+    double value, usual; /* usual is negative where it means nothing */
+    enum verdict about;  /* the verdict it says most of … */
+    double weight;       /* … in nats: for it, or against it where negative */
 };
 
 /* A prefix, path or service as an event shows it. */
@@ -121,7 +140,7 @@ enum {
     EVENT_PATHS_MAX = 16,
     EVENT_SERVICES_MAX = 32,
     EVENT_RETURNS_MAX = 32,
-    EVENT_EVIDENCE_MAX = 8
+    EVENT_EVIDENCE_MAX = 12
 };
 
 struct event {
@@ -145,6 +164,8 @@ struct event {
     uint32_t hosts_expected, hosts_seen; /* watched addresses: usual in such a bin, and in the last one */
 
     double probability[VERDICT__COUNT]; /* sums to 1; the verdict is the largest */
+    enum verdict verdict_before; /* as the episode's last event had it; VERDICT__COUNT: this is the first */
+    uint32_t evidence_before;    /* and its evidence, a bit each */
     uint32_t evidence_count, prefix_count, path_count, service_count, return_count;
     struct event_evidence evidence[EVENT_EVIDENCE_MAX];
     struct event_part prefixes[EVENT_PREFIXES_MAX];

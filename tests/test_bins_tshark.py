@@ -169,6 +169,7 @@ class Count:
         self.seen = defaultdict(set)
         self.flows = {}
         self.bursts = {}
+        self.all_signs = {}
 
     def add(self, minute, scopes, measure, number=1):
         for scope in scopes:
@@ -192,11 +193,16 @@ class Count:
     def burst(self, now_ns, sign, host, peer, service):
         """Whether the sign of life begins a burst of its triple."""
         triple = sign, host, ipaddress.ip_network(peer + "/24", strict=False), service
-        first, began, count = self.bursts.get(triple, (now_ns, None, 0))
-        lasts = BURST_NS if count < 4 else min(BURST_NS, (began - first) // (count - 1) // 16)
+        first, began, signs = self.bursts.get(triple, (now_ns, None, 0))
+        signs += 1
+        began_all, all_signs = self.all_signs.get(sign, (now_ns, 0))
+        all_signs += 1
+        self.all_signs[sign] = began_all, all_signs
+        distance = (now_ns - began_all) // all_signs + BURST_NS // all_signs
+        most = 16 * distance if distance < BURST_NS // 16 else BURST_NS
+        lasts = min(most, (now_ns - first) // (signs + 8) // 16 + most * 8 // (signs + 8))
         begins = began is None or now_ns - began >= lasts
-        if begins:
-            self.bursts[triple] = first, now_ns, count + 1
+        self.bursts[triple] = first, now_ns if begins else began, signs
         return begins
 
     def packet(self, fields):

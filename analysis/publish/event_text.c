@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "evidence_text.h"
 #include "text.h"
 
 enum { EVENT_SCHEMA = 1 }; /* a change of what is published is a change of this number */
@@ -64,14 +65,6 @@ const char *event_text_action(enum event_action action)
 static const char *phase(enum event_action action)
 {
     return strchr(event_text_action(action), '-') + 1;
-}
-
-static const char *evidence_name(enum evidence_kind kind)
-{
-    static const char *const names[EVIDENCE__COUNT] = {"inbound-persists", "inbound-ceased", "inbound-surge",
-                                                       "all-paths",        "one-path",       "others-up",
-                                                       "icmp-errors",      "no-control"};
-    return names[kind];
 }
 
 /* The judgements */
@@ -206,6 +199,8 @@ static void put_cause(struct text *out, const struct event *event)
         text_put(out, "; cause unknown");
     else
         text_format(out, "; likely cause: %s (%.0f %%)", event_text_verdict(verdict), 100 * confidence);
+    if (event->verdict_before != VERDICT__COUNT && event->verdict_before != verdict)
+        text_format(out, ", no longer %s", event_text_verdict(event->verdict_before));
     if (!event->control)
         text_put(out, "; no control traffic to compare with");
     text_put(out, ".");
@@ -370,66 +365,48 @@ static json_t *ranking(const struct event *event)
     return array;
 }
 
-static void evidence_text(const struct event_evidence *evidence, struct text *out)
+static json_t *evidence_row(const struct event_evidence *evidence)
 {
-    double value = evidence->value;
-    switch (evidence->kind) {
-    case EVIDENCE_INBOUND_PERSISTS:
-        text_format(out, "the outside keeps knocking: %.0f %% of the usual flow starts towards it",
-                    100 * value);
-        break;
-    case EVIDENCE_INBOUND_CEASED:
-        text_format(out, "the outside has stopped knocking: %.0f %% of the usual flow starts towards it",
-                    100 * value);
-        break;
-    case EVIDENCE_INBOUND_SURGE:
-        text_format(out, "a surge led into it: %.1f times the usual traffic towards it in the hour before",
-                    value);
-        break;
-    case EVIDENCE_ALL_PATHS:
-        text_format(out, "all paths are down together: %.0f", value);
-        break;
-    case EVIDENCE_ONE_PATH:
-        text_format(out, "paths that carry on: %.0f", value);
-        break;
-    case EVIDENCE_OTHERS_UP:
-        text_format(out, "prefixes or services that carry on: %.0f", value);
-        break;
-    case EVIDENCE_ICMP_ERRORS:
-        text_format(out, "routers report errors about it: %.1f a minute", value);
-        break;
-    default:
-        text_put(out, "the capture holds watched traffic only: there is nothing to compare with");
-    }
+    char said[160], weight[64];
+    struct text text = text_in(said, sizeof said);
+    evidence_text_say(evidence, &text);
+    text = text_in(weight, sizeof weight);
+    evidence_text_weight(evidence, &text);
+    json_t *row = json_object();
+    set(row, "kind", json_string(evidence_text_name(evidence->kind)));
+    set(row, "text", json_string(said));
+    set_real(row, "value", evidence->value);
+    if (evidence->usual >= 0)
+        set_real(row, "usual", evidence->usual);
+    set(row, "weight", json_string(weight));
+    return row;
 }
 
-static json_t *evidence_list(const struct event *event)
+/* What changed the verdict: the one before, and the evidence that is new. */
+static json_t *change(const struct event *event)
 {
-    json_t *array = json_array();
-    for (uint32_t i = 0; i < event->evidence_count; i++) {
-        const struct event_evidence *evidence = &event->evidence[i];
-        char bytes[160];
-        struct text text = text_in(bytes, sizeof bytes);
-        evidence_text(evidence, &text);
-        json_t *row = json_object();
-        set(row, "kind", json_string(evidence_name(evidence->kind)));
-        set(row, "text", json_string(bytes));
-        set_real(row, "value", evidence->value);
-        if (evidence->usual > 0)
-            set_real(row, "usual", evidence->usual);
-        json_array_append_new(array, row);
-    }
-    return array;
+    json_t *object = json_object(), *because = json_array();
+    set(object, "from", json_string(event_text_verdict(event->verdict_before)));
+    for (uint32_t i = 0; i < event->evidence_count; i++)
+        if (!(event->evidence_before >> event->evidence[i].kind & 1))
+            json_array_append_new(because, json_string(evidence_text_name(event->evidence[i].kind)));
+    set(object, "because", because);
+    return object;
 }
 
 static json_t *cause(const struct event *event)
 {
-    json_t *object = json_object();
+    json_t *object = json_object(), *evidence = json_array();
     double confidence;
-    set(object, "verdict", json_string(event_text_verdict(event_text_cause(event, &confidence))));
+    enum verdict verdict = event_text_cause(event, &confidence);
+    set(object, "verdict", json_string(event_text_verdict(verdict)));
     set_real(object, "confidence", confidence);
     set(object, "ranking", ranking(event));
-    set(object, "evidence", evidence_list(event));
+    for (uint32_t i = 0; i < event->evidence_count; i++)
+        json_array_append_new(evidence, evidence_row(&event->evidence[i]));
+    set(object, "evidence", evidence);
+    if (event->verdict_before != VERDICT__COUNT && event->verdict_before != verdict)
+        set(object, "changed", change(event));
     return object;
 }
 

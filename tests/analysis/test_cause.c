@@ -10,15 +10,24 @@
 
 #include "cause.h"
 
-/* Everything is silent, the outside goes on knocking at its usual rate, and the tap sees. */
+/* Everything fell silent in one step, the outside goes on knocking at its usual rate, and the tap sees. */
 static struct cause_facts dark(void)
 {
-    return (struct cause_facts){.kind = SCOPE_ALL,
-                                .control = true,
-                                .inbound_ratio = 1,
-                                .surge_ratio = 1,
-                                .paths_down = 2,
-                                .paths_up = 0};
+    struct cause_facts facts = {.kind = SCOPE_ALL, .control = true};
+    cause_read(&facts, EVIDENCE_INBOUND_PERSISTS, 1, 1);
+    cause_read(&facts, EVIDENCE_INBOUND_CEASED, 1, 1);
+    cause_read(&facts, EVIDENCE_INBOUND_SURGE, 1, 1);
+    cause_read(&facts, EVIDENCE_CLEAN_STEP, 1, 1);
+    cause_read(&facts, EVIDENCE_RAMP, 1, 1);
+    cause_read(&facts, EVIDENCE_ALL_PATHS, 2, -1);
+    cause_read(&facts, EVIDENCE_ONE_PATH, 0, -1);
+    return facts;
+}
+
+static void knock(struct cause_facts *facts, double ratio)
+{
+    cause_read(facts, EVIDENCE_INBOUND_PERSISTS, ratio, 1);
+    cause_read(facts, EVIDENCE_INBOUND_CEASED, ratio, 1);
 }
 
 static struct event weighed(const struct cause_facts *facts)
@@ -60,7 +69,7 @@ static void test_when_knocking_ceased_too_it_is_withdrawal(void **state)
 {
     (void)state;
     struct cause_facts facts = dark();
-    facts.inbound_ratio = 0;
+    knock(&facts, 0);
     assert_int_equal(verdict_of(&facts), VERDICT_WITHDRAWAL);
     struct event event = weighed(&facts);
     assert_true(has_evidence(&event, EVIDENCE_INBOUND_CEASED));
@@ -71,9 +80,9 @@ static void test_routers_that_report_it_unreachable_speak_for_withdrawal(void **
 {
     (void)state;
     struct cause_facts facts = dark();
-    facts.inbound_ratio = 0.05;
+    knock(&facts, 0.12);
     double before = weighed(&facts).probability[VERDICT_WITHDRAWAL];
-    facts.icmp_per_minute = 20;
+    cause_read(&facts, EVIDENCE_ICMP_ERRORS, 20, 0);
     struct event event = weighed(&facts);
     assert_true(event.probability[VERDICT_WITHDRAWAL] > before);
     assert_true(has_evidence(&event, EVIDENCE_ICMP_ERRORS));
@@ -83,7 +92,7 @@ static void test_a_surge_that_led_into_it_is_an_attack(void **state)
 {
     (void)state;
     struct cause_facts facts = dark();
-    facts.surge_ratio = 200;
+    cause_read(&facts, EVIDENCE_INBOUND_SURGE, 200, 1);
     assert_int_equal(verdict_of(&facts), VERDICT_ATTACK);
     struct event event = weighed(&facts);
     assert_true(has_evidence(&event, EVIDENCE_INBOUND_SURGE));
@@ -94,8 +103,9 @@ static void test_one_path_dark_while_another_carries_on_is_upstream(void **state
     (void)state;
     struct cause_facts facts = dark();
     facts.kind = SCOPE_PATH;
-    facts.paths_down = 1;
-    facts.paths_up = facts.others_up = 1;
+    cause_read(&facts, EVIDENCE_ALL_PATHS, 0, -1);
+    cause_read(&facts, EVIDENCE_ONE_PATH, 1, -1);
+    cause_read(&facts, EVIDENCE_OTHERS_UP, 1, -1);
     assert_int_equal(verdict_of(&facts), VERDICT_UPSTREAM);
     struct event event = weighed(&facts);
     assert_true(has_evidence(&event, EVIDENCE_ONE_PATH));
@@ -105,24 +115,18 @@ static void test_one_path_dark_while_another_carries_on_is_upstream(void **state
 static void test_a_service_alone_is_the_service(void **state)
 {
     (void)state;
-    struct cause_facts facts = {.kind = SCOPE_SERVICE,
-                                .control = true,
-                                .inbound_ratio = 1,
-                                .surge_ratio = -1,
-                                .paths_up = 2,
-                                .others_up = 9};
+    struct cause_facts facts = {.kind = SCOPE_SERVICE, .control = true};
+    knock(&facts, 1);
+    cause_read(&facts, EVIDENCE_OTHERS_UP, 9, -1);
     assert_int_equal(verdict_of(&facts), VERDICT_SERVICE);
 }
 
 static void test_a_prefix_alone_is_not_put_down_to_a_path_that_is_up(void **state)
 {
     (void)state;
-    struct cause_facts facts = {.kind = SCOPE_PREFIX,
-                                .control = true,
-                                .inbound_ratio = 1,
-                                .surge_ratio = -1,
-                                .paths_up = 2,
-                                .others_up = 3};
+    struct cause_facts facts = {.kind = SCOPE_PREFIX, .control = true};
+    knock(&facts, 1);
+    cause_read(&facts, EVIDENCE_OTHERS_UP, 3, -1);
     assert_int_not_equal(verdict_of(&facts), VERDICT_UPSTREAM);
     assert_int_not_equal(verdict_of(&facts), VERDICT_SERVICE);
 }
@@ -132,40 +136,37 @@ static void test_nothing_is_internal_while_a_path_carries_on(void **state)
 {
     (void)state;
     struct cause_facts facts = dark();
-    facts.paths_down = facts.paths_up = 1;
+    cause_read(&facts, EVIDENCE_ALL_PATHS, 0, -1);
+    cause_read(&facts, EVIDENCE_ONE_PATH, 1, -1);
     assert_int_not_equal(verdict_of(&facts), VERDICT_INTERNAL);
 }
 
 static void test_where_nothing_is_known_it_says_so(void **state)
 {
     (void)state;
-    struct cause_facts facts = {.kind = SCOPE_ALL, .control = true, .inbound_ratio = -1, .surge_ratio = -1};
+    struct cause_facts facts = {.kind = SCOPE_ALL, .control = true};
     assert_int_equal(verdict_of(&facts), VERDICT_UNKNOWN);
     assert_int_equal(weighed(&facts).evidence_count, 0);
     facts.kind = SCOPE_PATH;
     assert_int_equal(verdict_of(&facts), VERDICT_UNKNOWN);
 }
 
-/* Every combination of circumstances that there is. */
+/* Circumstances of every kind and size, drawn at random; those that exclude each other do not meet. */
 static void for_all_facts(void (*check)(const struct cause_facts *facts))
 {
-    static const double ratios[] = {-1, 0, 0.05, 0.3, 1, 50, 1e9}, errors[] = {0, 5, 1e6};
-    struct cause_facts facts;
-    for (int kind = SCOPE_ALL; kind <= SCOPE_SERVICE; kind++)
-        for (int inbound = 0; inbound < 7; inbound++)
-            for (int surge = 0; surge < 7; surge++)
-                for (int icmp = 0; icmp < 3; icmp++)
-                    for (unsigned bits = 0; bits < 32; bits++) {
-                        facts = (struct cause_facts){.kind = (enum scope_kind)kind,
-                                                     .control = bits & 1,
-                                                     .inbound_ratio = ratios[inbound],
-                                                     .surge_ratio = ratios[surge],
-                                                     .icmp_per_minute = errors[icmp],
-                                                     .paths_down = bits >> 1 & 3,
-                                                     .paths_up = bits >> 3 & 1,
-                                                     .others_up = bits >> 4 & 1};
-                        check(&facts);
-                    }
+    static const double values[] = {0, 0.05, 0.3, 0.6, 1, 2, 4, 50, 1e9};
+    uint64_t seed = 1;
+    for (int n = 0; n < 20000; n++) {
+        struct cause_facts facts = {.kind = (enum scope_kind)(n % 4), .control = n % 5 != 0};
+        for (int kind = 0; kind < EVIDENCE__COUNT; kind++) {
+            seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+            if (seed >> 63)
+                cause_read(&facts, (enum evidence_kind)kind, values[(seed >> 40) % 9], 1);
+        }
+        if (facts.reading[EVIDENCE_ONE_PATH].value > 0)
+            cause_read(&facts, EVIDENCE_ALL_PATHS, 0, -1);
+        check(&facts);
+    }
 }
 
 static void check_sound(const struct cause_facts *facts)
@@ -180,6 +181,8 @@ static void check_sound(const struct cause_facts *facts)
     assert_true(event.evidence_count <= EVENT_EVIDENCE_MAX);
     for (uint32_t i = 0; i < event.evidence_count; i++)
         assert_true(event.evidence[i].kind < EVIDENCE__COUNT && isfinite(event.evidence[i].value));
+    for (uint32_t i = 1; i < event.evidence_count; i++)
+        assert_true(fabs(event.evidence[i].weight) <= fabs(event.evidence[i - 1].weight));
 }
 
 static void test_probabilities_are_such_whatever_the_circumstances(void **state)
@@ -209,7 +212,8 @@ static void check_verdict_of_kind(const struct cause_facts *facts)
     if (verdict == VERDICT_SERVICE)
         assert_int_equal(facts->kind, SCOPE_SERVICE);
     if (verdict == VERDICT_UPSTREAM)
-        assert_true(facts->paths_up > 0);
+        assert_true(facts->reading[EVIDENCE_ONE_PATH].value > 0 ||
+                    facts->reading[EVIDENCE_ROUTE_CHANGED].value > 0);
     if (verdict == VERDICT_INTERNAL)
         assert_int_equal(facts->kind, SCOPE_ALL);
 }

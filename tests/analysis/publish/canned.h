@@ -39,8 +39,9 @@ static inline void canned_blackout(struct event *event)
 {
     const double probability[VERDICT__COUNT] = {0.86, 0.05, 0.04, 0.03, 0.01, 0.01};
     memcpy(event->probability, probability, sizeof probability);
-    event->evidence[0] = (struct event_evidence){EVIDENCE_INBOUND_PERSISTS, 1.02, 1};
-    event->evidence[1] = (struct event_evidence){EVIDENCE_ALL_PATHS, 2, 2};
+    event->evidence[0] = (struct event_evidence){EVIDENCE_INBOUND_PERSISTS, 1.02, 1, VERDICT_INTERNAL, 2};
+    event->evidence[1] = (struct event_evidence){EVIDENCE_ALL_PATHS, 2, -1, VERDICT_INTERNAL, 1.5};
+    event->verdict_before = VERDICT__COUNT;
     event->evidence_count = 2;
     event->prefixes[0] = canned_part("175.45.176.0/24", STATE_DOWN, event->onset_ns);
     event->prefixes[1] = canned_part("175.45.177.0/24", STATE_LEARNING, TIME_NONE);

@@ -34,9 +34,9 @@ static const char golden[] =
     "{\"verdict\":\"service\",\"p\":0.01},{\"verdict\":\"unknown\",\"p\":0.01}],\"evidence\":[{\"kind\":"
     "\"inbound-persists\",\"text\":\"the outside keeps knocking: 102 %% of the usual flow starts towards "
     "it\","
-    "\"value\":1.02,\"usual\":1.0},{\"kind\":\"all-paths\",\"text\":\"all paths are down together: "
-    "2\",\"value\":2.0,"
-    "\"usual\":2.0}]},"
+    "\"value\":1.02,\"usual\":1.0,\"weight\":\"clearly for "
+    "internal\"},{\"kind\":\"all-paths\",\"text\":\"all "
+    "paths are down together: 2\",\"value\":2.0,\"weight\":\"somewhat for internal\"}]},"
     "\"prefixes\":[{\"name\":\"175.45.176.0/"
     "24\",\"state\":\"down\",\"onset\":\"2025-06-06T12:10:00.000000Z\","
     "\"last_seen\":\"2025-06-06T12:09:59.000000Z\",\"depth\":1.0},{\"name\":\"175.45.177.0/"
@@ -309,23 +309,41 @@ static void verdicts_are_ranked_and_a_draw_is_unknown(void **state)
 static void every_kind_of_evidence_has_a_name_and_a_text(void **state)
 {
     (void)state;
-    static const char *const names[EVIDENCE__COUNT] = {"inbound-persists", "inbound-ceased", "inbound-surge",
-                                                       "all-paths",        "one-path",       "others-up",
-                                                       "icmp-errors",      "no-control"};
+    static const char *const names[EVIDENCE__COUNT] = {
+        "inbound-persists", "inbound-ceased",  "knocks-answered", "inbound-surge", "reflection",
+        "loss-rising",      "delay-rising",    "services-first",  "ramp",          "clean-step",
+        "all-paths",        "one-path",        "others-up",       "route-changed", "icmp-errors",
+        "icmp-border",      "icmp-prohibited", "icmp-exceeded",   "name-servers",  "no-control"};
     struct event event = canned_event(2);
-    event.evidence_count = EVIDENCE__COUNT;
-    for (int i = 0; i < EVIDENCE__COUNT; i++)
-        event.evidence[i] = (struct event_evidence){(enum evidence_kind)i, 0.5, 0};
-    json_t *root = tell(&event), *row;
-    size_t i;
-    json_array_foreach(field(root, "outage.cause.evidence"), i, row)
-    {
+    event.evidence_count = 1;
+    for (int i = 0; i < EVIDENCE__COUNT; i++) {
+        event.evidence[0] = (struct event_evidence){(enum evidence_kind)i, 0.5, -1, VERDICT_ATTACK, -0.9};
+        json_t *root = tell(&event), *row = json_array_get(field(root, "outage.cause.evidence"), 0);
         assert_field(row, "kind", names[i]);
         assert_true(json_string_length(field(row, "text")) > 10);
+        assert_null(strstr(json_string_value(field(row, "text")), "%s"));
         assert_true(json_real_value(field(row, "value")) == 0.5);
         assert_null(field(row, "usual")); /* nothing is usual of it */
+        assert_field(row, "weight", "somewhat against attack");
+        json_decref(root);
     }
-    assert_int_equal(i, EVIDENCE__COUNT);
+}
+
+static void a_changed_verdict_says_what_it_was_and_what_is_new(void **state)
+{
+    (void)state;
+    struct event event = canned_event(2);
+    json_t *root = tell(&event);
+    assert_null(field(root, "outage.cause.changed"));
+    json_decref(root);
+    event.verdict_before = VERDICT_UNKNOWN;
+    event.evidence_before = 1U << EVIDENCE_INBOUND_PERSISTS;
+    root = tell(&event);
+    assert_field(root, "outage.cause.changed.from", "unknown");
+    assert_int_equal(json_array_size(field(root, "outage.cause.changed.because")), 1);
+    assert_string_equal(json_string_value(json_array_get(field(root, "outage.cause.changed.because"), 0)),
+                        "all-paths");
+    assert_non_null(strstr(json_string_value(field(root, "message")), ", no longer unknown."));
     json_decref(root);
 }
 
@@ -426,6 +444,7 @@ int main(void)
         cmocka_unit_test(an_episode_that_was_taken_over_names_the_wider_one),
         cmocka_unit_test(verdicts_are_ranked_and_a_draw_is_unknown),
         cmocka_unit_test(every_kind_of_evidence_has_a_name_and_a_text),
+        cmocka_unit_test(a_changed_verdict_says_what_it_was_and_what_is_new),
         cmocka_unit_test(numbers_are_without_noise),
         cmocka_unit_test(strings_of_any_bytes_become_valid_utf8),
         cmocka_unit_test(the_longest_names_fit),

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "evidence_text.h"
+
+#include <math.h>
+
+#include "event_text.h"
+
+const char *evidence_text_name(enum evidence_kind kind)
+{
+    static const char *const names[EVIDENCE__COUNT] = {
+#define EVIDENCE_NAME(name, published) published,
+        EVIDENCE_KINDS(EVIDENCE_NAME)
+#undef EVIDENCE_NAME
+    };
+    return names[kind];
+}
+
+/* How the values of a kind are written, with one %s for the number. */
+static const struct {
+    const char *text;
+    double times;
+    int decimals;
+} says[EVIDENCE__COUNT] = {
+    [EVIDENCE_INBOUND_PERSISTS] = {"the outside keeps knocking: %s %% of the usual flow starts towards it",
+                                   100, 0},
+    [EVIDENCE_INBOUND_CEASED] =
+        {"the outside has stopped knocking: %s %% of the usual flow starts towards it", 100, 0},
+    [EVIDENCE_KNOCKS_ANSWERED] = {"who still knocks is answered: %s %% of the usual share of answers", 100,
+                                  0},
+    [EVIDENCE_INBOUND_SURGE] = {"a surge led into it: %s times the usual traffic towards it", 1, 1},
+    [EVIDENCE_REFLECTION] = {"forged or reflected traffic led into it: %s packets a second", 1, 1},
+    [EVIDENCE_LOSS_RISING] = {"losses rose before it: %s times the usual share of segments sent again", 1, 1},
+    [EVIDENCE_DELAY_RISING] = {"round trips grew before it: %s times the usual", 1, 1},
+    [EVIDENCE_SERVICES_FIRST] = {"single services failed before the rest: %s", 1, 0},
+    [EVIDENCE_RAMP] = {"it had begun to fail before: %s %% of the expected life", 100, 0},
+    [EVIDENCE_CLEAN_STEP] = {"it fell in one step: %s %% of the expected life until then", 100, 0},
+    [EVIDENCE_ALL_PATHS] = {"all paths are down together: %s", 1, 0},
+    [EVIDENCE_ONE_PATH] = {"paths that carry on: %s", 1, 0},
+    [EVIDENCE_OTHERS_UP] = {"prefixes or services that carry on: %s", 1, 0},
+    [EVIDENCE_ROUTE_CHANGED] = {"what is left comes another way: its round trips differ by %s ms", 1, 0},
+    [EVIDENCE_ICMP_ERRORS] = {"routers on the way report it unreachable: %s a minute", 1, 1},
+    [EVIDENCE_ICMP_BORDER] = {"the router of a path reports it unreachable: %s a minute", 1, 1},
+    [EVIDENCE_ICMP_PROHIBITED] = {"routers report it prohibited: %s a minute", 1, 1},
+    [EVIDENCE_ICMP_EXCEEDED] = {"packets to it go in circles, routers report: %s a minute", 1, 1},
+    [EVIDENCE_NAME_SERVERS] = {"name servers down: %s", 1, 0},
+};
+
+void evidence_text_say(const struct event_evidence *evidence, struct text *out)
+{
+    if (evidence->kind == EVIDENCE_NO_CONTROL) {
+        text_put(out, "the capture holds watched traffic only: there is nothing to compare with");
+        return;
+    }
+    const char *text = says[evidence->kind].text;
+    for (; *text != '\0'; text++)
+        if (text[0] == '%' && text[1] == 's') {
+            text_format(out, "%.*f", says[evidence->kind].decimals,
+                        says[evidence->kind].times * evidence->value);
+            text++;
+        } else if (text[0] == '%' && text[1] == '%') {
+            text_put(out, "%");
+            text++;
+        } else {
+            text_format(out, "%c", *text);
+        }
+}
+
+void evidence_text_weight(const struct event_evidence *evidence, struct text *out)
+{
+    double weight = fabs(evidence->weight);
+    text_format(out, "%s %s %s",
+                weight >= 2     ? "clearly"
+                : weight >= 0.8 ? "somewhat"
+                                : "slightly",
+                evidence->weight < 0 ? "against" : "for", event_text_verdict(evidence->about));
+}
