@@ -6,6 +6,7 @@
 #   make test                 install what is missing, build, run every test; also `make asan` and `make tsan`
 #   make bench                what a replay costs, beside tcpdump and a libpcap loop that does nothing
 #   make bench-detect         how close the detector comes to the optimum, beside the rules of the field
+#   make bench-verdict        the history as a test: is the verdict right at every tap that can tell
 #   make walls                hold the plan of the house: who may include and call what
 #   make format, format-check clang-format 14
 #   make deps                 install the packages that building and testing need (the list is in .ci/deps)
@@ -55,7 +56,7 @@ DETECT_OBJECTS := $(patsubst %.c,$(OBJ)/%.o,$(sort $(wildcard tests/bench/detect
 DETECT_LIBS   := -lndpi -ljansson -lm
 FOLDERS       := $(sort $(dir $(OBJECTS) $(SYNTH_OBJECTS) $(TEST_OBJECTS) $(DETECT_OBJECTS) $(TESTS) $(BENCH) $(OBJ)/))
 
-.PHONY: all demo test bench bench-detect asan tsan test-programs bench-programs walls format format-check deps install uninstall clean force
+.PHONY: all demo test bench bench-detect bench-verdict asan tsan test-programs bench-programs walls format format-check deps install uninstall clean force
 all: $(PROGRAM)
 
 $(PROGRAM): $(MAIN) $(LIBRARY) $(OBJ)/flags
@@ -137,6 +138,12 @@ bench-detect:
 	@$(MAKE) --no-print-directory $(JOBS) $(DETECT)
 	@$(DETECT) --check
 	@$(DETECT) --jobs $(shell nproc) --json $(OUT)/bench/detect.json
+
+# Every documented outage and look-alike, at every tap position, with labels and without.
+bench-verdict:
+	@.ci/deps build bench
+	@$(MAKE) --no-print-directory $(JOBS) $(PROGRAM) $(SYNTH)
+	@$(PYTHON) tests/bench/verdict.py $(OUT) --json $(OUT)/bench/verdict.json
 
 walls: $(patsubst %.c,$(OBJ)/%.o,$(wildcard analysis/*.c))
 	@CC='$(CC)' tests/walls.sh $(OBJ)

@@ -249,7 +249,7 @@ static int add_traffic(struct binner *binner, int number, enum kind kind)
                         .answered = 1,
                         .volume = world_volume(traffic, kind),
                         .watched = traffic->role == ROLE_OUTWARD ? SIDE_CLIENT : SIDE_SERVER,
-                        .place = {0, traffic->role == ROLE_SERVICE ? number : -1, -1}};
+                        .place = {0, traffic->role == ROLE_SERVICE ? number : -1, -1, 0}};
     double visits = traffic->rate[kind] / traffic->flows_per_visit;
     set_vain(&cell);
     for (uint32_t i = 0; i < size; i++) {
@@ -298,7 +298,7 @@ static int add_scan(struct binner *binner, const struct scan *scan)
                         .packets_in_vain = 1,
                         .bytes_in_vain = 46,
                         .watched = SIDE_SERVER,
-                        .place = {0, -1, -1}};
+                        .place = {0, -1, -1, 0}};
     for (int i = 0; i < script->watch.count; i++) {
         const struct range *range = &script->watch.item[i];
         uint32_t dark = 0;
