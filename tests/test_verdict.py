@@ -111,7 +111,7 @@ def test_the_yardstick_knows_right_from_unknown_wrong_and_missed():
     assert kinds(found([])) == {"missed"}
     assert kinds(found([told(603, "outage-started", "service", scope="service:x")])) == {"missed"}
     late = [told(603, "outage-started", "unknown"), told(640, "outage-updated"), told(915, "outage-ended", end=900)]
-    assert found(late).delays == [(2400, 600)]
+    assert found(late).delays == [(2400, 600)] and kinds(found(late)) == {"late"}
     assert not verdict.requirements([found(late)])[5][3] and verdict.requirements([found(WHOLE)])[5][3]
 
 

@@ -222,8 +222,10 @@ class Finding:
         elif wanted != "unknown":
             self.blame("unknown", f"{episode.scope}: unknown ({episode.confidence}) for {wanted}")
         if outage["clean"] and episode.verdict == wanted:
-            self.delays.append((episode.settled() - outage["start"],
-                                max(SETTLED_S, 2 * (episode.told - outage["start"]))))
+            settled, allowed = episode.settled() - outage["start"], max(SETTLED_S, 2 * (episode.told - outage["start"]))
+            self.delays.append((settled, allowed))
+            if settled > allowed:
+                self.blame("late", f"{episode.scope}: {episode.verdict} was settled after {int(settled)} s")
         if self.forged:
             self.judge_forged(outage, episode)
 
