@@ -18,11 +18,13 @@ static const double wider_doubt =
 static const double near_times = 50; /* how much more often silences come that are counted in alarms' stead */
 static const double year_s = 365.25 * 86400;
 static const double survivors_most = 0.3; /* share of the expected that may be left where there is silence */
+static const double hardly_any = 0.005;   /* a stray sign of life in days */
 static const double thin_s = 86400;       /* what takes longer to notice than this is not judged */
 static const int64_t review_ns = 60 * NS_PER_S, review_seldom_ns = 600 * NS_PER_S,
                      review_often_ns = 3600 * NS_PER_S; /* of a cause */
 static const int64_t detectable_keep_ns = 600 * NS_PER_S;
 static const int64_t clusters_keep_ns = 3600 * NS_PER_S;
+static const double least_share = 0.05, gap_power = 0.4; /* balances clusters joined and parted */
 static const double control_learn_s = 600; /* the tap is dense: it is known sooner than a scope */
 static const double low_tail = 0.001;
 static const double shape_most = 400;    /* no rate is known better than to a twentieth */
@@ -343,8 +345,14 @@ static void release_covered(struct analysis *analysis)
 static void close_episode(struct analysis *analysis, uint32_t number)
 {
     struct series *series = &analysis->series[number];
-    if (!series->episode.covered)
+    struct episode *episode = &series->episode;
+    if (!episode->covered) {
+        bool nothing_left = episode_level(episode) < hardly_any;
+        struct change_found end =
+            change_return(&series->change, episode->down_ns, nothing_left ? episode->return_ns : TIME_NONE);
+        episode_end(episode, &end);
         tell_outage(analysis, number, EVENT_OUTAGE_ENDED);
+    }
     bool wide = !series->episode.covered && analysis->scopes->items[number].kind != SCOPE_SERVICE;
     series->episode.open = false;
     series->state = STATE_UP;
@@ -373,9 +381,13 @@ static void follow_episode(struct analysis *analysis, uint32_t number, int64_t f
     struct episode *episode = &series->episode;
     struct population *life = series_life(series);
     double alarm = detect_threshold(life, analysis->alarms_per_year);
-    enum episode_news news =
-        episode_follow(episode, series->step_seen, series->step_expected, first_ns, analysis->end_ns,
-                       detect_score(life), alarm, analysis->options.recovery_hold_s);
+    const struct episode_step step = {.seen = series->step_clusters,
+                                      .expected = series->step_expected / series->clusters.size,
+                                      .first_ns = first_ns,
+                                      .end_ns = analysis->end_ns,
+                                      .silence = detect_score(life)};
+    enum episode_news news = episode_follow(episode, &step, alarm, analysis->options.recovery_hold_s);
+    change_pin(&series->change, episode_turn_ns(episode));
     switch (news) {
     case EPISODE_RETURNING:
     case EPISODE_MORE_BACK:
@@ -494,7 +506,6 @@ static void judge_thinness(struct analysis *analysis, uint32_t number, int level
     if (wider == WIDER_IN_DOUBT || sensor_in_doubt(analysis, series))
         return;
     struct change_found onset = find_onset(series, 1);
-    onset.level = fmin(onset.level, 0.9);
     const struct episode_mark *before = past_at(&series->past, onset.best_ns);
     open_episode(analysis, number, &onset, thin->sum, before, wider == WIDER_DOWN);
 }
@@ -584,14 +595,16 @@ static void take_change(struct analysis *analysis, uint32_t number, const struct
         series->clusters = calibrate_clusters(&life->calibrate, fmax(1, life->rate.shape));
         series->clusters_until_ns = clock_floor(analysis->end_ns, clusters_keep_ns) + clusters_keep_ns;
     }
+    /* The fewer come, the surer two close to each other are of one cluster. */
+    double share = series->episode.open ? fmax(episode_recovered(&series->episode), least_share) : 1;
     const struct change_step step = {.start_ns = tally->start_ns,
                                      .end_ns = tally->end_ns,
                                      .expected = counts.expected,
                                      .seen = counts.seen,
                                      .span = life_span(series, tally),
                                      .cluster = series->clusters.size,
-                                     .gap = series->clusters.gap};
-    change_take(&series->change, &step);
+                                     .gap = series->clusters.gap * pow(share, -gap_power)};
+    series->step_clusters = change_take(&series->change, &step);
 }
 
 /* During the return of `all`, when each scope under it came back: its first sign of life since the first of

@@ -3,8 +3,8 @@
  * The posterior of the instant of a change, all instants being as likely beforehand. With N events after it
  * where E were expected, e before it, and a share r left, the likelihood is r^N (a + e + r E)^-(a + n): the
  * rate is Gamma distributed with shape a around the expected one and integrated out, n being all events. What
- * was left is not known and summed over. All are counted in clusters, which come independently where single
- * signs of life do not.
+ * was left is not known and summed over. Likewise for a return, which may also come slowly. All are counted
+ * in clusters, which come independently where single signs of life do not.
  */
 #include "change.h"
 
@@ -12,10 +12,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-static const double quiet_most = 0.25; /* expected: a longer silence is kept in pieces */
-static const double certain = 0.935;   /* probability of an interval */
-static const double fineness = 24;     /* distance over the length of a piece */
-static const double long_from = 2;     /* expected in a piece */
+static const double quiet_most = 0.5;                     /* expected: a longer silence is kept in pieces */
+static const double onset_held = 0.935, end_held = 0.955; /* probability of an interval */
+static const double fineness = 18;                        /* distance over the length of a piece */
+static const double long_from = 2;                        /* expected in a piece */
 enum { CELLS = 4, CELLS_LONG = 32, KEPT = CHANGE_PIECES - CHANGE_PIECES / 8 };
 
 /* Shares that may be left, and how likely each is before anything is known: nothing at all half the time. */
@@ -24,6 +24,16 @@ static const struct {
 } left[] = {{0.001, 0.7}, {0.02, 0.15}, {0.04, 0.12}, {0.07, 0.1}, {0.1, 0.1}, {0.14, 0.1}, {0.2, 0.1},
             {0.28, 0.1},  {0.4, 0.1},   {0.5, 0.1},   {0.6, 0.1},  {0.7, 0.1}, {0.85, 0.1}};
 enum { LEFT = sizeof left / sizeof left[0] };
+
+/* A return may come at once, with one of these shares, or rise evenly, in a time of twice, four times … as
+ * many expected. */
+static const double back[] = {0.35, 0.5, 0.7, 1, 1.4};
+static const double well_possible = 0.2;
+static const double ruled_out = 8;     /* so much less likely than another share left, as a logarithm */
+static const double rise_weight = 1.5; /* against a return at once */
+static const double rise_shortest = 4, rise_ratio = 1.15;
+static const double remnant[] = {0.0002, 0.003, 0.03, 0.08, 0.15, 0.25, 0.4, 0.6};
+enum { BACK = sizeof back / sizeof back[0], REMNANTS = sizeof remnant / sizeof remnant[0], RISES = 40 };
 
 void change_restart(struct change *change)
 {
@@ -102,7 +112,7 @@ static double begin_clusters(const struct change_step *step, double signs, doubl
     return expected < step->gap ? 0 : fmax(fmin(signs, 1), signs / step->cluster);
 }
 
-void change_take(struct change *change, const struct change_step *step)
+double change_take(struct change *change, const struct change_step *step)
 {
     double per_ns = step->expected / (double)(step->end_ns - step->start_ns), seen = step->seen;
     int64_t first_ns = step->span.first_ns, last_ns = step->span.last_ns;
@@ -111,7 +121,7 @@ void change_take(struct change *change, const struct change_step *step)
     if (!(seen > 0)) {
         change->quiet += step->expected;
         add(change, (struct change_piece){step->end_ns, step->expected / step->cluster, 0, 0});
-        return;
+        return 0;
     }
     bool known = first_ns != TIME_NONE;
     if (!known) {
@@ -122,8 +132,8 @@ void change_take(struct change *change, const struct change_step *step)
            spread = per_ns * (double)(last_ns - first_ns), late = per_ns * (double)(step->end_ns - last_ns),
            first = known ? fmin(seen, 1) : 0;
     change->quiet += early;
-    add(change, (struct change_piece){first_ns, early / step->cluster, 0,
-                                      begin_clusters(step, first, change->quiet)});
+    double begun = begin_clusters(step, first, change->quiet);
+    add(change, (struct change_piece){first_ns, early / step->cluster, 0, begun});
     double more = begin_clusters(step, seen - first, known ? spread : change->quiet + spread);
     double last = known ? fmin(more, 1) : 0;
     if (last_ns > first_ns)
@@ -131,9 +141,17 @@ void change_take(struct change *change, const struct change_step *step)
     if (step->end_ns > last_ns)
         add(change, (struct change_piece){step->end_ns, late / step->cluster, 0, 0});
     change->quiet = late;
+    return begun + more;
 }
 
 /* ---- the posterior ---- */
+
+/* The pieces among which the instant is looked for. */
+struct stretch {
+    int64_t from_ns;
+    const struct change_piece *pieces;
+    uint32_t count;
+};
 
 /* A part of a piece: the instant may lie in it. */
 struct cell {
@@ -146,25 +164,33 @@ struct posterior {
     struct cell cells[CHANGE_PIECES * CELLS_LONG];
 };
 
+static struct stretch stretch_since(const struct change *change, int64_t since_ns)
+{
+    struct stretch stretch = {change->from_ns, change->pieces, change->count};
+    for (; stretch.count > 1 && stretch.pieces->to_ns <= since_ns; stretch.pieces++, stretch.count--)
+        stretch.from_ns = stretch.pieces->to_ns;
+    return stretch;
+}
+
 static int cells_in(const struct change_piece *piece)
 {
     return piece->expected > long_from ? CELLS_LONG : CELLS;
 }
 
-/* How far into a piece a cell begins: evenly, but what follows an event is looked at closely where the piece
- * is long. */
+/* How far into a piece a cell begins: evenly, but in a long piece what is near to an event is looked at more
+ * closely. */
 static double cell_begin(int cells, int i)
 {
     double even = (double)i / cells;
-    return cells == CELLS ? even : even * even * even;
+    return cells == CELLS ? even : even * even * (3 - 2 * even);
 }
 
-static void begin_posterior(const struct change *change, struct posterior *posterior)
+static void begin_posterior(const struct stretch *stretch, struct posterior *posterior)
 {
     posterior->count = 0;
-    int64_t from_ns = change->from_ns;
-    for (uint32_t i = 0; i < change->count; i++) {
-        const struct change_piece *piece = &change->pieces[i];
+    int64_t from_ns = stretch->from_ns;
+    for (uint32_t i = 0; i < stretch->count; i++) {
+        const struct change_piece *piece = &stretch->pieces[i];
         int cells = cells_in(piece);
         for (int k = 0; k < cells; k++) {
             double end = cell_begin(cells, k + 1);
@@ -194,15 +220,28 @@ static void normalise(struct posterior *posterior)
         posterior->cells[i].weight /= sum;
 }
 
+/* Leaves out what lies after an instant, if so much lies before it that this is well possible. */
+static void prefer_until(struct posterior *posterior, int64_t until_ns)
+{
+    uint32_t after = 1;
+    double before = posterior->cells[0].weight;
+    while (after < posterior->count && posterior->cells[after - 1].to_ns < until_ns)
+        before += posterior->cells[after++].weight;
+    if (before < well_possible)
+        return;
+    for (uint32_t i = 0; i < posterior->count; i++)
+        posterior->cells[i].weight = i < after ? posterior->cells[i].weight / before : 0;
+}
+
 /* The shortest interval that holds enough, and the instant with half on either side. */
-static struct change_found sum_up(const struct change *change, struct posterior *posterior)
+static struct change_found sum_up(const struct stretch *stretch, const struct posterior *posterior,
+                                  double certain)
 {
     const struct cell *cells = posterior->cells;
     uint32_t count = posterior->count, end = 0;
-    int64_t from_ns = change->from_ns;
+    int64_t from_ns = stretch->from_ns;
     double before = 0, held = 0;
-    struct change_found found = {from_ns, from_ns, cells[count - 1].to_ns, 0};
-    normalise(posterior);
+    struct change_found found = {from_ns, from_ns, cells[count - 1].to_ns, 0, 0};
     for (uint32_t i = 0; i < count; from_ns = cells[i++].to_ns) {
         if (before < 0.5 && before + cells[i].weight >= 0.5)
             found.best_ns =
@@ -216,6 +255,11 @@ static struct change_found sum_up(const struct change *change, struct posterior 
         before += cells[i].weight;
         held -= cells[i].weight;
     }
+    for (uint32_t i = 0; i < stretch->count; i++)
+        if (stretch->pieces[i].to_ns > found.best_ns) {
+            found.seen += stretch->pieces[i].within + stretch->pieces[i].at_end;
+            found.expected += stretch->pieces[i].expected;
+        }
     return found;
 }
 
@@ -223,49 +267,163 @@ struct sums {
     double seen, expected;
 };
 
-static struct sums add_up(const struct change *change, int64_t after_ns)
+static void add_piece(struct sums *sums, const struct change_piece *piece)
+{
+    sums->seen += piece->within + piece->at_end;
+    sums->expected += piece->expected;
+}
+
+static struct sums add_up(const struct stretch *stretch)
 {
     struct sums sums = {0, 0};
-    for (uint32_t i = 0; i < change->count; i++)
-        if (change->pieces[i].to_ns > after_ns) {
-            sums.seen += change->pieces[i].within + change->pieces[i].at_end;
-            sums.expected += change->pieces[i].expected;
-        }
+    for (uint32_t i = 0; i < stretch->count; i++)
+        add_piece(&sums, &stretch->pieces[i]);
     return sums;
 }
 
-static void weigh_share(const struct change *change, double shape, double share, double weight,
-                        struct posterior *posterior)
+static struct sums add_up_until(const struct stretch *stretch, int64_t until_ns)
 {
-    struct sums all = add_up(change, INT64_MIN), before = {0, 0};
-    double strength = shape + all.seen, cost = log(share);
+    struct sums sums = {0, 0};
+    for (uint32_t i = 0; i < stretch->count && stretch->pieces[i].to_ns <= until_ns; i++)
+        add_piece(&sums, &stretch->pieces[i]);
+    return sums;
+}
+
+/* What a hypothesis says of a change at a part of a piece, `before` having come before that piece: the
+ * logarithm of its likelihood. */
+struct hypothesis {
+    double (*odds)(const struct hypothesis *hypothesis, const struct stretch *stretch, uint32_t piece,
+                   double part, struct sums before);
+    struct sums all;
+    double weight;
+    double low, full; /* the lower rate and the higher one, as shares of the expected */
+    double shape;     /* of the rate, for a fall */
+    double length;    /* of the rise of a return, in clusters expected */
+};
+
+static void weigh(const struct hypothesis *hypothesis, const struct stretch *stretch,
+                  struct posterior *posterior)
+{
+    struct sums before = {0, 0};
     struct cell *cell = posterior->cells;
-    for (uint32_t i = 0; i < change->count; i++) {
-        const struct change_piece *piece = &change->pieces[i];
-        double after = all.seen - before.seen - piece->within;
-        int cells = cells_in(piece);
+    for (uint32_t i = 0; i < stretch->count; add_piece(&before, &stretch->pieces[i++])) {
+        const struct change_piece *piece = &stretch->pieces[i];
+        int cells = cells_in(piece), each = hypothesis->length > 0 ? cells : 1; /* a rise begins gently */
+        double odds = 0;
         for (int k = 0; k < cells && piece->expected > 0; k++) {
-            double from = cell_begin(cells, k), to = cell_begin(cells, k + 1), middle = (from + to) / 2;
-            double early = before.expected + middle * piece->expected;
-            double mean = early + share * (all.expected - early);
-            double odds = after * cost + piece->within * log(middle + share * (1 - middle)) -
-                          strength * log(shape + mean);
-            add_weight(cell + k, odds + log(weight * (to - from) * piece->expected));
+            double from = cell_begin(cells, k), to = cell_begin(cells, k + 1);
+            if (k % each == 0)
+                odds = hypothesis->odds(hypothesis, stretch, i, (from + cell_begin(cells, k + each)) / 2,
+                                        before);
+            add_weight(cell + k, odds + log(hypothesis->weight * (to - from) * piece->expected));
         }
         cell += cells;
-        before.seen += piece->within + piece->at_end;
-        before.expected += piece->expected;
     }
+}
+
+/* ---- a fall ---- */
+
+static double fall_odds(const struct hypothesis *hypothesis, const struct stretch *stretch, uint32_t piece,
+                        double part, struct sums before)
+{
+    const struct change_piece *at = &stretch->pieces[piece];
+    double low = hypothesis->low, shape = hypothesis->shape;
+    double after = hypothesis->all.seen - before.seen - at->within;
+    double early = before.expected + part * at->expected;
+    double mean = early + low * (hypothesis->all.expected - early);
+    return after * log(low) + at->within * log(part + low * (1 - part)) -
+           (shape + hypothesis->all.seen) * log(shape + mean);
 }
 
 struct change_found change_fall(const struct change *change, double shape, double most)
 {
+    struct stretch stretch = stretch_since(change, INT64_MIN);
     struct posterior posterior;
-    begin_posterior(change, &posterior);
-    for (int i = 0; i < LEFT && left[i].share <= most; i++)
-        weigh_share(change, shape, left[i].share, left[i].weight, &posterior);
-    struct change_found found = sum_up(change, &posterior);
-    struct sums after = add_up(change, found.best_ns);
-    found.level = after.expected > 0 ? fmin(1, after.seen / after.expected) : 0;
-    return found;
+    begin_posterior(&stretch, &posterior);
+    struct hypothesis hypothesis = {.odds = fall_odds, .all = add_up(&stretch), .shape = shape};
+    for (int i = 0; i < LEFT && left[i].share <= most; i++) {
+        hypothesis.low = left[i].share;
+        hypothesis.weight = left[i].weight;
+        weigh(&hypothesis, &stretch, &posterior);
+    }
+    normalise(&posterior);
+    return sum_up(&stretch, &posterior, onset_held);
+}
+
+/* ---- a return ---- */
+
+/* The part of a rise that has been climbed, and the sum of that, so much expected after its begin. */
+static double climbed(double length, double since)
+{
+    return length > 0 && since < length ? since / length : 1;
+}
+
+static double climbed_sum(double length, double since)
+{
+    return since < length ? since * since / (2 * length) : since - length / 2;
+}
+
+static double return_odds(const struct hypothesis *hypothesis, const struct stretch *stretch, uint32_t piece,
+                          double part, struct sums before)
+{
+    double low = hypothesis->low, rise = hypothesis->full - low, length = hypothesis->length, since = 0;
+    double odds = before.seen * log(low) - before.expected * low;
+    for (uint32_t i = piece; i < stretch->count && (i == piece || since < length); i++, part = 0) {
+        const struct change_piece *at = &stretch->pieces[i];
+        double sum = climbed_sum(length, since);
+        since += at->expected * (1 - part);
+        double mean = low * at->expected + rise * (climbed_sum(length, since) - sum);
+        odds += at->within * log(mean / at->expected) - mean;
+        if (at->at_end > 0)
+            odds += at->at_end * log(low + rise * climbed(length, since));
+        add_piece(&before, at);
+    }
+    return odds + (hypothesis->all.seen - before.seen) * log(hypothesis->full) -
+           (hypothesis->all.expected - before.expected) * hypothesis->full;
+}
+
+/* Of a share left, given what came before anything seemed to come back. */
+static double remnant_odds(struct sums down, double share)
+{
+    return down.seen * log(share) - down.expected * share;
+}
+
+/* With a share of `low` left until then. */
+static void weigh_return(struct hypothesis *hypothesis, const struct stretch *stretch,
+                         struct posterior *posterior)
+{
+    hypothesis->length = 0;
+    hypothesis->weight = 1.0 / BACK;
+    for (int i = 0; i < BACK; i++) {
+        hypothesis->full = back[i];
+        if (back[i] > hypothesis->low)
+            weigh(hypothesis, stretch, posterior);
+    }
+    hypothesis->full = 1;
+    hypothesis->weight = rise_weight / RISES;
+    for (int i = 0; i < RISES; i++) {
+        hypothesis->length = rise_shortest * pow(rise_ratio, i);
+        weigh(hypothesis, stretch, posterior);
+    }
+}
+
+struct change_found change_return(const struct change *change, int64_t since_ns, int64_t first_ns)
+{
+    struct stretch stretch = stretch_since(change, since_ns);
+    struct posterior posterior;
+    begin_posterior(&stretch, &posterior);
+    struct hypothesis hypothesis = {.odds = return_odds, .all = add_up(&stretch)};
+    struct sums down = add_up_until(&stretch, change->pin_ns);
+    double best = -INFINITY;
+    for (int i = 0; i < REMNANTS; i++)
+        best = fmax(best, remnant_odds(down, remnant[i]));
+    for (int i = 0; i < REMNANTS; i++) {
+        hypothesis.low = remnant[i];
+        if (remnant_odds(down, remnant[i]) > best - ruled_out)
+            weigh_return(&hypothesis, &stretch, &posterior);
+    }
+    normalise(&posterior);
+    if (first_ns != TIME_NONE)
+        prefer_until(&posterior, first_ns);
+    return sum_up(&stretch, &posterior, end_held);
 }

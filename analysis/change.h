@@ -7,7 +7,7 @@
 #include "clock.h"
 #include "tally.h"
 
-enum { CHANGE_PIECES = 192 };
+enum { CHANGE_PIECES = 256 };
 
 /* The stretch from the piece before it up to `to_ns`. Of the clusters of signs of life that began in it
  * `within` came anywhere, and `at_end` at its very end. */
@@ -26,10 +26,10 @@ struct change {
     struct change_piece pieces[CHANGE_PIECES];
 };
 
-/* An instant as far as it is known, and what share of the expected came after it. */
+/* An instant as far as it is known, and the clusters seen and expected since the best guess. */
 struct change_found {
     int64_t best_ns, earliest_ns, latest_ns;
-    double level;
+    double seen, expected;
 };
 
 /* What came in an interval: signs of life, the first and the last of them where that is known. They cluster:
@@ -44,7 +44,8 @@ struct change_step {
 /* Forgets everything; what lay before was not watched, or was another outage. */
 void change_restart(struct change *change);
 
-void change_take(struct change *change, const struct change_step *step);
+/* Takes an interval; returns the number of clusters that began in it. */
+double change_take(struct change *change, const struct change_step *step);
 
 /* Remembers an instant, or with TIME_NONE the present again. */
 void change_pin(struct change *change, int64_t at_ns);
@@ -53,3 +54,8 @@ void change_pin(struct change *change, int64_t at_ns);
  * to an unknown part of it, `most` at the most. The interval holds it with a probability of at least nine
  * tenths. Something must have been taken before. */
 struct change_found change_fall(const struct change *change, double shape, double most);
+
+/* The instant after `since_ns` at which something came back, at once or slowly. Where nothing had been left,
+ * `first_ns` tells the first sign of life that seemed to belong to it (else TIME_NONE): the return began
+ * before that, unless what followed speaks against it. */
+struct change_found change_return(const struct change *change, int64_t since_ns, int64_t first_ns);

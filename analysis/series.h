@@ -31,6 +31,7 @@ struct series {
     double step_s;                   /* length of the interval just taken, in seconds */
     double step_signs;               /* of life in it, … */
     double step_seen, step_expected; /* the events among them, … */
+    double step_clusters;            /* … the clusters that began in it, … */
     double step_prudent;             /* … and how many of those may be counted on */
     double detectable_s;             /* the shortest outage to be noticed; negative: none … */
     int64_t detectable_until_ns;     /* … looked up again from here */

@@ -82,16 +82,11 @@ static enum verdict likeliest(const struct event *event)
 static double observed_share(const struct series *series, const struct episode_mark *before)
 {
     double expected = series->so_far.life_expected - before->life_expected;
-    return expected > 1 ? (series->so_far.life - before->life) / expected : series->episode.level;
-}
-
-static int64_t later(int64_t a_ns, int64_t b_ns)
-{
-    return a_ns > b_ns ? a_ns : b_ns;
+    return expected > 1 ? (series->so_far.life - before->life) / expected : episode_level(&series->episode);
 }
 
 static void describe_times(const struct analysis *analysis, const struct episode *episode,
-                           double expected_per_s, double slope, struct event *event)
+                           struct event *event)
 {
     event->onset_ns = episode->onset_ns;
     event->onset_earliest_ns = episode->onset_earliest_ns;
@@ -100,14 +95,10 @@ static void describe_times(const struct analysis *analysis, const struct episode
     event->end_ns = event->end_earliest_ns = event->end_latest_ns = TIME_NONE;
     if (event->action != EVENT_OUTAGE_ENDED)
         return;
-    /* It was back by the first sign of life, and hardly three gaps of the first trickle sooner. */
-    int64_t first_ns = episode->return_ns != TIME_NONE ? episode->return_ns : analysis->end_ns;
-    int64_t gap_ns = (int64_t)(fmax(episode->return_gap_s, expected_per_s > 0 ? slope / expected_per_s : 0) *
-                               (double)NS_PER_S);
-    event->end_latest_ns = first_ns;
-    event->end_ns =
-        later(first_ns - gap_ns, episode->onset_latest_ns < first_ns ? episode->onset_latest_ns : first_ns);
-    event->end_earliest_ns = later(first_ns - 3 * gap_ns, episode->onset_ns);
+    bool known = episode->end_ns != TIME_NONE; /* not of one that became part of a wider one */
+    event->end_ns = known ? episode->end_ns : analysis->end_ns;
+    event->end_earliest_ns = known ? episode->end_earliest_ns : analysis->end_ns;
+    event->end_latest_ns = known ? episode->end_latest_ns : analysis->end_ns;
 }
 
 static struct event describe(struct analysis *analysis, uint32_t number, enum event_action action)
@@ -139,7 +130,7 @@ static struct event describe(struct analysis *analysis, uint32_t number, enum ev
         event.recovered = share;
         describe_returns(analysis, &event);
     }
-    describe_times(analysis, episode, life->rate.per_s, life->calibrate.slope, &event);
+    describe_times(analysis, episode, &event);
     describe_parts(analysis, episode, &event);
     /* The circumstances are those of the outage: once something comes back they no longer change. */
     if (!series->episode.returning)

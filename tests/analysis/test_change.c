@@ -19,10 +19,11 @@
 
 enum { RUNS = 300 };
 
-/* A stream of clusters, one a minute, of which from `onset` on only `left` come; until an alarm is due. */
+/* A stream of clusters, one a minute, of which from `onset` on only `left` come; until an alarm is due. From
+ * `end` on they come back, in the course of `rise` minutes. */
 struct world {
     struct change change;
-    double cluster, left;
+    double cluster, left, end, rise;
     double onset, at, next, quiet, short_of; /* in minutes; the last two are tests like those of the study */
     bool spans;
     uint64_t seed;
@@ -40,6 +41,13 @@ static double wait(struct world *world)
     return -log(1 - stream_uniform(&world->seed));
 }
 
+static double share_at(const struct world *world, double at)
+{
+    if (world->end <= 0 || at < world->end)
+        return world->left;
+    return world->rise > 0 ? fmin(1, fmax(world->left, (at - world->end) / world->rise)) : 1;
+}
+
 static unsigned draw_step(struct world *world, struct tally_span *span)
 {
     unsigned seen = 0;
@@ -47,7 +55,7 @@ static unsigned draw_step(struct world *world, struct tally_span *span)
         unsigned size = 1;
         while (stream_uniform(&world->seed) > 1 / world->cluster)
             size++;
-        if (world->next >= world->onset && stream_uniform(&world->seed) >= world->left)
+        if (world->next >= world->onset && stream_uniform(&world->seed) >= share_at(world, world->next))
             continue;
         seen += size;
         tally_span_add(span, instant(world->next));
@@ -141,6 +149,44 @@ static void test_clusters_count_once(void **state)
     assert_true(width < 4.5);
 }
 
+/* An outage of an hour and more, followed until it has been back for a while. */
+static double measure_return(double left, double rise)
+{
+    static struct world world;
+    unsigned inside = 0;
+    for (uint64_t i = 0; i < 100; i++) {
+        live_until_alarm(&world, 1, left, 5000 + i);
+        int64_t since_ns = instant(world.at);
+        world.end = world.at + 60 + 20 * stream_uniform(&world.seed);
+        world.rise = rise;
+        while (world.at < world.end + 40 + rise) {
+            if (world.at > world.end + 3 + rise / 3 && world.change.pin_ns == TIME_NONE)
+                change_pin(&world.change, instant(world.end + rise / 4)); /* where a trickle is noticed */
+            live_step(&world);
+        }
+        struct change_found found = change_return(&world.change, since_ns, TIME_NONE);
+        assert_true(found.earliest_ns <= found.best_ns && found.best_ns <= found.latest_ns);
+        assert_true(found.earliest_ns >= since_ns - 5 * GAP);
+        inside += found.earliest_ns <= instant(world.end) && instant(world.end) <= found.latest_ns;
+    }
+    return inside;
+}
+
+static void test_the_interval_holds_the_return(void **state)
+{
+    (void)state;
+    assert_true(measure_return(0, 0) >= 90);
+    assert_true(measure_return(0.1, 0) >= 88);
+    assert_true(measure_return(0.25, 0) >= 88);
+}
+
+static void test_the_interval_holds_the_begin_of_a_trickle_back(void **state)
+{
+    (void)state;
+    assert_true(measure_return(0, 40) >= 86);
+    assert_true(measure_return(0, 120) >= 86);
+}
+
 static void test_without_instants_the_onset_may_lie_in_the_interval_of_the_last_sign(void **state)
 {
     (void)state;
@@ -193,6 +239,8 @@ int main(void)
         cmocka_unit_test(test_the_interval_holds_the_onset_of_a_silence),
         cmocka_unit_test(test_the_interval_holds_the_onset_where_a_part_stays_alive),
         cmocka_unit_test(test_clusters_count_once),
+        cmocka_unit_test(test_the_interval_holds_the_return),
+        cmocka_unit_test(test_the_interval_holds_the_begin_of_a_trickle_back),
         cmocka_unit_test(test_without_instants_the_onset_may_lie_in_the_interval_of_the_last_sign),
         cmocka_unit_test(test_the_past_is_kept_more_and_more_coarsely),
     };

@@ -34,7 +34,8 @@ static void begin(struct world *world, double per_minute, double level)
     const struct change_found onset = {.best_ns = START - 200 * NS_PER_S,
                                        .earliest_ns = START - 210 * NS_PER_S,
                                        .latest_ns = START - 190 * NS_PER_S,
-                                       .level = level};
+                                       .seen = level * 30,
+                                       .expected = 30};
     *world = (struct world){.at_ns = START, .per_step = per_minute / 12, .silence = 20, .seed = 1};
     world->returning_ns = world->over_ns = TIME_NONE;
     episode_open(&world->episode, "all", &onset, 20, &mark, START);
@@ -43,8 +44,12 @@ static void begin(struct world *world, double per_minute, double level)
 static void step(struct world *world, double seen)
 {
     world->silence = seen > 0 ? 0 : world->silence + world->per_step;
-    enum episode_news news = episode_follow(&world->episode, seen, world->per_step, world->at_ns + STEP / 2,
-                                            world->at_ns + STEP, world->silence, alarm_score, hold_s);
+    const struct episode_step taken = {.seen = seen,
+                                       .expected = world->per_step,
+                                       .first_ns = world->at_ns + STEP / 2,
+                                       .end_ns = world->at_ns + STEP,
+                                       .silence = world->silence};
+    enum episode_news news = episode_follow(&world->episode, &taken, alarm_score, hold_s);
     world->at_ns += STEP;
     world->news[news]++;
     if (news == EPISODE_RETURNING)
