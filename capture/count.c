@@ -15,7 +15,8 @@ struct count {
     struct distinct *distinct;
     struct burst *burst;
     struct legs *legs;
-    uint32_t *knowable; /* a scope: the measures that can be known of it at all */
+    bool has_link_paths; /* some path has a control of its own */
+    uint32_t *knowable;  /* a scope: the measures that can be known of it at all */
     struct tally *tallies;
 };
 
@@ -68,8 +69,10 @@ struct count *count_new(const struct capture_options *options, const struct rule
     for (uint32_t i = 0; i < scopes->count; i++)
         count->knowable[i] = knowable_of(scopes->items[i].kind);
     for (size_t i = 0; i < rules->path_count; i++)
-        if (path_has_link(&rules->paths[i]))
+        if (path_has_link(&rules->paths[i])) {
             count->knowable[rules->paths[i].scope] |= TALLY_BIT(TALLY_control);
+            count->has_link_paths = true;
+        }
     return count;
 }
 
@@ -189,12 +192,14 @@ void count_tap(struct count *count, const struct packet *packet)
 {
     struct tally *tally = &count->tallies[scope_number_tap(count->scopes)];
     unsigned leg = legs_find(count->legs, packet);
-    const struct leg_paths *paths = legs_paths(count->legs, leg, packet);
     tally->value[TALLY_packets_in]++;
     tally->value[TALLY_bytes_in] += packet->ip_bytes;
     tally->value[TALLY_control]++;
     tally->leg[leg]++;
     tally_span_add(&tally->in, packet->time_ns);
+    if (!count->has_link_paths)
+        return;
+    const struct leg_paths *paths = legs_paths(count->legs, leg, packet);
     for (unsigned i = 0; i < paths->count; i++)
         count->tallies[paths->scope[i]].value[TALLY_control]++;
 }

@@ -65,6 +65,8 @@ static inline uint32_t reporters_least(const struct tally_reporter *places)
  * equals the earlier. The bound stays too (Agarwal, Cormode, Huang, Phillips, Wei and Yi 2012). */
 static inline void reporters_merge(struct tally_reporter *sum, const struct tally_reporter *more)
 {
+    if (reporter_rank(&more[0]) == 0)
+        return; /* places fill from the first on: there is none, as nearly always */
     struct tally_reporter both[2 * TALLY_REPORTERS] = {{.more = 0}};
     const uint32_t not_in_sum = reporters_least(sum), not_in_more = reporters_least(more);
     for (int i = 0; i < 2 * TALLY_REPORTERS; i++) {
