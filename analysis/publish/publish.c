@@ -16,7 +16,7 @@
 /* In the order in which they finish: the summary and the report tell what became of the others. */
 static const struct sink *const sinks[] = {&sink_redis,        &sink_ndjson,  &sink_bins_csv,
                                            &sink_flows_ndjson, &sink_summary, &sink_html};
-enum { SINKS = sizeof sinks / sizeof *sinks, QUEUE_BYTES = 8 * 1024 * 1024 };
+enum { SINKS = sizeof sinks / sizeof *sinks, QUEUE_BYTES = 16 * 1024 * 1024 };
 
 enum item { ITEM_EVENT, ITEM_BIN, ITEM_FLOW, ITEM_MARK, ITEM_CHECKPOINT, ITEM__COUNT };
 
