@@ -37,6 +37,7 @@ static const struct row of_whole[] = {
     {EVIDENCE_RAMP, 0.75, 0.4, false, -0.5, 0, 0, 1.5},
     {EVIDENCE_CLEAN_STEP, 0.7, 0.9, false, 0.5, 0, 0, -1.5},
     {EVIDENCE_ALL_PATHS, 1, 2, false, 1.5, -2, 0, 0},
+    {EVIDENCE_ONLY_PATH, 0, 1, false, -2.5, 0, 0, 0},
     {EVIDENCE_ONE_PATH, 0, 1, false, -3, 1, 0, 0},
     {EVIDENCE_ROUTE_CHANGED, 20, 50, false, -1, 2.5, 0, 0},
     {EVIDENCE_ICMP_ERRORS, 0.3, 3, true, -0.5, 0, 2.5, 0},

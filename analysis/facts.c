@@ -180,6 +180,7 @@ static void count_parts(const struct analysis *analysis, uint32_t number, const 
         others += i != number && analysis->scopes->items[i].kind == facts->kind &&
                   analysis->series[i].state == STATE_UP;
     cause_read(facts, EVIDENCE_ALL_PATHS, up == 0 ? down : 0, down + up);
+    cause_read(facts, EVIDENCE_ONLY_PATH, event->path_count > 1 && down + up == 1, event->path_count);
     cause_read(facts, EVIDENCE_ONE_PATH, down == 1 || facts->kind == SCOPE_ALL ? up : 0, down + up);
     cause_read(facts, EVIDENCE_OTHERS_UP, others, -1);
 }

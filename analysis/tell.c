@@ -70,6 +70,25 @@ static void describe_returns(struct analysis *analysis, struct event *event)
     }
 }
 
+/* The routers that report most, with the path on which each is known to stand. */
+static void describe_routers(struct analysis *analysis, const struct series *series, struct event *event)
+{
+    const struct scope_list *scopes = analysis->scopes;
+    for (int i = 0; i < TALLY_REPORTERS && event->router_count < EVENT_ROUTERS_MAX; i++) {
+        const struct tally_reporter *reporter = &series->reporter[i];
+        if (reporter_rank(reporter) == 0)
+            continue;
+        struct event_router *router = &event->routers[event->router_count++];
+        *router = (struct event_router){.unreachable = reporter->unreachable,
+                                        .prohibited = reporter->prohibited,
+                                        .exceeded = reporter->exceeded};
+        memcpy(router->address, reporter->address, sizeof router->address);
+        for (uint32_t k = 0; k < scopes->router_count; k++)
+            if (memcmp(scopes->routers[k].address, reporter->address, sizeof reporter->address) == 0)
+                strcpy(router->path, scope_name(&scopes->items[scopes->routers[k].path]));
+    }
+}
+
 static enum verdict likeliest(const struct event *event)
 {
     enum verdict best = VERDICT_UNKNOWN;
@@ -132,6 +151,7 @@ static struct event describe(struct analysis *analysis, uint32_t number, enum ev
     }
     describe_times(analysis, episode, &event);
     describe_parts(analysis, episode, &event);
+    describe_routers(analysis, series, &event);
     /* The circumstances are those of the outage: once something comes back they no longer change. */
     if (!series->episode.returning)
         series->facts = facts_gather(analysis, number, &event);

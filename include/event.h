@@ -96,6 +96,7 @@ enum verdict {
     X(RAMP, "ramp")                         /* share of answers before: it had begun to fail */              \
     X(CLEAN_STEP, "clean-step")             /* the same: all was well until the onset */                     \
     X(ALL_PATHS, "all-paths")               /* paths down together */                                        \
+    X(ONLY_PATH, "only-path")               /* one path of several is all that ever crossed this tap */      \
     X(ONE_PATH, "one-path")                 /* paths that carry on */                                        \
     X(OTHERS_UP, "others-up")               /* prefixes or services that carry on */                         \
     X(ROUTE_CHANGED, "route-changed")       /* ms that round trips of what is left differ by */              \
@@ -129,6 +130,13 @@ struct event_part {
     double depth;         /* 0 to 1 */
 };
 
+/* A router that reports that the scope cannot be reached, and how often it did since the onset. */
+struct event_router {
+    uint8_t address[16];       /* IPv4 mapped */
+    char path[SCOPE_TEXT_MAX]; /* the path on which it is known to stand, without the kind; "": none */
+    uint32_t unreachable, prohibited, exceeded;
+};
+
 /* A scope that came back during a recovery. */
 struct event_return {
     char name[SCOPE_TEXT_MAX]; /* with the kind: "prefix:175.45.176.0/24" */
@@ -140,6 +148,7 @@ enum {
     EVENT_PATHS_MAX = 16,
     EVENT_SERVICES_MAX = 32,
     EVENT_RETURNS_MAX = 32,
+    EVENT_ROUTERS_MAX = 4,
     EVENT_EVIDENCE_MAX = 12
 };
 
@@ -171,5 +180,7 @@ struct event {
     struct event_part prefixes[EVENT_PREFIXES_MAX];
     struct event_part paths[EVENT_PATHS_MAX];
     struct event_part services[EVENT_SERVICES_MAX];
+    uint32_t router_count;
+    struct event_router routers[EVENT_ROUTERS_MAX]; /* those that report most */
     struct event_return returns[EVENT_RETURNS_MAX];
 };

@@ -2,6 +2,7 @@
 /* The only file that knows the published field names of events. */
 #include "event_text.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
@@ -394,6 +395,28 @@ static json_t *change(const struct event *event)
     return object;
 }
 
+static json_t *routers(const struct event *event)
+{
+    json_t *array = json_array();
+    for (uint32_t i = 0; i < event->router_count; i++) {
+        const struct event_router *router = &event->routers[i];
+        static const uint8_t v4[12] = {[10] = 0xff, [11] = 0xff};
+        bool is_v4 = memcmp(router->address, v4, sizeof v4) == 0;
+        char address[INET6_ADDRSTRLEN];
+        inet_ntop(is_v4 ? AF_INET : AF_INET6, router->address + (is_v4 ? sizeof v4 : 0), address,
+                  sizeof address);
+        json_t *row = json_object();
+        set(row, "address", json_string(address));
+        if (router->path[0] != '\0')
+            set_text(row, "path", router->path);
+        set(row, "unreachable", json_integer(router->unreachable));
+        set(row, "prohibited", json_integer(router->prohibited));
+        set(row, "exceeded", json_integer(router->exceeded));
+        json_array_append_new(array, row);
+    }
+    return array;
+}
+
 static json_t *cause(const struct event *event)
 {
     json_t *object = json_object(), *evidence = json_array();
@@ -405,6 +428,8 @@ static json_t *cause(const struct event *event)
     for (uint32_t i = 0; i < event->evidence_count; i++)
         json_array_append_new(evidence, evidence_row(&event->evidence[i]));
     set(object, "evidence", evidence);
+    if (event->router_count > 0)
+        set(object, "routers", routers(event));
     if (event->verdict_before != VERDICT__COUNT && event->verdict_before != verdict)
         set(object, "changed", change(event));
     return object;

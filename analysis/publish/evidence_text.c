@@ -35,6 +35,7 @@ static const struct {
     [EVIDENCE_RAMP] = {"it had begun to fail before: %s %% of the expected life", 100, 0},
     [EVIDENCE_CLEAN_STEP] = {"it fell in one step: %s %% of the expected life until then", 100, 0},
     [EVIDENCE_ALL_PATHS] = {"all paths are down together: %s", 1, 0},
+    [EVIDENCE_ONLY_PATH] = {"of its paths only %s crosses this tap: the others may be up", 1, 0},
     [EVIDENCE_ONE_PATH] = {"paths that carry on: %s", 1, 0},
     [EVIDENCE_OTHERS_UP] = {"prefixes or services that carry on: %s", 1, 0},
     [EVIDENCE_ROUTE_CHANGED] = {"what is left comes another way: its round trips differ by %s ms", 1, 0},

@@ -310,10 +310,11 @@ static void every_kind_of_evidence_has_a_name_and_a_text(void **state)
 {
     (void)state;
     static const char *const names[EVIDENCE__COUNT] = {
-        "inbound-persists", "inbound-ceased",  "knocks-answered", "inbound-surge", "reflection",
-        "loss-rising",      "delay-rising",    "services-first",  "ramp",          "clean-step",
-        "all-paths",        "one-path",        "others-up",       "route-changed", "icmp-errors",
-        "icmp-border",      "icmp-prohibited", "icmp-exceeded",   "name-servers",  "no-control"};
+        "inbound-persists", "inbound-ceased", "knocks-answered", "inbound-surge", "reflection",
+        "loss-rising",      "delay-rising",   "services-first",  "ramp",          "clean-step",
+        "all-paths",        "only-path",      "one-path",        "others-up",     "route-changed",
+        "icmp-errors",      "icmp-border",    "icmp-prohibited", "icmp-exceeded", "name-servers",
+        "no-control"};
     struct event event = canned_event(2);
     event.evidence_count = 1;
     for (int i = 0; i < EVIDENCE__COUNT; i++) {
@@ -327,6 +328,25 @@ static void every_kind_of_evidence_has_a_name_and_a_text(void **state)
         assert_field(row, "weight", "somewhat against attack");
         json_decref(root);
     }
+}
+
+static void routers_that_report_it_are_named_with_their_path(void **state)
+{
+    (void)state;
+    struct event event = canned_event(2);
+    event.router_count = 2;
+    event.routers[0] = (struct event_router){
+        .address = {[10] = 0xff, [11] = 0xff, 188, 43, 225, 153}, .path = "transtelecom", .unreachable = 12};
+    event.routers[1] = (struct event_router){.address = {0x20, 1, 0xd, 0xb8, [15] = 1}, .exceeded = 3};
+    json_t *root = tell(&event), *list = field(root, "outage.cause.routers");
+    assert_int_equal(json_array_size(list), 2);
+    assert_field(json_array_get(list, 0), "address", "188.43.225.153");
+    assert_field(json_array_get(list, 0), "path", "transtelecom");
+    assert_int_equal(json_integer_value(field(json_array_get(list, 0), "unreachable")), 12);
+    assert_field(json_array_get(list, 1), "address", "2001:db8::1");
+    assert_null(field(json_array_get(list, 1), "path"));
+    assert_int_equal(json_integer_value(field(json_array_get(list, 1), "exceeded")), 3);
+    json_decref(root);
 }
 
 static void a_changed_verdict_says_what_it_was_and_what_is_new(void **state)
@@ -444,6 +464,7 @@ int main(void)
         cmocka_unit_test(an_episode_that_was_taken_over_names_the_wider_one),
         cmocka_unit_test(verdicts_are_ranked_and_a_draw_is_unknown),
         cmocka_unit_test(every_kind_of_evidence_has_a_name_and_a_text),
+        cmocka_unit_test(routers_that_report_it_are_named_with_their_path),
         cmocka_unit_test(a_changed_verdict_says_what_it_was_and_what_is_new),
         cmocka_unit_test(numbers_are_without_noise),
         cmocka_unit_test(strings_of_any_bytes_become_valid_utf8),
