@@ -18,7 +18,11 @@ static const double wider_doubt =
 static const double near_times = 50; /* how much more often silences come that are counted in alarms' stead */
 static const double year_s = 365.25 * 86400;
 static const double survivors_most = 0.3; /* share of the expected that may be left where there is silence */
+static const double short_times = 1.25;   /* of the delay: an outage no longer than that may be chance */
+static const double level_signs = 30;     /* of life from which a level is known */
+static const double level_least = 0.05;   /* less is a total outage, and never normal */
 static const double hardly_any = 0.005;   /* a stray sign of life in days */
+static const double nearly_all = 0.9;     /* of a scope: so much silent is not a part */
 static const double thin_s = 86400;       /* what takes longer to notice than this is not judged */
 static const int64_t review_ns = 60 * NS_PER_S, review_seldom_ns = 600 * NS_PER_S,
                      review_often_ns = 3600 * NS_PER_S; /* of a cause */
@@ -307,13 +311,30 @@ static void take_over(struct analysis *analysis, uint32_t number)
         }
 }
 
+/* From here on its level is to be steady; that of `all` is that of what it holds. */
+static void begin_level(struct analysis *analysis, uint32_t number)
+{
+    analysis->series[number].level_from_ns = analysis->end_ns;
+    for (uint32_t i = 0; i < analysis->scopes->count; i++) {
+        struct series *series = &analysis->series[i];
+        if (i != number && (number != SCOPE_NUMBER_ALL || !analysis->scopes->items[i].counted))
+            continue;
+        series->level_life = series->so_far.life;
+        series->level_expected = series->so_far.life_expected;
+    }
+}
+
 static void open_episode(struct analysis *analysis, uint32_t number, const struct change_found *onset,
-                         double log_odds, const struct episode_mark *before, bool covered)
+                         double log_odds, int thin, const struct episode_mark *before, bool covered)
 {
     struct series *series = &analysis->series[number];
     const char *scope = analysis->scopes->items[number].text;
     episode_open(&series->episode, scope, onset, log_odds, before, analysis->end_ns);
+    begin_level(analysis, number);
     thinness_reset(&series->thinness);
+    if (analysis->scopes->items[number].kind == SCOPE_PREFIX && analysis->scopes->items[number].counted)
+        thinness_reset(&analysis->series[SCOPE_NUMBER_ALL].thinness); /* which is that of the rest now */
+    series->episode.thin = thin;
     series->episode.covered = covered;
     series->state = STATE_DOWN;
     series->returned_ns = TIME_NONE;
@@ -342,6 +363,34 @@ static void release_covered(struct analysis *analysis)
     }
 }
 
+/* The series is on its own again, and so is what it covered. */
+static void shut_episode(struct analysis *analysis, uint32_t number)
+{
+    struct series *series = &analysis->series[number];
+    bool wide = !series->episode.covered && analysis->scopes->items[number].kind != SCOPE_SERVICE;
+    series->episode.open = false;
+    series->state = STATE_UP;
+    thinness_reset(&series->thinness);
+    change_restart(&series->change);
+    if (wide)
+        release_covered(analysis);
+}
+
+/* An outage hardly longer than it took to be told counts among the silences seen, or the climbs: to leave out
+ * the longest that come by chance would make them look rarer than they are. */
+static void note_short(struct series *series)
+{
+    const struct episode *episode = &series->episode;
+    double took_s = clock_seconds(episode->onset_ns, episode->opened_ns),
+           lasted_s = clock_seconds(episode->onset_ns, episode->end_ns);
+    if (episode->flaps > 0 || lasted_s > short_times * took_s)
+        return;
+    struct calibrate *calibrate = episode->thin == EPISODE_SILENT
+                                      ? &series_life(series)->calibrate
+                                      : &series->thinness.level[episode->thin].calibrate;
+    calibrate_note(calibrate, episode->log_odds, 1);
+}
+
 static void close_episode(struct analysis *analysis, uint32_t number)
 {
     struct series *series = &analysis->series[number];
@@ -352,14 +401,57 @@ static void close_episode(struct analysis *analysis, uint32_t number)
             change_return(&series->change, episode->down_ns, nothing_left ? episode->return_ns : TIME_NONE);
         episode_end(episode, &end);
         tell_outage(analysis, number, EVENT_OUTAGE_ENDED);
+        note_short(series);
     }
-    bool wide = !series->episode.covered && analysis->scopes->items[number].kind != SCOPE_SERVICE;
-    series->episode.open = false;
-    series->state = STATE_UP;
-    thinness_reset(&series->thinness);
-    change_restart(&series->change);
-    if (wide)
-        release_covered(analysis);
+    shut_episode(analysis, number);
+}
+
+/* ---- a lasting change of level ---- */
+
+/* The share of the expected that came since. */
+static double level_since(const struct series *series)
+{
+    double expected = series->so_far.life_expected - series->level_expected;
+    return expected > 0 ? (series->so_far.life - series->level_life) / expected : 0;
+}
+
+/* Whether a part has been alive for so long, without a silence that would be an alarm at its own level. */
+static bool level_lasts(struct analysis *analysis, uint32_t number, double alarm)
+{
+    struct series *series = &analysis->series[number];
+    if (series->episode.covered || !(analysis->options.level_after_s > 0))
+        return false;
+    double level = level_since(series), seen = series->so_far.life - series->level_life;
+    if (seen >= level_signs && detect_score(series_life(series)) * level >= alarm)
+        begin_level(analysis, number);
+    return seen >= level_signs && level >= level_least &&
+           clock_seconds(series->level_from_ns, analysis->end_ns) >= analysis->options.level_after_s;
+}
+
+static void rescale(struct series *series)
+{
+    double level = level_since(series);
+    if (series->so_far.life - series->level_life < level_signs || level < level_least)
+        return; /* silent, or too thin to tell */
+    detect_rescale(&series->answered, level);
+    detect_rescale(&series->live, level);
+}
+
+/* What is left is normal from now on, for the scopes under a wide one too, each at its own level. */
+static void accept_level(struct analysis *analysis, uint32_t number)
+{
+    struct series *series = &analysis->series[number];
+    struct episode *episode = &series->episode;
+    episode->level_accepted = level_since(series);
+    episode->end_ns = episode->end_earliest_ns = episode->end_latest_ns = analysis->end_ns;
+    tell_outage(analysis, number, EVENT_OUTAGE_ENDED);
+    for (uint32_t i = 0; i < analysis->scopes->count; i++) {
+        const struct episode *part = &analysis->series[i].episode;
+        bool under = number == SCOPE_NUMBER_ALL && analysis->scopes->items[i].counted;
+        if (i == number || under || (part->open && part->covered))
+            rescale(&analysis->series[i]);
+    }
+    shut_episode(analysis, number);
 }
 
 /* There is more to go by every minute at first, and later now and then: the cause is weighed again and told
@@ -388,6 +480,8 @@ static void follow_episode(struct analysis *analysis, uint32_t number, int64_t f
                                       .silence = detect_score(life)};
     enum episode_news news = episode_follow(episode, &step, alarm, analysis->options.recovery_hold_s);
     change_pin(&series->change, episode_turn_ns(episode));
+    if (news == EPISODE_RETURNING || news == EPISODE_FELL_AGAIN || news == EPISODE_DEEPER)
+        begin_level(analysis, number);
     switch (news) {
     case EPISODE_RETURNING:
     case EPISODE_MORE_BACK:
@@ -405,7 +499,9 @@ static void follow_episode(struct analysis *analysis, uint32_t number, int64_t f
         close_episode(analysis, number);
         break;
     case EPISODE_NOTHING:
-        if (series->state == STATE_DOWN)
+        if (level_lasts(analysis, number, alarm))
+            accept_level(analysis, number);
+        else if (series->state == STATE_DOWN)
             review(analysis, number);
         break;
     }
@@ -478,21 +574,25 @@ static void judge_silence(struct analysis *analysis, uint32_t number, double sco
     if (wider == WIDER_IN_DOUBT || sensor_in_doubt(analysis, series))
         return;
     struct change_found onset = find_onset(series, survivors_most);
-    open_episode(analysis, number, &onset, score, &series->at_last_life, wider == WIDER_DOWN);
+    open_episode(analysis, number, &onset, score, EPISODE_SILENT, &series->at_last_life, wider == WIDER_DOWN);
 }
 
-/* What of a wide scope's thinness its silent prefixes account for is theirs to tell. */
+/* What of a wide scope's thinness its silent prefixes account for is theirs to tell, as long as others are
+ * alive. In the thinness of `all` those that have an outage of their own do not count any more. */
 static bool explained_by_parts(struct analysis *analysis, uint32_t number, double missing_share)
 {
     double silent = 0, all = series_life(&analysis->series[number])->rate.per_s;
     for (uint32_t i = 0; i < analysis->scopes->count; i++) {
         struct series *part = &analysis->series[i];
+        double per_s = series_life(part)->rate.per_s;
         if (analysis->scopes->items[i].kind != SCOPE_PREFIX || !analysis->scopes->items[i].counted)
             continue;
-        if (part->episode.open || detect_score(series_life(part)) >= wider_doubt)
-            silent += series_life(part)->rate.per_s;
+        if (part->episode.open && number == SCOPE_NUMBER_ALL)
+            all -= per_s;
+        else if (part->episode.open || detect_score(series_life(part)) >= wider_doubt)
+            silent += per_s;
     }
-    return silent >= 0.5 * missing_share * all;
+    return silent >= 0.5 * missing_share * all && silent < nearly_all * all;
 }
 
 static void judge_thinness(struct analysis *analysis, uint32_t number, int level)
@@ -507,7 +607,28 @@ static void judge_thinness(struct analysis *analysis, uint32_t number, int level
         return;
     struct change_found onset = find_onset(series, 1);
     const struct episode_mark *before = past_at(&series->past, onset.best_ns);
-    open_episode(analysis, number, &onset, thin->sum, before, wider == WIDER_DOWN);
+    open_episode(analysis, number, &onset, thin->sum, level, before, wider == WIDER_DOWN);
+}
+
+/* An outage of one prefix after the other is one of `all` once hardly anything is left out. */
+static void judge_spread(struct analysis *analysis)
+{
+    struct series *all = &analysis->series[SCOPE_NUMBER_ALL];
+    double down = 0, odds = INFINITY;
+    unsigned parts = 0;
+    for (uint32_t i = 0; i < analysis->scopes->count; i++) {
+        struct series *part = &analysis->series[i];
+        if (analysis->scopes->items[i].kind != SCOPE_PREFIX || !analysis->scopes->items[i].counted ||
+            !part->episode.open)
+            continue;
+        parts++;
+        down += series_life(part)->rate.per_s;
+        odds = fmin(odds, part->episode.log_odds);
+    }
+    if (parts < 2 || down < nearly_all * series_life(all)->rate.per_s)
+        return;
+    struct change_found onset = find_onset(all, 1);
+    open_episode(analysis, SCOPE_NUMBER_ALL, &onset, odds, 1, past_at(&all->past, onset.best_ns), false);
 }
 
 struct counts {
@@ -571,6 +692,8 @@ static void judge(struct analysis *analysis, uint32_t number)
         judge_silence(analysis, number, score);
     else if (level >= 0)
         judge_thinness(analysis, number, level);
+    else if (number == SCOPE_NUMBER_ALL)
+        judge_spread(analysis);
 }
 
 static struct tally_span life_span(const struct series *series, const struct tally *tally)

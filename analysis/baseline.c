@@ -105,6 +105,22 @@ static void rebase(struct baseline *baseline, int64_t at_ns)
     baseline->origin_ns = at_ns;
 }
 
+void baseline_scale(struct baseline *baseline, double times)
+{
+    for (int i = 0; i < BASELINE_WEEK; i++)
+        baseline->week[i].events *= times;
+    for (int i = 0; i < BASELINE_DAY; i++)
+        baseline->day[i].events *= times;
+    baseline->overall.events *= times;
+    baseline->recent.events *= times;
+    struct baseline_differ *differ[] = {&baseline->hours, &baseline->days};
+    for (int i = 0; i < 2; i++) {
+        differ[i]->squares *= times * times;
+        differ[i]->expected *= times;
+        differ[i]->expected_squares *= times * times;
+    }
+}
+
 void baseline_learn(struct baseline *baseline, int64_t from_ns, int64_t to_ns, double events)
 {
     if (baseline->origin_ns == TIME_NONE)

@@ -48,6 +48,9 @@ void baseline_init(struct baseline *baseline, double half_life_s);
  * end. */
 void baseline_learn(struct baseline *baseline, int64_t from_ns, int64_t to_ns, double events);
 
+/* From now on so many times as much is normal at every hour. */
+void baseline_scale(struct baseline *baseline, double times);
+
 /* The rate to expect at an instant: hour of the week, shrunk towards hour of the day, towards the recent or
  * the overall rate, as far as these have been found not to differ. per_s is 0 before anything was learned. */
 struct baseline_rate baseline_at(const struct baseline *baseline, int64_t at_ns,

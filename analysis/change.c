@@ -29,8 +29,8 @@ enum { LEFT = sizeof left / sizeof left[0] };
  * many expected. */
 static const double back[] = {0.35, 0.5, 0.7, 1, 1.4};
 static const double well_possible = 0.2;
-static const double ruled_out = 8;     /* so much less likely than another share left, as a logarithm */
-static const double rise_weight = 1.5; /* against a return at once */
+static const double ruled_out = 8;   /* so much less likely than another share left, as a logarithm */
+static const double rise_weight = 1; /* against a return at once */
 static const double rise_shortest = 4, rise_ratio = 1.15;
 static const double remnant[] = {0.0002, 0.003, 0.03, 0.08, 0.15, 0.25, 0.4, 0.6};
 enum { BACK = sizeof back / sizeof back[0], REMNANTS = sizeof remnant / sizeof remnant[0], RISES = 40 };

@@ -194,6 +194,17 @@ void detect_confirm(struct population *population, bool watched)
     population->held_expected = population->held_spread = 0;
 }
 
+void detect_rescale(struct population *population, double share)
+{
+    baseline_scale(&population->baseline, share * level_at_present(&population->level).factor);
+    population->level.seen = population->level.expected = 0;
+    population->expected *= share; /* of the silence under way too */
+    population->spread *= share;
+    population->held_expected *= share;
+    population->held_spread *= share;
+    population->rate_until_ns = INT64_MIN;
+}
+
 double detect_events_per_year(const struct population *population)
 {
     struct baseline_cell overall = population->baseline.overall;

@@ -67,6 +67,9 @@ void detect_restart(struct population *population, int64_t at_ns);
 /* What was held back since the tap was last heard is confirmed, or does not speak for a silence. */
 void detect_confirm(struct population *population, bool watched);
 
+/* From now on this share of what was expected at present is normal at every hour. */
+void detect_rescale(struct population *population, double share);
+
 /* As learned so far. */
 double detect_signs_per_event(const struct population *population);
 double detect_events_per_year(const struct population *population);

@@ -12,12 +12,13 @@ static const double remnant_unseen = 0.5; /* clusters that may only have failed 
 static const double remnant_most = 0.8;   /* of `back` */
 static const double silent_level = 0.05;  /* up to here an outage is a silence, and any life a trickle */
 static const double return_certain = 5;   /* two or three events close together */
-static const double return_most = 12;     /* so that a flicker is soon seen to be over */
+static const double rise_certain = 9;     /* where a part is left: no swing of it */
+static const double return_most = 7;      /* beyond that, so that a flicker is soon seen to be over */
 static const double trickle_patience = 3; /* alarms' worth of silence that part one trickle from the next */
 static const double recent_clusters = 30;
 static const double enough_back = 0.5; /* of the expected rate: from here the end is counted */
 static const double quiet_most = 3;    /* score of a silence in which no end is told */
-static const double deeper_deviations = 3.5;
+static const double lost_left = 0.2, lost_certain = 14;
 static const int64_t first_review_ns = 60 * NS_PER_S;
 
 uint64_t episode_key(const char *scope, int64_t onset_ns)
@@ -46,6 +47,8 @@ void episode_open(struct episode *episode, const char *scope, const struct chang
                                 .down_expected = onset->expected,
                                 .recent_expected = recent_clusters,
                                 .before = *before,
+                                .opened_ns = now_ns,
+                                .thin = EPISODE_SILENT,
                                 .review_ns = now_ns + first_review_ns,
                                 .verdict = VERDICT__COUNT,
                                 .return_ns = TIME_NONE,
@@ -108,6 +111,11 @@ static double back_share(double level)
     return level > silent_level ? (1 + level) / 2 : back_of_silence;
 }
 
+static double certain(const struct episode *episode)
+{
+    return episode_level(episode) > silent_level ? rise_certain : return_certain;
+}
+
 static void weigh_return(struct episode *episode, const struct episode_step *step)
 {
     double level = episode_level(episode), back = back_share(level);
@@ -118,7 +126,7 @@ static void weigh_return(struct episode *episode, const struct episode_step *ste
         episode->odds_rise_ns = step->first_ns;
         episode->recent_seen = episode->recent_expected = 0;
     }
-    episode->return_odds = fmin(fmax(odds, 0), return_most);
+    episode->return_odds = fmin(fmax(odds, 0), certain(episode) + return_most);
 }
 
 /* What came while the odds of a return stand at zero is what is left. */
@@ -140,20 +148,24 @@ static void follow_recent(struct episode *episode, const struct episode_step *st
     episode->recent_expected = episode->recent_expected * fade + step->expected;
 }
 
-/* An outage that began with a part alive and then lost that too. The square roots of counts vary alike. */
-static bool grew_deeper(struct episode *episode)
+/* An outage that began with a part alive and then lost that too, or most of it: a CUSUM for a small part of
+ * what is left. */
+static bool grew_deeper(struct episode *episode, const struct episode_step *step)
 {
-    double depth = 1 - episode_recovered(episode);
-    double usual = episode_level(episode) * episode->recent_expected;
-    if (2 * (sqrt(usual) - sqrt(episode->recent_seen)) < deeper_deviations)
+    double by = step->expected * episode_level(episode) * (1 - lost_left) - step->seen * log(1 / lost_left);
+    if (episode->lost_odds <= 0)
+        episode->lost_seen = episode->lost_expected = 0;
+    episode->lost_odds = fmax(0, episode->lost_odds + by);
+    episode->lost_seen += step->seen;
+    episode->lost_expected += step->expected;
+    if (episode->lost_odds < lost_certain)
         return false;
-    bool deeper = (depth >= 0.95 && episode->depth < 0.95) || (depth >= 0.6 && episode->depth < 0.6);
-    if (deeper) {
-        episode->depth = depth;
-        episode->down_seen = episode->recent_seen;
-        episode->down_expected = episode->recent_expected;
-    }
-    return deeper;
+    double depth = 1 - episode->lost_seen / episode->lost_expected, before = episode->depth;
+    episode->depth = fmax(depth, before);
+    episode->down_seen = episode->lost_seen;
+    episode->down_expected = episode->lost_expected;
+    episode->lost_odds = 0;
+    return (depth >= 0.95 && before < 0.95) || (depth >= 0.6 && before < 0.6);
 }
 
 static enum episode_news begin_return(struct episode *episode)
@@ -191,7 +203,7 @@ static bool is_over(struct episode *episode, const struct episode_step *step, do
         episode->steady_since_ns = step->end_ns;
     return episode->steady_since_ns != TIME_NONE &&
            clock_seconds(episode->steady_since_ns, step->end_ns) >= hold_s &&
-           episode->return_odds >= return_certain && step->silence < quiet_most;
+           episode->return_odds >= certain(episode) && step->silence < quiet_most;
 }
 
 static enum episode_news follow_return(struct episode *episode, const struct episode_step *step, double alarm,
@@ -201,7 +213,7 @@ static enum episode_news follow_return(struct episode *episode, const struct epi
     if (step->seen > 0)
         episode->share_at_last = share;
     episode->share_most = fmax(episode->share_most, share);
-    if (episode->return_odds >= return_certain)
+    if (episode->return_odds >= certain(episode))
         episode->held_ns = step->end_ns;
     if (episode->return_odds <= 0 || step->silence * episode->share_at_last >= alarm)
         return fall_again(episode);
@@ -223,7 +235,7 @@ enum episode_news episode_follow(struct episode *episode, const struct episode_s
     follow_recent(episode, step);
     if (episode->returning)
         return follow_return(episode, step, alarm, hold_s);
-    if (episode->return_odds >= return_certain)
+    if (episode->return_odds >= certain(episode))
         return begin_return(episode);
-    return episode->return_odds <= 0 && grew_deeper(episode) ? EPISODE_DEEPER : EPISODE_NOTHING;
+    return grew_deeper(episode, step) ? EPISODE_DEEPER : EPISODE_NOTHING;
 }

@@ -30,6 +30,8 @@ enum episode_news {
     EPISODE_OVER
 };
 
+enum { EPISODE_SILENT = -1 };
+
 /* Plain data. What is seen and expected is counted in clusters. */
 struct episode {
     bool open;
@@ -40,15 +42,19 @@ struct episode {
     char scope[80];       /* as the first event named it, or wider since */
     int64_t onset_ns, onset_earliest_ns, onset_latest_ns;
     int64_t end_ns, end_earliest_ns, end_latest_ns; /* TIME_NONE: not known yet */
+    double level_accepted; /* the share of the former level that is normal now; 0: it is not */
     double log_odds;
     double depth;
     struct episode_mark before; /* at the last sign of life before the onset */
+    int64_t opened_ns;
+    int thin; /* the test that opened it: a level of thinness, or EPISODE_SILENT */
     int64_t review_ns;          /* when the cause is looked at again */
     enum verdict verdict;       /* as last told; VERDICT__COUNT: not yet … */
     uint32_t evidence;          /* … for these pieces of evidence, a bit each */
 
-    double down_seen, down_expected;   /* while nothing was coming back … */
-    double climb_seen, climb_expected; /* … and since the odds of a return last left zero */
+    double down_seen, down_expected;            /* while nothing was coming back … */
+    double climb_seen, climb_expected;          /* … and since the odds of a return last left zero */
+    double lost_odds, lost_seen, lost_expected; /* of having lost most of what was left, and since when */
 
     bool returning;
     double return_odds;   /* logarithm: it is coming back, against still down with a remnant */

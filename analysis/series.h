@@ -39,6 +39,8 @@ struct series {
     double hosts_usual;              /* watched addresses in an ordinary bin; negative: not known yet */
 
     struct episode episode;
+    int64_t level_from_ns;             /* since when its level is steady, while an outage is open … */
+    double level_life, level_expected; /* … and what had been seen and expected until then */
     struct tally_reporter reporter[TALLY_REPORTERS]; /* of errors since the last sign of life, or the onset */
     struct cause_facts facts;                        /* of its cause */
     int64_t returned_ns; /* when it came back during a wider scope's recovery; TIME_NONE: not */

@@ -136,6 +136,7 @@ static struct event describe(struct analysis *analysis, uint32_t number, enum ev
                           .log_odds = episode->log_odds,
                           .recovered = -1,
                           .flaps = episode->flaps,
+                          .level_accepted = episode->level_accepted,
                           .merged_into = episode->merged_into,
                           .verdict_before = episode->verdict,
                           .evidence_before = episode->evidence,
@@ -143,7 +144,9 @@ static struct event describe(struct analysis *analysis, uint32_t number, enum ev
                           .hosts_seen = (uint32_t)series->bin.value[TALLY_hosts]};
     memcpy(event.scope, episode->scope, sizeof event.scope);
     bool back = action == EVENT_OUTAGE_RECOVERING || action == EVENT_OUTAGE_ENDED;
-    double share = back ? episode_recovered(episode) : observed_share(series, &episode->before);
+    double share = episode->level_accepted > 0 ? episode->level_accepted
+                   : back                      ? episode_recovered(episode)
+                                               : observed_share(series, &episode->before);
     event.observed_rate = share * event.expected_rate;
     if (back) {
         event.recovered = share;

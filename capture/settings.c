@@ -62,6 +62,7 @@ static const struct row rows[] = {
      0},
     {"detect", "half_life", VALUE_SECONDS, AT(analysis.half_life_s), 3600, 1e9, "14d", 1, 0},
     {"detect", "recovery_hold", VALUE_SECONDS, AT(analysis.recovery_hold_s), 0, 86400, "15m", 1, 0},
+    {"detect", "level_after", VALUE_SECONDS, AT(analysis.level_after_s), 0, 1e9, "7d", 1, 0},
     {"detect", "learn_flows", VALUE_NUMBER, AT(analysis.learn_flows), 10, 1e9, "100", 0, 0},
     {"detect", "learn_time", VALUE_SECONDS, AT(analysis.learn_s), 1, 1e9, "30m", 1, 0},
     {"redis", "url", VALUE_TEXT, AT(publish.redis.url), 0, 0, NULL, 0, 0},

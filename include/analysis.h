@@ -16,6 +16,7 @@ struct analysis_options {
     double false_alarms_per_year; /* over all scopes together */
     double half_life_s;           /* after which what was learned weighs half */
     double recovery_hold_s;       /* how long a return must last before the outage has ended */
+    double level_after_s;         /* after which a part that stays alive is the new normal; 0: never */
     double learn_flows;           /* signs of life before a scope is judged at all */
     double learn_s;               /* and seconds */
 };

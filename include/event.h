@@ -169,7 +169,9 @@ struct event {
     double delay_s;                                 /* from the onset to this decision */
     double recovered;                               /* 0 to 1: how far back; negative: does not apply */
     uint32_t flaps;                                 /* times it came back and fell again */
-    uint64_t merged_into;                           /* of an ended one: the episode that took it over, or 0 */
+    double level_accepted; /* of an ended one: the share of the former level that is normal now; 0: it came
+                              back */
+    uint64_t merged_into;  /* of an ended one: the episode that took it over, or 0 */
     uint32_t hosts_expected, hosts_seen; /* watched addresses: usual in such a bin, and in the last one */
 
     double probability[VERDICT__COUNT]; /* sums to 1; the verdict is the largest */

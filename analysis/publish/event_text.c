@@ -252,6 +252,14 @@ static void message_ended(struct text *out, const struct event *event, const cha
     }
     int64_t end_ns = event_text_end(event);
     char span[TEXT_SPAN_MAX], onset[TEXT_TIME_MAX], end[TEXT_TIME_MAX];
+    if (event->level_accepted > 0) {
+        text_span(clock_seconds(event->onset_ns, end_ns), span);
+        text_format(out, "%s has stayed at %.0f %% of its former level, steadily; %s after the onset, at ",
+                    subject, 100 * event->level_accepted, span);
+        put_onset(out, event);
+        text_put(out, ", that is taken for its normal level, and the outage for over.");
+        return;
+    }
     text_span(clock_seconds(event->onset_ns, end_ns), span);
     text_clock(end_ns, event->time_ns, end);
     text_clock(event->onset_ns, end_ns, onset);
@@ -515,6 +523,8 @@ static json_t *outage(const struct event *event, const char *sensor)
         set(object, "recovery", recovery(event));
     if (event->flaps > 0)
         set(object, "flaps", json_integer(event->flaps));
+    if (event->level_accepted > 0)
+        set_real(object, "level_accepted", event->level_accepted);
     if (event->merged_into != 0) {
         episode_id(sensor, event->merged_into, id);
         set(object, "merged_into", json_string(id));

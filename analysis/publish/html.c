@@ -268,7 +268,10 @@ static void put_episode(const struct html *html, const struct story_episode *epi
     }
     fputs("<tr><td>", html->out);
     escaped(html, episode->scope);
-    fprintf(html->out, "</td><td>%s</td><td>%s</td><td>%s</td>", onset, end, span);
+    fprintf(html->out, "</td><td>%s</td><td>%s", onset, end);
+    if (episode->level_accepted > 0)
+        fprintf(html->out, "<br>normal since: %.0f&#8239;%%", 100 * episode->level_accepted);
+    fprintf(html->out, "</td><td>%s</td>", span);
     if (episode->sensor)
         fputs("<td></td><td>sensor impaired</td></tr>\n", html->out);
     else if (episode->verdict == VERDICT_UNKNOWN)

@@ -89,6 +89,7 @@ void story_event(struct story *story, const struct event *event)
     }
     episode->verdict = event_text_cause(event, &episode->confidence);
     episode->flaps = event->flaps;
+    episode->level_accepted = event->level_accepted;
     count_parts(&episode->prefixes, event->prefixes, event->prefix_count);
     count_parts(&episode->paths, event->paths, event->path_count);
     count_parts(&episode->services, event->services, event->service_count);
@@ -200,6 +201,10 @@ void story_answer(const struct story *story, char text[STORY_ANSWER_MAX])
     if (worst->end_ns == TIME_NONE) {
         text_format(&out, "%s has been %s since %s UTC, and still is when the data end.", subject, dark,
                     onset);
+    } else if (worst->level_accepted > 0) {
+        text_clock(worst->end_ns, TIME_NONE, end);
+        text_format(&out, "%s fell to %.0f %% of its former level at %s UTC, which is normal since %s UTC.",
+                    subject, 100 * worst->level_accepted, onset, end);
     } else {
         text_clock(worst->end_ns, worst->onset_ns, end);
         text_span(clock_seconds(worst->onset_ns, worst->end_ns), span);

@@ -24,6 +24,8 @@ struct story_episode {
     enum verdict verdict;
     double confidence;
     uint32_t flaps;
+    double level_accepted; /* of an ended one: the share of the former level that is normal now; 0: it came
+                              back */
     struct story_parts {
         uint32_t down, known; /* the most that were down at a time, of how many */
     } prefixes, paths, services;

@@ -259,6 +259,10 @@ static void tell_when(const struct summary *summary, const struct story_episode 
         fprintf(summary->out, ", in which it came back and fell again %u time%s", episode->flaps,
                 episode->flaps == 1 ? "" : "s");
     fprintf(summary->out, "\n");
+    if (episode->level_accepted > 0)
+        fprintf(summary->out,
+                "             level    %.0f %% of the former one, steady, is normal from then on\n",
+                100 * episode->level_accepted);
 }
 
 static void tell_outage(const struct summary *summary, const struct story_episode *episode)

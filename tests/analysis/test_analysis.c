@@ -62,6 +62,8 @@ struct world {
     int64_t deaf[2];           /* what comes out is not seen: a leg of the mirror is lost */
     int64_t begin_ns, end_ns;
     uint64_t seed;
+    double level;          /* share of the rates that is left … */
+    int64_t level_from_ns; /* … from here on */
 };
 
 static bool is_silent(const struct world *world, int scope, int64_t at_ns)
@@ -90,6 +92,7 @@ static void run(const struct world *world, struct result *result)
                                              .false_alarms_per_year = 1,
                                              .half_life_s = 14 * 86400,
                                              .recovery_hold_s = 900,
+                                             .level_after_s = 86400,
                                              .learn_flows = 100,
                                              .learn_s = 1800};
     const struct analysis_output output = {result, keep_bin, keep_event};
@@ -102,9 +105,10 @@ static void run(const struct world *world, struct result *result)
             tallies[i] = tally_empty(at_ns, at_ns + STEP, TALLY_ALL_KNOWN & ~TALLY_BIT(TALLY_drops));
         bool deaf = at_ns >= world->deaf[0] && at_ns < world->deaf[1];
         bool dark = is_silent(world, ALL, at_ns) || deaf, blind = is_silent(world, TAP, at_ns);
-        uint64_t service = stream_poisson(&seed, world->rate[SERVICE] / 12), sum = 0;
+        double level = at_ns >= world->level_from_ns ? world->level : 1;
+        uint64_t service = stream_poisson(&seed, level * world->rate[SERVICE] / 12), sum = 0;
         for (int i = P1; i <= P2; i++) {
-            uint64_t count = stream_poisson(&seed, world->rate[i] / 12);
+            uint64_t count = stream_poisson(&seed, level * world->rate[i] / 12);
             if (i == P1 && !is_silent(world, SERVICE, at_ns))
                 count += service;
             if (dark || blind || is_silent(world, i, at_ns))
@@ -133,7 +137,8 @@ static struct world quiet_world(uint64_t seed)
     return (struct world){.rate = {[P1] = 5, [P2] = 3, [SERVICE] = 2, [TAP] = 60},
                           .begin_ns = START,
                           .end_ns = HOUR(48),
-                          .seed = seed};
+                          .seed = seed,
+                          .level = 1};
 }
 
 static unsigned count_actions(const struct result *result, enum event_action action)
@@ -248,6 +253,84 @@ static void test_an_open_end_leaves_the_episode_open(void **state)
     run(&world, &result);
     assert_int_equal(count_actions(&result, EVENT_OUTAGE_STARTED), 1);
     assert_int_equal(count_actions(&result, EVENT_OUTAGE_ENDED), 0);
+}
+
+static void test_a_lasting_change_of_level_is_one_episode_and_then_normal(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 111; seed <= 113; seed++) {
+        struct world world = quiet_world(seed);
+        world.level = 0.25;
+        world.level_from_ns = HOUR(48);
+        world.end_ns = HOUR(150);
+        silence(&world, ALL, 140, 143);
+        run(&world, &result);
+        const struct event *accepted = NULL, *last = &result.events[result.event_count - 1];
+        unsigned told = 0, episodes = 0;
+        for (unsigned i = 0; i < result.event_count; i++) {
+            told += result.events[i].level_accepted > 0;
+            episodes += result.events[i].action == EVENT_OUTAGE_ENDED && result.events[i].merged_into == 0;
+            if (result.events[i].level_accepted > 0)
+                accepted = &result.events[i];
+        }
+        assert_int_equal(told, 1);
+        assert_int_equal(episodes, 2);
+        assert_string_equal(accepted->scope, "all");
+        assert_true(fabs(accepted->level_accepted - 0.25) < 0.05);
+        assert_true(accepted->recovered == accepted->level_accepted);
+        assert_true(accepted->time_ns == accepted->end_ns && accepted->end_ns == accepted->end_latest_ns);
+        assert_true(accepted->time_ns > HOUR(72) && accepted->time_ns < HOUR(80));
+        assert_true(result.states[P1][STATE_UP] > 60 * 48);
+        /* And a total outage of what is left is one like any other. */
+        assert_true(last->action == EVENT_OUTAGE_ENDED && last->level_accepted == 0);
+        assert_true(fabs(clock_seconds(HOUR(140), last->onset_ns)) < 300);
+        assert_true(fabs(last->expected_rate - 0.25 * 10) < 0.5);
+    }
+}
+
+static void test_prefixes_that_fall_one_after_the_other_are_one_outage_of_all(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 121; seed <= 125; seed++) {
+        struct world world = quiet_world(seed);
+        silence(&world, P1, 30, 40);
+        silence(&world, P2, 34, 40);
+        run(&world, &result);
+        const struct event *started = first_of(&result, EVENT_OUTAGE_STARTED);
+        assert_string_equal(started->scope, "prefix:192.0.2.0/24");
+        bool widened = false;
+        for (unsigned i = 0; i < result.event_count; i++)
+            widened |= result.events[i].episode == started->episode &&
+                       strcmp(result.events[i].scope, "all") == 0 && result.events[i].time_ns > HOUR(34);
+        assert_true(widened);
+    }
+}
+
+static void test_a_total_silence_is_never_normal(void **state)
+{
+    (void)state;
+    struct world world = quiet_world(114);
+    world.end_ns = HOUR(240);
+    silence(&world, ALL, 48, 240);
+    run(&world, &result);
+    assert_int_equal(count_actions(&result, EVENT_OUTAGE_STARTED), 1);
+    assert_int_equal(count_actions(&result, EVENT_OUTAGE_ENDED), 0);
+}
+
+static void test_a_part_that_dies_when_the_rest_is_normal_again_stays_an_outage(void **state)
+{
+    (void)state;
+    struct world world = quiet_world(115);
+    world.level = 0.5;
+    world.level_from_ns = HOUR(48);
+    world.end_ns = HOUR(150);
+    silence(&world, P2, 48, 150);
+    run(&world, &result);
+    bool open = false;
+    for (unsigned i = 0; i < result.event_count; i++)
+        if (strcmp(result.events[i].scope, "prefix:198.51.100.0/24") == 0)
+            open = result.events[i].action != EVENT_OUTAGE_ENDED;
+    assert_true(open);
 }
 
 static void test_one_prefix_down_is_told_of_that_prefix(void **state)
@@ -401,6 +484,10 @@ int main(void)
         cmocka_unit_test(test_a_blackout_is_one_episode_of_all_with_its_onset_inside),
         cmocka_unit_test(test_a_silence_that_ended_within_an_interval_is_told),
         cmocka_unit_test(test_an_open_end_leaves_the_episode_open),
+        cmocka_unit_test(test_a_lasting_change_of_level_is_one_episode_and_then_normal),
+        cmocka_unit_test(test_prefixes_that_fall_one_after_the_other_are_one_outage_of_all),
+        cmocka_unit_test(test_a_total_silence_is_never_normal),
+        cmocka_unit_test(test_a_part_that_dies_when_the_rest_is_normal_again_stays_an_outage),
         cmocka_unit_test(test_one_prefix_down_is_told_of_that_prefix),
         cmocka_unit_test(test_one_service_down_is_told_of_that_service),
         cmocka_unit_test(test_a_narrow_outage_that_spreads_keeps_its_name),

@@ -448,13 +448,14 @@ static void test_times_with_units(void **state)
 {
     (void)state;
     accept_config("[capture]\ngap_max = 2d\nflow_timeout = 2m\nburst_length = 1.5m\nlateness = 0.5s\n"
-                  "[detect]\nhalf_life = 36h\nrecovery_hold = 90\n");
+                  "[detect]\nhalf_life = 36h\nrecovery_hold = 90\nlevel_after = 3d\n");
     assert_int_equal(settings.capture.gap_max_ns, 2 * 86400 * NS_PER_S);
     assert_int_equal(settings.capture.flow_timeout_ns, 120 * NS_PER_S);
     assert_int_equal(settings.capture.burst_length_ns, 90 * NS_PER_S);
     assert_true(settings.capture.lateness_s == 0.5);
     assert_true(settings.analysis.half_life_s == 36 * 3600);
     assert_true(settings.analysis.recovery_hold_s == 90);
+    assert_true(settings.analysis.level_after_s == 3 * 86400);
 }
 
 static void test_watches_paths_and_services_of_a_file_replace_the_embedded(void **state)

@@ -267,6 +267,23 @@ static void without_control_traffic_it_says_so(void **state)
     json_decref(root);
 }
 
+static void a_level_that_is_accepted_is_told_in_place_of_a_return(void **state)
+{
+    (void)state;
+    struct event event = canned_event(7);
+    json_t *root = tell(&event);
+    assert_null(field(root, "outage.level_accepted"));
+    json_decref(root);
+    event.level_accepted = 0.4125;
+    root = tell(&event);
+    assert_true(json_real_value(field(root, "outage.level_accepted")) == 0.413 ||
+                json_real_value(field(root, "outage.level_accepted")) == 0.412);
+    const char *message = json_string_value(field(root, "message"));
+    assert_non_null(strstr(message, "has stayed at 41 % of its former level"));
+    assert_non_null(strstr(message, "taken for its normal level"));
+    json_decref(root);
+}
+
 static void an_episode_that_was_taken_over_names_the_wider_one(void **state)
 {
     (void)state;
@@ -461,6 +478,7 @@ int main(void)
         cmocka_unit_test(ids_are_the_same_again_and_nobody_else_s),
         cmocka_unit_test(severity_follows_action_depth_and_scope),
         cmocka_unit_test(without_control_traffic_it_says_so),
+        cmocka_unit_test(a_level_that_is_accepted_is_told_in_place_of_a_return),
         cmocka_unit_test(an_episode_that_was_taken_over_names_the_wider_one),
         cmocka_unit_test(verdicts_are_ranked_and_a_draw_is_unknown),
         cmocka_unit_test(every_kind_of_evidence_has_a_name_and_a_text),

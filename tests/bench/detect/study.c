@@ -74,8 +74,8 @@ static void mix_event(uint64_t *hash, const struct event *event)
     const int64_t times_ns[] = {event->time_ns,         event->onset_ns, event->onset_earliest_ns,
                                 event->onset_latest_ns, event->end_ns,   event->end_earliest_ns,
                                 event->end_latest_ns};
-    const double numbers[] = {event->depth,    event->expected_rate, event->observed_rate,
-                              event->log_odds, event->delay_s,       event->recovered};
+    const double numbers[] = {event->depth,   event->expected_rate, event->observed_rate, event->log_odds,
+                              event->delay_s, event->recovered,     event->level_accepted};
     const uint64_t whole[] = {event->action,         event->episode,        event->sequence,
                               event->control,        event->signal,         event->flaps,
                               event->merged_into,    event->hosts_expected, event->hosts_seen,
@@ -177,6 +177,7 @@ int study_begin(struct study *study, const struct plan *plan, struct telling *te
                                                                             : plan->alarms_per_year * count,
                                         .half_life_s = 14 * 86400,
                                         .recovery_hold_s = 900,
+                                        .level_after_s = 7 * 86400,
                                         .learn_flows = 100,
                                         .learn_s = 1800},
                             .output = {study, keep_bin, keep_event},
