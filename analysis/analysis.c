@@ -29,6 +29,9 @@ static const int64_t review_ns = 60 * NS_PER_S, review_seldom_ns = 600 * NS_PER_
 static const int64_t detectable_keep_ns = 600 * NS_PER_S;
 static const int64_t clusters_keep_ns = 3600 * NS_PER_S;
 static const double least_share = 0.05, gap_power = 0.4; /* balances clusters joined and parted */
+static const double acks_least = 5,
+                    acks_times = 10;       /* unseen words acknowledged, at least, and over the usual */
+static const double route_samples = 3;     /* of late, before the way is told */
 static const double control_learn_s = 600; /* the tap is dense: it is known sooner than a scope */
 static const double low_tail = 0.001;
 static const double shape_most = 400;    /* no rate is known better than to a twentieth */
@@ -104,6 +107,19 @@ static void choose_signal(const struct analysis *analysis, struct series *series
     change_restart(&series->change);
 }
 
+static struct route route_of(const struct trend *trend)
+{
+    struct route route = {-1, -1, -1, -1};
+    if (trend_samples_fast(trend, TALLY_handshakes) >= route_samples)
+        route.trip_ms = trend_mean_fast(trend, TALLY_handshake_us, TALLY_handshakes) / 1000;
+    if (trend_samples_fast(trend, TALLY_answered_flows) >= route_samples)
+        route.hops = trend_mean_fast(trend, TALLY_answered_hops, TALLY_answered_flows);
+    route.usual_trip_ms = trend_mean_usual(trend, TALLY_handshake_us, TALLY_handshakes);
+    route.usual_trip_ms /= route.usual_trip_ms > 0 ? 1000 : 1;
+    route.usual_hops = trend_mean_usual(trend, TALLY_answered_hops, TALLY_answered_flows);
+    return route;
+}
+
 static struct bin judge_bin(struct analysis *analysis, uint32_t number)
 {
     struct series *series = &analysis->series[number];
@@ -119,6 +135,7 @@ static struct bin judge_bin(struct analysis *analysis, uint32_t number)
         .state = series->state,
         .learning = series->state == STATE_LEARNING ? series->learning : LEARNING_DONE,
         .alarms = series->alarms,
+        .route = route_of(&series->so_far.trend),
         .expected = known ? series->bin_expected : -1,
         .low = known ? signs * baseline_low(series->bin_expected / signs, life->rate.shape, low_tail) : -1,
         .detectable_s = series->state == STATE_BLIND || series->state == STATE_LEARNING
@@ -543,12 +560,26 @@ static void see_again(struct analysis *analysis)
     }
 }
 
+/* Whether those who speak with it acknowledge words that the sensor did not see, far more than is usual. */
+static bool others_hear_it(const struct episode_mark *before, const struct episode_mark *now)
+{
+    double acks = trend_since(&before->trend, &now->trend, TALLY_unseen_acks_in),
+           usual = trend_usual(&before->trend, TALLY_unseen_acks_in) *
+                   (now->trend.seconds - before->trend.seconds);
+    return acks >= acks_least && acks > acks_times * usual;
+}
+
 /* Whether a silence must not be told as an outage: the sensor is to blame, other traffic having collapsed too
  * or fallen by a good part since the last sign of life, or it may be and a little more traffic will show. */
 static bool sensor_in_doubt(struct analysis *analysis, struct series *series)
 {
     const struct episode_mark *before = &series->at_last_life;
     struct tap *tap = &analysis->tap;
+    if (others_hear_it(before, &series->so_far)) {
+        tap_go_deaf(tap, series_life(series)->last_ns);
+        go_blind(analysis);
+        return true;
+    }
     if (!tap_has_control(tap, analysis->end_ns))
         return false;
     bool collapsed = tap_collapsed(tap);
@@ -795,6 +826,8 @@ static void take_interval(struct analysis *analysis, const struct tally *tallies
     enum tap_news news = tap_step(tap, &tallies[tap_number], analysis->alarms_per_year);
     analysis->series[tap_number].bin_expected += tap->control.total_expected - expected;
     analysis->series[tap_number].state = tap_has_control(tap, analysis->end_ns) ? STATE_UP : STATE_LEARNING;
+    if (news == TAP_NOTHING)
+        news = tap_hear(tap, (double)tallies[SCOPE_NUMBER_ALL].value[TALLY_packets_out]);
     if (news == TAP_IMPAIRED)
         go_blind(analysis);
     else if (news == TAP_RESTORED)

@@ -50,7 +50,7 @@ static void read_strain(const struct trend *before, struct cause_facts *facts)
         cause_read(facts, EVIDENCE_LOSS_RISING, loss(again, packets) / loss(usual_again, usual_packets), 1);
     double trip = trend_mean_fast(before, TALLY_handshake_us, TALLY_handshakes),
            usual_trip = trend_mean_usual(before, TALLY_handshake_us, TALLY_handshakes);
-    if (trend_fast(before, TALLY_handshakes) * 900 >= samples_least && usual_trip > 0)
+    if (trend_samples_fast(before, TALLY_handshakes) >= samples_least && usual_trip > 0)
         cause_read(facts, EVIDENCE_DELAY_RISING, trip / usual_trip, 1);
 }
 
@@ -140,7 +140,7 @@ static void read_route(const struct analysis *analysis, struct cause_facts *fact
     for (uint32_t i = 0; i < analysis->scopes->count; i++) {
         const struct trend *trend = &analysis->series[i].so_far.trend;
         if (analysis->scopes->items[i].kind != SCOPE_PREFIX || analysis->series[i].state != STATE_UP ||
-            trend_fast(trend, TALLY_handshakes) * 900 < samples_least)
+            trend_samples_fast(trend, TALLY_handshakes) < samples_least)
             continue;
         double trip = trend_mean_fast(trend, TALLY_handshake_us, TALLY_handshakes) / 1000,
                was = trend_mean_usual(trend, TALLY_handshake_us, TALLY_handshakes) / 1000;

@@ -12,6 +12,7 @@ static const double part_packets = 40;       /* expected before the loss of a pa
 static const double part_back_packets = 160; /* and before its return is */
 static const double part_share = 0.75;       /* left: more is no loss */
 static const double part_deviations = 2.5;
+static const double heard_least = 3;             /* packets of the watched side before it is heard again */
 static const double within_hour_variance = 0.01; /* of a rate, relative */
 static const double per_s_memory_s = 1800;
 
@@ -86,6 +87,23 @@ void tap_blame(struct tap *tap, int64_t since_ns)
     tap->returned_seen = tap->returned_expected = 0;
 }
 
+void tap_go_deaf(struct tap *tap, int64_t since_ns)
+{
+    tap_blame(tap, since_ns);
+    tap->deaf = true;
+}
+
+enum tap_news tap_hear(struct tap *tap, double heard)
+{
+    if (!tap->deaf)
+        return TAP_NOTHING;
+    tap->returned_seen += heard;
+    if (tap->returned_seen < heard_least)
+        return TAP_NOTHING;
+    tap->blind = tap->deaf = false;
+    return TAP_RESTORED;
+}
+
 /* Fades by what is expected, not by time, so that a thin tap is judged over as much evidence as a busy one.
  */
 static void follow_recent(struct tap *tap, double seen, double expected)
@@ -122,6 +140,7 @@ static enum tap_news lose_sight(struct tap *tap, const struct tally *tally)
 {
     bool news = !tap->blind;
     detect_restart(&tap->control, tally->end_ns);
+    tap->deaf = false; /* it is worse */
     tap->recent_seen = tap->recent_expected = 0;
     tap->returned_seen = tap->returned_expected = 0;
     tap->blind = tap->unwatched = true;
@@ -160,6 +179,8 @@ enum tap_news tap_step(struct tap *tap, const struct tally *tally, double alarms
     tap->watched_s += seconds;
     tap->per_s +=
         (seen / seconds - tap->per_s) * fmax(-expm1(-seconds / per_s_memory_s), seconds / tap->watched_s);
+    if (tap->deaf) /* that other traffic comes proves nothing */
+        return TAP_NOTHING;
     if (tap->blind)
         return leave_blindness(tap, seen, expected, seconds);
     if (!control || detect_score(&tap->control) < detect_threshold(&tap->control, alarms_per_year))

@@ -28,7 +28,8 @@ struct tap {
         lost_share; /* of a blindness in part: the rate before it, and what was left; 0: none */
     double returned_seen, returned_expected; /* since the first packet after a silence */
     bool blind;
-    bool unwatched;         /* because nothing was known of an interval; not yet seen again */
+    bool deaf;      /* because the watched side is not heard, though others acknowledge what it said */
+    bool unwatched; /* because nothing was known of an interval; not yet seen again */
     int64_t blind_since_ns; /* the last packet before the tap fell silent, or the begin of that interval */
     uint64_t episode;
     uint32_t sequence;
@@ -59,6 +60,11 @@ enum tap_fall tap_fell(struct tap *tap, const struct tap_mark *before, int64_t n
 /* Calls the sensor blind, since an instant, because other traffic has collapsed together with what is
  * watched. */
 void tap_blame(struct tap *tap, int64_t since_ns);
+
+/* Calls the sensor deaf since an instant: a leg of the mirror is lost. It sees again once what the watched
+ * side sends is seen again: `heard` packets of the interval. */
+void tap_go_deaf(struct tap *tap, int64_t since_ns);
+enum tap_news tap_hear(struct tap *tap, double heard);
 
 /* Whether the interval shows that the sensor sees: other traffic came, or there is none to wait for. */
 bool tap_proves(const struct tap *tap, const struct tally *tally);

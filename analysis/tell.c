@@ -200,6 +200,7 @@ void tell_sensor(struct analysis *analysis, enum event_action action)
                           .action = action,
                           .episode = tap->episode,
                           .sequence = tap->sequence++,
+                          .deaf = tap->deaf,
                           .control = !tap->unwatched && tap_has_control(tap, analysis->end_ns),
                           .signal = SIGNAL_PACKETS_IN,
                           .onset_ns = tap->blind_since_ns,

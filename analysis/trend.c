@@ -55,6 +55,11 @@ double trend_mean_fast(const struct trend *trend, enum tally_measure sum, enum t
     return mean(trend->fast[sum], trend->fast[count]);
 }
 
+double trend_samples_fast(const struct trend *trend, enum tally_measure count)
+{
+    return trend->fast[count] * fast_s;
+}
+
 double trend_mean_usual(const struct trend *trend, enum tally_measure sum, enum tally_measure count)
 {
     return mean(trend->slow[sum], trend->slow[count]);

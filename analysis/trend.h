@@ -32,6 +32,9 @@ double trend_mean_usual(const struct trend *trend, enum tally_measure sum, enum 
 double trend_mean_since(const struct trend *mark, const struct trend *now, enum tally_measure sum,
                         enum tally_measure count);
 
+/* How many samples of late the mean rests on. */
+double trend_samples_fast(const struct trend *trend, enum tally_measure count);
+
 /* Events of a measure from a mark to now, and the same a second. */
 double trend_since(const struct trend *mark, const struct trend *now, enum tally_measure measure);
 double trend_rate_since(const struct trend *mark, const struct trend *now, enum tally_measure measure);

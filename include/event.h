@@ -37,6 +37,13 @@ struct alarm_rate {
     double near_due, near_seen;
 };
 
+/* The way to a scope, as its packets show it: the mean round trip of TCP handshakes and the hops that its
+ * packets have come, of late and usually; negative: not known. */
+struct route {
+    double trip_ms, usual_trip_ms;
+    double hops, usual_hops;
+};
+
 /* The measure in which a scope is judged. */
 enum signal {
     SIGNAL_ANSWERED_FLOWS, /* cannot be forged from one side: preferred wherever both directions are seen */
@@ -56,6 +63,7 @@ struct bin {
     enum scope_state state;
     enum learning learning; /* LEARNING_DONE unless the state is learning */
     struct alarm_rate alarms;
+    struct route route;
     double expected; /* of the signal in this bin; negative: not known yet */
     double low;      /* what 999 of 1000 such bins reach; negative: not known yet */
     double
@@ -159,6 +167,7 @@ struct event {
     uint32_t sequence; /* 0, 1, 2 … within the episode */
     char scope[SCOPE_TEXT_MAX];
     bool control; /* the tap carries traffic to compare with */
+    bool deaf;    /* of the sensor: one direction is not seen, a leg of the mirror is lost */
     enum signal signal;
 
     int64_t onset_ns, onset_earliest_ns, onset_latest_ns;

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "event_text.h"
 
+static const double changed_ms = 20, changed_share = 0.2, changed_hops = 1.5;
 static const double near_enough = 1; /* silences due before what came of them says anything */
 
 static const char *const measures[TALLY__COUNT] = {
@@ -113,6 +114,24 @@ void bin_text_json(const struct bin *bin, const struct scope *scope, struct text
     text_put(out, "}");
 }
 
+/* The way to the scope, and whether it is another than usual: by so many ms or hops on average. */
+static void put_route(struct text *out, const struct route *route)
+{
+    if (!is_known(route->usual_trip_ms) && !(route->usual_hops > 0))
+        return;
+    bool changed = (is_known(route->trip_ms) && is_known(route->usual_trip_ms) &&
+                    fabs(route->trip_ms - route->usual_trip_ms) >=
+                        fmax(changed_ms, changed_share * route->usual_trip_ms)) ||
+                   (is_known(route->hops) && is_known(route->usual_hops) &&
+                    fabs(route->hops - route->usual_hops) >= changed_hops);
+    text_format(out, ",\"route\":{\"changed\":%s", changed ? "true" : "false");
+    json_known(out, "rtt_ms", route->trip_ms, 1);
+    json_known(out, "usual_rtt_ms", route->usual_trip_ms, 1);
+    json_known(out, "hops", route->hops, 1);
+    json_known(out, "usual_hops", route->usual_hops, 1);
+    text_put(out, "}");
+}
+
 void bin_text_state(const struct bin *bin, const struct scope *scope, const char *outage_id, struct text *out)
 {
     double minutes = bin_text_minutes(bin);
@@ -135,6 +154,7 @@ void bin_text_state(const struct bin *bin, const struct scope *scope, const char
         json_known(out, "realised_per_year", bin_text_realised(&bin->alarms), 4);
         text_put(out, "}");
     }
+    put_route(out, &bin->route);
     if (outage_id != NULL)
         text_format(out, ",\"outage\":\"%s\"", outage_id);
     text_put(out, "}");

@@ -274,7 +274,10 @@ static void message_sensor(struct text *out, const struct event *event, const ch
     bool impaired = event->action == EVENT_SENSOR_IMPAIRED;
     text_clock(impaired ? event->onset_ns : event_text_end(event), event->time_ns, at);
     text_format(out, "The sensor %s %s since %s UTC", sensor, impaired ? "does not see" : "sees again", at);
-    if (event->control)
+    if (event->deaf)
+        text_put(out,
+                 " what the watched side sends, though others acknowledge it: a leg of the mirror is lost");
+    else if (event->control)
         text_format(out, ": %.1f of %.1f packets a minute beside the watch list", event->observed_rate,
                     event->expected_rate);
     else if (impaired)
@@ -535,6 +538,8 @@ static json_t *outage(const struct event *event, const char *sensor)
 /* Why the sensor is held to be blind. With the control traffic as usual it can only be the capture itself. */
 static const char *sensor_reason(const struct event *event)
 {
+    if (event->deaf)
+        return "leg-lost";
     if (event->action == EVENT_SENSOR_RESTORED)
         return event->control ? "control-returned" : "capture-restored";
     if (!event->control)

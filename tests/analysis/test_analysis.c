@@ -60,6 +60,7 @@ struct world {
     double rate[SCOPES];       /* a minute; that of `all` is the sum of the prefixes' */
     int64_t silent[SCOPES][2]; /* from, to */
     int64_t deaf[2];           /* what comes out is not seen: a leg of the mirror is lost */
+    bool acks;                 /* but others acknowledge it */
     int64_t begin_ns, end_ns;
     uint64_t seed;
     double level;          /* share of the rates that is left … */
@@ -111,6 +112,9 @@ static void run(const struct world *world, struct result *result)
             uint64_t count = stream_poisson(&seed, level * world->rate[i] / 12);
             if (i == P1 && !is_silent(world, SERVICE, at_ns))
                 count += service;
+            if (deaf && world->acks)
+                tallies[ALL].value[TALLY_unseen_acks_in] += tallies[i].value[TALLY_unseen_acks_in] =
+                    2 * count;
             if (dark || blind || is_silent(world, i, at_ns))
                 count = 0;
             fill(&tallies[i], count);
@@ -399,6 +403,24 @@ static void test_a_lost_leg_of_the_mirror_is_a_blind_sensor_and_no_outage(void *
     }
 }
 
+static void test_a_lost_leg_is_known_by_what_others_acknowledge(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 111; seed <= 116; seed++) {
+        struct world world = quiet_world(seed);
+        world.rate[TAP] = 0; /* there is nothing else to tell it by */
+        world.acks = true;
+        world.deaf[0] = HOUR(30.1);
+        world.deaf[1] = HOUR(31);
+        run(&world, &result);
+        assert_int_equal(count_actions(&result, EVENT_OUTAGE_STARTED), 0);
+        assert_int_equal(count_actions(&result, EVENT_SENSOR_IMPAIRED), 1);
+        assert_int_equal(count_actions(&result, EVENT_SENSOR_RESTORED), 1);
+        assert_true(first_of(&result, EVENT_SENSOR_IMPAIRED)->deaf);
+        assert_true(first_of(&result, EVENT_SENSOR_RESTORED)->time_ns < HOUR(31.05));
+    }
+}
+
 static void test_a_thin_control_is_waited_for(void **state)
 {
     (void)state;
@@ -493,6 +515,7 @@ int main(void)
         cmocka_unit_test(test_a_narrow_outage_that_spreads_keeps_its_name),
         cmocka_unit_test(test_a_silent_tap_is_a_blind_sensor_and_no_outage),
         cmocka_unit_test(test_a_lost_leg_of_the_mirror_is_a_blind_sensor_and_no_outage),
+        cmocka_unit_test(test_a_lost_leg_is_known_by_what_others_acknowledge),
         cmocka_unit_test(test_a_thin_control_is_waited_for),
         cmocka_unit_test(test_without_control_traffic_the_silence_is_told_and_the_cause_unknown),
         cmocka_unit_test(test_nothing_is_said_while_learning),

@@ -178,6 +178,22 @@ static void the_state_says_why_a_scope_learns_and_what_became_of_the_promise(voi
     assert_non_null(strstr(bytes, "{\"nominal_per_year\":0.5000,\"realised_per_year\":0.3750}"));
 }
 
+static void the_state_tells_the_way_and_whether_it_is_another(void **state)
+{
+    (void)state;
+    struct bin bin = canned_bin(0);
+    bin.route = (struct route){.trip_ms = 180.25, .usual_trip_ms = 281, .hops = 18, .usual_hops = 20};
+    char bytes[BIN_JSON_MAX];
+    struct text text = text_in(bytes, sizeof bytes);
+    bin_text_state(&bin, &canned_items[0], NULL, &text);
+    assert_non_null(strstr(bytes, "\"route\":{\"changed\":true,\"rtt_ms\":180.2,\"usual_rtt_ms\":281.0,"
+                                  "\"hops\":18.0,\"usual_hops\":20.0}"));
+    bin.route = (struct route){.trip_ms = -1, .usual_trip_ms = 281, .hops = 20.4, .usual_hops = 20};
+    text = text_in(bytes, sizeof bytes);
+    bin_text_state(&bin, &canned_items[0], NULL, &text);
+    assert_non_null(strstr(bytes, "\"route\":{\"changed\":false,\"usual_rtt_ms\":281.0,"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +205,7 @@ int main(void)
         cmocka_unit_test(as_json_it_has_the_same_names_and_leaves_out_what_is_unknown),
         cmocka_unit_test(the_state_has_rates_a_minute_of_what_was_really_watched),
         cmocka_unit_test(the_state_says_why_a_scope_learns_and_what_became_of_the_promise),
+        cmocka_unit_test(the_state_tells_the_way_and_whether_it_is_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
