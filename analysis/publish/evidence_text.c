@@ -69,6 +69,10 @@ void evidence_text_say(const struct event_evidence *evidence, struct text *out)
 void evidence_text_weight(const struct event_evidence *evidence, struct text *out)
 {
     double weight = fabs(evidence->weight);
+    if (weight < 0.05) {
+        text_put(out, "says little by itself");
+        return;
+    }
     text_format(out, "%s %s %s",
                 weight >= 2     ? "clearly"
                 : weight >= 0.8 ? "somewhat"

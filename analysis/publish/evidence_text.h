@@ -11,5 +11,6 @@ const char *evidence_text_name(enum evidence_kind kind);
 /* What was seen, as part of a sentence for a person. */
 void evidence_text_say(const struct event_evidence *evidence, struct text *out);
 
-/* How much it says, and of what: "clearly for internal", "somewhat against attack". */
+/* How much it says, and of what: "clearly for internal", "somewhat against attack",
+ * or that it says little. */
 void evidence_text_weight(const struct event_evidence *evidence, struct text *out);
