@@ -22,7 +22,7 @@ struct bins_file {
     unsigned number;
     int column[COLUMNS_MAX];
     unsigned column_count;
-    uint32_t known; /* measures that have a column */
+    uint64_t known; /* measures that have a column */
     struct scope *scopes;
     struct scope_list list;
     uint32_t scope_room;
@@ -35,7 +35,7 @@ struct bins_file {
 struct bins_row {
     int64_t time_ns;
     const char *scope;
-    uint32_t known;
+    uint64_t known;
     uint64_t value[TALLY__COUNT];
 };
 

@@ -147,6 +147,15 @@ static bool goes_on(const struct burst *burst, const struct bursts *of, enum bur
     return of->began_ns != TIME_NONE && apart_ns < (uint64_t)length_of(burst, of, sign, at_ns);
 }
 
+/* Whether a burst of any kind could go on at an instant. */
+static bool any_goes_on(const struct burst *burst, const struct triple *triple, int64_t at_ns)
+{
+    for (enum burst_sign sign = 0; sign < BURST__SIGNS; sign++)
+        if (goes_on(burst, &triple->of[sign], sign, at_ns))
+            return true;
+    return false;
+}
+
 /* Takes the oldest out of the table; its place is free then. */
 static uint32_t forget_oldest(struct burst *burst, int64_t at_ns)
 {
@@ -157,8 +166,7 @@ static uint32_t forget_oldest(struct burst *burst, int64_t at_ns)
         link = &burst->triples[*link].hash_next;
     *link = triple->hash_next;
     list_remove(burst, triple);
-    burst->health->bursts_evicted += goes_on(burst, &triple->of[BURST_LIVE], BURST_LIVE, at_ns) ||
-                                     goes_on(burst, &triple->of[BURST_ANSWERED], BURST_ANSWERED, at_ns);
+    burst->health->bursts_evicted += any_goes_on(burst, triple, at_ns);
     return number;
 }
 
@@ -173,7 +181,7 @@ static struct triple *triple_of(struct burst *burst, const struct key *key, int6
     } else {
         number = burst->count < BURST_TRIPLES_MAX ? burst->count++ : forget_oldest(burst, at_ns);
         const struct bursts none = {TIME_NONE, TIME_NONE, 0};
-        burst->triples[number] = (struct triple){.of = {none, none}, .key = *key, .hash_next = *chain};
+        burst->triples[number] = (struct triple){.of = {none, none, none}, .key = *key, .hash_next = *chain};
         *chain = number;
     }
     list_append(burst, number);

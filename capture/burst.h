@@ -8,11 +8,11 @@
 #include "flow.h"
 #include "health.h"
 
-/* What says that a watched host is alive: its own first packet in a flow, and a flow heard from both sides.
- * Bursts of the one are told apart from bursts of the other. */
-enum burst_sign { BURST_LIVE, BURST_ANSWERED, BURST__SIGNS };
+/* What says that a watched host is alive: its own first packet in a flow, a flow heard from both sides, and
+ * one in which the host has proved that it hears. Bursts of each are told apart from those of the others. */
+enum burst_sign { BURST_LIVE, BURST_ANSWERED, BURST_PROVEN, BURST__SIGNS };
 
-/* So many triples are remembered at a time, in 6.25 MiB. */
+/* So many triples are remembered at a time, in 7.75 MiB. */
 enum { BURST_TRIPLES_MAX = 1 << 16 };
 
 struct burst;

@@ -16,7 +16,7 @@ struct count {
     struct burst *burst;
     struct legs *legs;
     bool has_link_paths; /* some path has a control of its own */
-    uint32_t *knowable;  /* a scope: the measures that can be known of it at all */
+    uint64_t *knowable;  /* a scope: the measures that can be known of it at all */
     struct tally *tallies;
 };
 
@@ -28,7 +28,7 @@ struct end_scopes {
     unsigned count;
 };
 
-enum { PROTOCOL_TCP = 6, PROTOCOL_UDP = 17 };
+enum { PROTOCOL_ICMP = 1, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17, PROTOCOL_ICMPV6 = 58 };
 
 enum role { ROLE_HOST, ROLE_PEER };
 
@@ -40,13 +40,14 @@ struct traits {
 
 /* Beside the tap's old measures only `control` means anything there; services are not asked for ICMP, whose
  * quotes need not hold a port. */
-static uint32_t knowable_of(enum scope_kind kind)
+static uint64_t knowable_of(enum scope_kind kind)
 {
-    const uint32_t icmp = TALLY_BIT(TALLY_icmp_unreachable) | TALLY_BIT(TALLY_icmp_prohibited) |
-                          TALLY_BIT(TALLY_icmp_exceeded) | TALLY_BIT(TALLY_icmp_own);
+    const uint64_t icmp = TALLY_BIT(TALLY_icmp_unreachable) | TALLY_BIT(TALLY_icmp_prohibited) |
+                          TALLY_BIT(TALLY_icmp_exceeded) | TALLY_BIT(TALLY_icmp_own) |
+                          TALLY_BIT(TALLY_icmp_no_route);
     if (kind == SCOPE_TAP)
         return (TALLY_BIT(TALLY_handshakes) - 1U) | TALLY_BIT(TALLY_control);
-    return TALLY_ALL_KNOWN & ~TALLY_BIT(TALLY_control) & ~(kind == SCOPE_SERVICE ? icmp : 0U);
+    return TALLY_ALL_KNOWN & ~TALLY_BIT(TALLY_control) & ~(kind == SCOPE_SERVICE ? icmp : 0);
 }
 
 struct count *count_new(const struct capture_options *options, const struct rules *rules,
@@ -88,7 +89,7 @@ void count_free(struct count *count)
     free(count);
 }
 
-void count_open(struct count *count, int64_t start_ns, bool new_bin, uint32_t known)
+void count_open(struct count *count, int64_t start_ns, bool new_bin, uint64_t known)
 {
     for (uint32_t i = 0; i < count->scopes->count; i++)
         count->tallies[i] = tally_empty(start_ns, start_ns, known & count->knowable[i]);
@@ -293,6 +294,15 @@ static bool report_of(const struct packet *packet, enum report *report)
     return found != NOTHING;
 }
 
+/* Whether an error says of a whole network that no way leads there. */
+static bool is_no_route(const struct packet *packet)
+{
+    uint8_t code = packet->icmp_code;
+    if (packet->ip_version == 6)
+        return packet->icmp_type == 1 && code == 0;
+    return packet->icmp_type == 3 && (code == 0 || code == 5 || code == 6 || code == 11);
+}
+
 /* The path on which a known router stands; SCOPE_NONE. */
 static uint32_t path_of_router(const struct scope_list *scopes, const uint8_t address[16])
 {
@@ -320,6 +330,7 @@ void count_icmp_error(struct count *count, const struct packet *packet, uint32_t
     for (unsigned i = 0; i < scopes.count && reports; i++) {
         struct tally *tally = &count->tallies[scopes.number[i]];
         tally->value[measures[report]]++;
+        tally->value[TALLY_icmp_no_route] += is_no_route(packet);
         reporters_add(tally->reporter, packet->tuple.source, report);
     }
 }
@@ -337,6 +348,18 @@ static void add_side(const struct count *count, struct end_scopes *scopes, const
         add_services(scopes, flow);
 }
 
+/* … but for those that the other side belongs to as well. */
+static void add_side_alone(const struct count *count, struct end_scopes *scopes, const struct packet *packet,
+                           const struct flow *flow, unsigned side)
+{
+    struct end_scopes own = {.count = 0}, others = {.count = 0};
+    add_side(count, &own, packet, flow, side);
+    add_side(count, &others, packet, flow, !side);
+    for (unsigned i = 0; i < own.count; i++)
+        if (!has_scope(&others, own.number[i]))
+            add_scope(scopes, own.number[i]);
+}
+
 static void bump(struct count *count, const struct end_scopes *scopes, enum tally_measure measure,
                  int64_t at_ns)
 {
@@ -347,6 +370,8 @@ static void bump(struct count *count, const struct end_scopes *scopes, enum tall
             tally_span_add(&tally->live, at_ns);
         else if (measure == TALLY_answered_flows)
             tally_span_add(&tally->answered, at_ns);
+        else if (measure == TALLY_proven_flows)
+            tally_span_add(&tally->proven, at_ns);
     }
 }
 
@@ -354,13 +379,11 @@ static void bump(struct count *count, const struct end_scopes *scopes, enum tall
  * side has made it live for before. */
 static void count_live(struct count *count, const struct packet *packet, struct flow *flow, unsigned side)
 {
-    struct end_scopes own = {.count = 0}, others = {.count = 0}, scopes = {.count = 0};
-    add_side(count, &own, packet, flow, side);
+    struct end_scopes scopes = {.count = 0};
     if (flow->spoke[!side])
-        add_side(count, &others, packet, flow, !side);
-    for (unsigned i = 0; i < own.count; i++)
-        if (!has_scope(&others, own.number[i]))
-            add_scope(&scopes, own.number[i]);
+        add_side_alone(count, &scopes, packet, flow, side);
+    else
+        add_side(count, &scopes, packet, flow, side);
     bump(count, &scopes, TALLY_live_flows, packet->time_ns);
     flow->live = true;
     flow->live_burst[side] = burst_begins(count->burst, flow, side, BURST_LIVE, packet->time_ns);
@@ -405,6 +428,75 @@ static void count_answered(struct count *count, const struct packet *packet, str
     bump(count, &begun, TALLY_answered_bursts, packet->time_ns);
 }
 
+/* Whether the first packet of a flow asks something, and does not only answer what the tap may have missed:
+ * a reflector's answer to a forged address begins a flow too. */
+static bool is_question(const struct packet *packet, const struct flow *flow)
+{
+    switch (flow->protocol) {
+    case PROTOCOL_TCP:
+        return flow->first == 0 && !(packet->tcp_flags & TCP_RST);
+    case PROTOCOL_UDP:
+        return !is_reflector(flow->port[0]);
+    case PROTOCOL_ICMP:
+    case PROTOCOL_ICMPV6:
+        return packet->icmp_type == flow->family; /* the request's */
+    default:
+        return true;
+    }
+}
+
+/* Whether a packet is an answer by its form. That can be forged, but whoever forges addresses wants to be
+ * answered, and sends questions. */
+static bool is_answer(const struct packet *packet, const struct flow *flow, unsigned side)
+{
+    const uint8_t opening = TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST;
+    switch (flow->protocol) {
+    case PROTOCOL_TCP:
+        return (packet->tcp_flags & opening) == (TCP_SYN | TCP_ACK) || (flow->tcp.news & TCP_PROOF);
+    case PROTOCOL_UDP:
+        return is_reflector(flow->port[side]) && !is_reflector(flow->port[!side]);
+    case PROTOCOL_ICMP:
+    case PROTOCOL_ICMPV6:
+        return packet->icmp_type != flow->family;
+    default:
+        return false;
+    }
+}
+
+/* Whether a packet of a side shows that it hears the other, which nobody off the path does: it answers a
+ * question, or acknowledges over TCP by the number. All else that comes back to a packet of its own comes to
+ * a forged address too. Where the tap does not see the other side an answer has to do. */
+static bool hears(const struct packet *packet, const struct flow *flow, unsigned side)
+{
+    if (!flow->spoke[!side])
+        return is_answer(packet, flow, side);
+    return flow->protocol == PROTOCOL_TCP ? (flow->tcp.news & TCP_HEARD) != 0 : side == 1 && flow->asked;
+}
+
+/* A watched side proves that it lives to its scopes, but for those of which the other side is a part. */
+static void count_proven(struct count *count, const struct packet *packet, struct flow *flow, unsigned side)
+{
+    struct end_scopes scopes = {.count = 0};
+    add_side_alone(count, &scopes, packet, flow, side);
+    bump(count, &scopes, TALLY_proven_flows, packet->time_ns);
+    flow->proven[side] = true;
+    flow->proven_burst[side] = burst_begins(count->burst, flow, side, BURST_PROVEN, packet->time_ns);
+    if (flow->proven_burst[side])
+        bump(count, &scopes, TALLY_proven_bursts, packet->time_ns);
+}
+
+/* The start counts for both sides, and as a knock for who is asked from outside. */
+static void count_start(struct count *count, const struct packet *packet, struct flow *flow,
+                        const struct end_scopes *both)
+{
+    struct end_scopes asked = {.count = 0};
+    bump(count, both, TALLY_flows, packet->time_ns);
+    flow->asked = is_question(packet, flow);
+    if (flow->asked)
+        add_side_alone(count, &asked, packet, flow, 1);
+    bump(count, &asked, TALLY_knocks, packet->time_ns);
+}
+
 /* What its acknowledgements prove, of the side that answered and of the other. */
 static void count_proofs(struct count *count, const struct packet *packet, struct flow *flow, unsigned side,
                          const struct end_scopes *both)
@@ -430,11 +522,13 @@ void count_flow(struct count *count, const struct packet *packet, struct flow *f
     add_side(count, &both, packet, flow, 0);
     add_side(count, &both, packet, flow, 1);
     if (started)
-        bump(count, &both, TALLY_flows, packet->time_ns);
+        count_start(count, packet, flow, &both);
     if (flow->watched[side] && flow->packets[side] == 1)
         count_live(count, packet, flow, side);
     if (!flow->answered && flow->spoke[0] && flow->spoke[1])
         count_answered(count, packet, flow, &both);
+    if (flow->watched[side] && !flow->proven[side] && hears(packet, flow, side))
+        count_proven(count, packet, flow, side);
     if (flow->tcp.news != 0)
         count_proofs(count, packet, flow, side, &both);
 }
@@ -449,6 +543,7 @@ static void credit_proofs(struct tally *tally, const struct flow *flow)
     }
     tally->value[TALLY_answered_hops] += flow->answered ? hops_of(flow->ttl[flow->server]) : 0;
     tally->value[TALLY_acked_flows] += flow->acked;
+    tally->value[TALLY_knocks] += flow->asked && flow->server == 1;
     tally->value[TALLY_retransmits_out] += server->retransmits;
     tally->value[TALLY_retransmits_in] += client->retransmits;
     tally->value[TALLY_unseen_acks_out] += server->unseen_acks;
@@ -474,6 +569,10 @@ void count_named_service(struct count *count, const struct flow *flow, int64_t a
         bump(count, &scopes, TALLY_answered_flows, at_ns);
     if (flow->answered_burst[server])
         bump(count, &scopes, TALLY_answered_bursts, at_ns);
+    if (flow->proven[server])
+        bump(count, &scopes, TALLY_proven_flows, at_ns);
+    if (flow->proven_burst[server])
+        bump(count, &scopes, TALLY_proven_bursts, at_ns);
     tally->value[TALLY_packets_out] += flow->packets[server];
     tally->value[TALLY_bytes_out] += flow->bytes[server];
     tally->value[TALLY_packets_in] += flow->packets[!server];

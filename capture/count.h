@@ -21,7 +21,7 @@ void count_free(struct count *count);
 
 /* Opens the interval that starts at `start_ns`, with every scope at zero; `known` says which measures can be
  * known, where the scope can know them at all. When `new_bin`, hosts and peers are new again. */
-void count_open(struct count *count, int64_t start_ns, bool new_bin, uint32_t known);
+void count_open(struct count *count, int64_t start_ns, bool new_bin, uint64_t known);
 
 /* Closes it at `end_ns`: the tallies, one a scope, valid until the next count_open. `drops` is of the
  * interval. */
@@ -35,8 +35,9 @@ void count_tap(struct count *count, const struct packet *packet);
 void count_packet(struct count *count, const struct packet *packet, const uint32_t watch[2],
                   const struct flow *flow, unsigned side);
 
-/* What a packet did to its flow: started it, or was the first of its side. Sets the flow's live and answered,
- * and which bursts began with them. Call after the services by address are known. */
+/* What a packet did to its flow: started it, was the first of its side, or proved that the side lives. Sets
+ * the flow's live, answered and proven, and which bursts began with them. Call after the services by address
+ * are known. */
 void count_flow(struct count *count, const struct packet *packet, struct flow *flow, unsigned side,
                 bool started);
 

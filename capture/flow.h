@@ -27,6 +27,8 @@ struct flow {
     bool closed;                           /* a FIN or RST was seen: the next bare SYN is another flow */
     bool live, answered;                   /* counted already */
     bool live_burst[2], answered_burst[2]; /* … and that a burst of the watched side began with it */
+    bool asked;                            /* its first packet was a question of side 0 */
+    bool proven[2], proven_burst[2];       /* counted already, of a watched side, and likewise */
     uint32_t watch[2];                     /* what the watch list says of each side */
     int64_t start_ns, last_ns;
     uint64_t packets[2], bytes[2];

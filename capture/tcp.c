@@ -25,7 +25,7 @@ static bool is_near(int32_t distance, int32_t bytes)
 static void begin_side(struct tcp_side *own, uint32_t sequence, uint32_t end, bool is_syn)
 {
     own->next = end;
-    own->gap_to = sequence;
+    own->first = own->gap_to = sequence;
     own->gap_from = is_syn ? sequence : sequence - BEFORE_BYTES;
     own->known &= (uint8_t) ~(TCP_NEXT_BARE | TCP_GAP_SURE);
     own->known |= TCP_NEXT | (end == sequence ? TCP_NEXT_BARE : 0);
@@ -159,6 +159,13 @@ static void take_ack(struct tcp *tcp, struct tcp_side *own, const struct tcp_sid
     own->known |= TCP_ACKED;
 }
 
+/* Whether an acknowledgement is of something that the tap has seen of the other side. */
+static bool is_heard(const struct tcp_side *other, uint32_t ack)
+{
+    int32_t below = ahead(ack, other->next);
+    return (other->known & TCP_NEXT) && below >= 0 && below <= REACH_BYTES && ahead(other->first, ack) > 0;
+}
+
 static void add_one(uint8_t *count)
 {
     if (*count < COUNT_MAX)
@@ -168,7 +175,7 @@ static void add_one(uint8_t *count)
 void tcp_packet(struct tcp *tcp, const struct packet *packet, unsigned side, bool other_spoke)
 {
     struct tcp_side *own = &tcp->side[side], *other = &tcp->side[!side];
-    tcp->news = 0;
+    tcp->news = (packet->tcp_flags & TCP_ACK) && is_heard(other, packet->tcp_ack) ? TCP_HEARD : 0;
     if (packet->tcp_flags & TCP_RST) {
         own->known &= (uint8_t)~TCP_ASKING;
         other->known &= (uint8_t)~TCP_ASKING;

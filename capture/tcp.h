@@ -13,7 +13,8 @@ enum tcp_news {
     TCP_RETRANSMIT = 1, /* all the sequence space that it occupies had been seen before in its direction */
     TCP_UNSEEN_ACK = 2, /* it acknowledges bytes of the other side that the tap has not seen */
     TCP_PROOF = 4,      /* its acknowledgement proves that the other side answers */
-    TCP_ANSWER = 8      /* it answers the other side's SYN or SYN-ACK: round_trip_us is known */
+    TCP_ANSWER = 8,     /* it answers the other side's SYN or SYN-ACK: round_trip_us is known */
+    TCP_HEARD = 16      /* it acknowledges what the tap has seen of the other side: its sender hears that */
 };
 
 /* What is known of a side. */
@@ -30,7 +31,8 @@ enum tcp_known {
 /* One side, in sequence numbers modulo 2^32. [gap_from, gap_to) holds every byte shortly below `next` that
  * may not have been seen: holes in the order of arrival, or what came before the first packet. */
 struct tcp_side {
-    uint32_t next; /* the number behind the highest byte seen */
+    uint32_t next;  /* the number behind the highest byte seen */
+    uint32_t first; /* the first number seen, since the side is known */
     uint32_t gap_from, gap_to;
     uint32_t ack;                     /* the highest acknowledgement that it sent */
     uint32_t round_trip_us;           /* how long its answer to the other's SYN or SYN-ACK took */
@@ -62,5 +64,9 @@ struct tcp {
  * highest byte seen of the other side, or in its gap when not one byte of that was seen, or, being a
  * TCP_PROOF, where the other side was never heard. A mirror that delays one direction against the other makes
  * bytes unseen for a moment. A SYN-ACK to nobody's SYN proves nothing: whoever forges addresses gets
- * them sent to others. */
+ * them sent to others.
+ *
+ * It is TCP_HEARD when its number lies above the first one seen of the other side, and at most at, and not
+ * 64 KiB below, the highest: whoever only forges addresses does not see what is sent to them, and would have
+ * to guess one number, or few, of 2^32. A RST may tell it too. */
 void tcp_packet(struct tcp *tcp, const struct packet *packet, unsigned side, bool other_spoke);

@@ -132,7 +132,7 @@ static void open_step(struct worker *worker, struct source *source, int64_t star
                                            clock_floor(worker->step_start_ns, worker->options.bin_ns);
     worker->step_start_ns = start_ns;
     worker->step_end_ns = clock_floor(start_ns, worker->options.step_ns) + worker->options.step_ns;
-    uint32_t known = worker->drops_known ? TALLY_ALL_KNOWN : TALLY_ALL_KNOWN & ~TALLY_BIT(TALLY_drops);
+    uint64_t known = worker->drops_known ? TALLY_ALL_KNOWN : TALLY_ALL_KNOWN & ~TALLY_BIT(TALLY_drops);
     worker->blind = !source->kind->sees(source);
     count_open(worker->count, start_ns, new_bin, worker->blind ? 0 : known);
 }

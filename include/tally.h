@@ -2,6 +2,7 @@
 /* The neck of the hourglass: what one scope counted in one closed interval of data time. */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "clock.h"
@@ -11,7 +12,11 @@
  * others.
  * Every one is additive: `hosts` and `peers` count addresses not yet seen in the present bin, so that the
  * steps of a bin add up to the bin's number of distinct addresses. A burst is what one network asks of one
- * service of one watched host within a minute: a client's retries, say, are one piece of evidence. */
+ * service of one watched host within a minute: a client's retries, say, are one piece of evidence. A flow is
+ * proven in a way that is not forged from off the path: the watched side answers a question of the outside,
+ * or acknowledges by its number what the outside sent over TCP; of a flow in which the tap does not hear the
+ * outside, it sends what only answers. Between two ends of one scope neither knocks nor proofs count in it:
+ * nothing came from outside. */
 #define TALLY_MEASURES(X)                                                                                    \
     X(flows)          /* flow starts */                                                                      \
     X(live_flows)     /* flows in which the watched side spoke for the first time */                         \
@@ -41,7 +46,11 @@
     X(icmp_own)         /* ICMP errors of any kind that a watched address sends */                           \
     X(reflected_in)     /* UDP from a port of reflecting services to a watched side never heard */           \
     X(oneway_out)       /* packets from the watched side to one that was not heard till then */              \
-    X(control)          /* packets not watched on the same path: of the tap, and of paths known by link */
+    X(control)          /* packets not watched on the same path: of the tap, and of paths known by link */   \
+    X(proven_flows)     /* flows in which the watched side has now answered what nobody else knows */        \
+    X(proven_bursts)    /* proven flows that begin a burst */                                                \
+    X(icmp_no_route)    /* of icmp_unreachable: the network, not the host */                                 \
+    X(knocks)           /* flows that the outside begins with a question */
 
 enum tally_measure {
 #define TALLY_ENUM(name) TALLY_##name,
@@ -52,8 +61,8 @@ enum tally_measure {
 };
 
 /* A set of measures, one bit each: unknown is not zero. */
-#define TALLY_BIT(measure) (1U << (measure))
-#define TALLY_ALL_KNOWN    ((1U << TALLY__COUNT) - 1U)
+#define TALLY_BIT(measure) (1ULL << (measure))
+#define TALLY_ALL_KNOWN    ((1ULL << TALLY__COUNT) - 1U)
 
 /* The instants of the first and last thing counted in the interval; both TIME_NONE when none was, or when the
  * source of the tally (a CSV of bins) does not tell. */
@@ -74,10 +83,11 @@ struct leg_list {
 struct tally {
     int64_t start_ns, end_ns; /* the interval that was really watched, half open; cut short where the input
                                  begins or ends */
-    uint32_t known;           /* which of the values were measured: TALLY_BIT(…) */
+    uint64_t known;           /* which of the values were measured: TALLY_BIT(…) */
     uint64_t value[TALLY__COUNT];
     struct tally_span live;                          /* of live_flows */
     struct tally_span answered;                      /* of answered_flows */
+    struct tally_span proven;                        /* of proven_flows */
     struct tally_span in;                            /* of packets_in */
     struct tally_span out;                           /* of packets_out */
     struct tally_reporter reporter[TALLY_REPORTERS]; /* of icmp_unreachable, _prohibited and _exceeded */
@@ -94,7 +104,7 @@ static inline void tally_span_add(struct tally_span *span, int64_t at_ns)
 }
 
 /* An empty tally of the interval: all zero, with `known` measures known. */
-static inline struct tally tally_empty(int64_t start_ns, int64_t end_ns, uint32_t known)
+static inline struct tally tally_empty(int64_t start_ns, int64_t end_ns, uint64_t known)
 {
     const struct tally_span none = {TIME_NONE, TIME_NONE};
     return (struct tally){.start_ns = start_ns,
@@ -102,6 +112,7 @@ static inline struct tally tally_empty(int64_t start_ns, int64_t end_ns, uint32_
                           .known = known,
                           .live = none,
                           .answered = none,
+                          .proven = none,
                           .in = none,
                           .out = none};
 }
@@ -114,9 +125,9 @@ static inline void tally_add(struct tally *sum, const struct tally *more)
         sum->value[i] += more->value[i];
     sum->known &= more->known;
     sum->end_ns = more->end_ns;
-    struct tally_span *into[] = {&sum->live, &sum->answered, &sum->in, &sum->out};
-    const struct tally_span *from[] = {&more->live, &more->answered, &more->in, &more->out};
-    for (int i = 0; i < 4; i++)
+    struct tally_span *into[] = {&sum->live, &sum->answered, &sum->proven, &sum->in, &sum->out};
+    const struct tally_span *from[] = {&more->live, &more->answered, &more->proven, &more->in, &more->out};
+    for (size_t i = 0; i < sizeof into / sizeof into[0]; i++)
         if (from[i]->last_ns != TIME_NONE) {
             tally_span_add(into[i], from[i]->first_ns);
             into[i]->last_ns = from[i]->last_ns;

@@ -28,16 +28,16 @@ FIELDS = ["frame.time_epoch", "ip.src", "ip.dst", "ip.len", "ip.proto", "ip.frag
           "tcp.ack_raw", "tcp.len"]
 BASIC = ["flows", "live_flows", "answered_flows", "packets_in", "packets_out", "bytes_in", "bytes_out", "hosts",
          "peers", "syn_in", "icmp_errors", "live_bursts", "answered_bursts"]
-ICMP_KINDS = ["icmp_unreachable", "icmp_prohibited", "icmp_exceeded", "icmp_own"]
+ICMP_KINDS = ["icmp_unreachable", "icmp_prohibited", "icmp_exceeded", "icmp_own", "icmp_no_route"]
 FURTHER = ["handshakes", "handshake_us", "answered_hops", "retransmits_in", "retransmits_out", "unseen_acks_in",
-           "unseen_acks_out", "acked_flows", *ICMP_KINDS, "reflected_in", "oneway_out"]
+           "unseen_acks_out", "acked_flows", *ICMP_KINDS, "reflected_in", "oneway_out", "proven_flows", "proven_bursts", "knocks"]
 MEASURES = BASIC + FURTHER + ["control"]
 ICMP_ERRORS = {"3", "4", "11", "12"}
-UNREACHABLE, PROHIBITED = {0, 1, 5, 6, 7, 8, 11, 12}, {9, 10, 13}
+UNREACHABLE, PROHIBITED, NO_ROUTE = {0, 1, 5, 6, 7, 8, 11, 12}, {9, 10, 13}, {0, 5, 6, 11}
 ROUTERS = {"103.35.255.254": "path:china-unicom", "188.43.225.153": "path:transtelecom"}
 REFLECTORS = {17, 19, 53, 111, 123, 137, 161, 389, 427, 520, 1604, 1900, 3283, 3702, 5353, 5683, 10001, 11211, 37810}
 FIN, SYN, RST, ACK = 1, 2, 4, 16
-LEAP = 1 << 24
+LEAP, REACH = 1 << 24, 1 << 16
 FLOW_TIMEOUT_S = 120
 BURST_NS = 60 * 10**9
 ICMP_FAMILY = {"0": "8", "14": "13", "16": "15", "18": "17"}  # replies belong to their requests
@@ -71,7 +71,7 @@ class Side:
     """One side of a connection as the witness holds it: every byte that was seen, in numbers that never wrap."""
 
     def __init__(self):
-        self.seen, self.highest, self.bare = [], None, False
+        self.seen, self.highest, self.bare, self.first = [], None, False, None
         self.ack, self.opened, self.syns, self.spoke = None, False, set(), False
 
     def number(self, raw):
@@ -96,10 +96,14 @@ class Connection:
         self.sides, self.asked = defaultdict(Side), None
 
     def segment(self, source, destination, fields, now_ns):
-        """The news of a segment: a set of retransmit, unseen_ack, proof, and the round trip in microseconds."""
+        """The news of a segment: a set of retransmit, unseen_ack, proof, heard, and the round trip in microseconds."""
         first = lambda name: int(fields[name].split(",")[0])
         flags, news = int(fields["tcp.flags"].split(",")[0], 16), set()
         own, other = self.sides[source], self.sides[destination]
+        if flags & ACK and other.highest is not None:
+            ack = other.number(first("tcp.ack_raw"))
+            if max(other.first, other.highest - REACH - 1) < ack <= other.highest:
+                news.add("heard")
         if flags & RST:
             self.asked = None
             return news, None
@@ -150,7 +154,7 @@ class Connection:
     def repeats(own, begin, length, flags):
         end = begin + length
         if own.highest is None:
-            own.highest, own.bare = end, length == 0
+            own.highest, own.bare, own.first = end, length == 0, begin
         if length == 0:
             return False
         keep_alive = length == 1 and end == own.highest and not flags & (SYN | FIN)
@@ -251,6 +255,8 @@ class Count:
             scopes = set(scopes) | {ROUTERS[source]}
         if kind == 3 and code in UNREACHABLE:
             self.add(minute, scopes, "icmp_unreachable")
+            if code in NO_ROUTE:
+                self.add(minute, scopes, "icmp_no_route")
         elif kind == 3 and code in PROHIBITED:
             self.add(minute, scopes, "icmp_prohibited")
         elif (kind, code) == (11, 0):
@@ -270,12 +276,15 @@ class Count:
         if started:
             watched = [(a, p) for a, p in ((destination, port("dstport")), (source, port("srcport"))) if (a, p) in SERVICES]
             flow = self.flows[key] = {"closed": False, "spoke": set(), "answered": False, "ttl": {}, "acked": False,
-                                      "connection": Connection(),
+                                      "connection": Connection(), "proven": False,
+                                      "asker": source if self.is_question(fields, flags, port("srcport")) else None,
                                       "asked": self.asked(fields, port("srcport" if flags & 0x17 == 0x12 else "dstport")),
                                       "service": (SERVICES[watched[0]], watched[0][0]) if watched else None}
         scopes = set(out) | set(into) | ({"service:" + flow["service"][0]} if flow["service"] else set())
         if started:
             self.add(minute, scopes, "flows")
+            if into and flow["asker"]:
+                self.add(minute, scopes, "knocks")
         flow["last"] = now
         flow["ttl"][source] = int(fields["ip.ttl"].split(",")[0])
         now_ns = nanoseconds(fields["frame.time_epoch"])
@@ -307,7 +316,34 @@ class Count:
             if into and "proof" in told and not flow["acked"]:
                 flow["acked"] = True
                 self.add(minute, scopes, "acked_flows")
+        if "alone" in news:
+            proves = self.is_answer(fields, flags, news, port("srcport"), port("dstport"))
+        else:
+            proves = "heard" in news if fields["tcp.flags"] else flow["asker"] not in (None, source)
+        if out and proves and not flow["proven"]:
+            flow["proven"] = True
+            self.add(minute, scopes, "proven_flows")
+            if self.burst(now_ns, "proven", source, destination, flow["asked"]):
+                self.add(minute, scopes, "proven_bursts")
         return flow["service"], news
+
+    @staticmethod
+    def is_question(fields, flags, port):
+        """Whether a flow's first packet asks, and does not look like an answer to what was missed."""
+        if fields["tcp.flags"]:
+            return not flags & RST and flags & 0x17 != 0x12
+        if fields["udp.srcport"]:
+            return port not in REFLECTORS
+        return fields["icmp.type"].split(",")[0] not in ICMP_FAMILY
+
+    @staticmethod
+    def is_answer(fields, flags, news, source, destination):
+        """Whether a packet that stands alone is an answer to what the tap did not see."""
+        if fields["tcp.flags"]:
+            return flags & 0x17 == 0x12 or "proof" in news
+        if fields["udp.srcport"]:
+            return source in REFLECTORS and destination not in REFLECTORS
+        return fields["icmp.type"].split(",")[0] in ICMP_FAMILY
 
     @staticmethod
     def asked(fields, port):
@@ -429,6 +465,7 @@ INCIDENTS = {
     "cut off": lambda rng, all_: all_[:4] + [(all_[3][0] + 0.1, "server", "R", 1, 0, 0)],
     "refused": lambda rng, all_: all_[:1] + [(0.2, "server", "RA", 0, 1, 0)],
     "scanned": lambda rng, all_: all_[:2] + [(0.3, "client", "R", 1, 0, 0)],
+    "forged": lambda rng, all_: all_[:2] + [(0.4, "client", "A", 1, 4711, 0)],
     "unanswered": lambda rng, all_: again(again(all_[:1], 0, 1.0), 0, 3.0),
 }
 
@@ -473,7 +510,7 @@ def run_against_witness(lightsout, path, folder):
 def test_connections_with_every_kind_of_incident_are_what_tshark_sees(lightsout, tmp_path):
     many_connections(tmp_path / "a.pcap", INCIDENTS)
     totals = run_against_witness(lightsout, tmp_path / "a.pcap", tmp_path)
-    for measure in FURTHER[:8]:
+    for measure in [*FURTHER[:8], *FURTHER[-3:]]:
         assert totals[measure] >= 10, measure
 
 
@@ -534,11 +571,14 @@ def datagrams(rng):
     for number in range(600):
         inside, port = rng.choice([KCNA, "175.45.176.15", "175.45.177.10", "175.45.178.7"]), 10000 + number
         known = rng.choice(sorted(REFLECTORS)) if rng.random() < 0.8 else rng.randint(20000, 65000)
+        port = rng.choice([port, port, 53])
         forth = lambda ttl: frame(IP(src=CLIENT, dst=inside, ttl=ttl) / UDP(sport=known, dport=port) / b"x")
         back = lambda ttl: frame(IP(src=inside, dst=CLIENT, ttl=ttl) / UDP(sport=port, dport=known) / b"x")
         order = rng.choice([(forth,), (back,), (forth, forth, back, forth), (back, back, forth, back), (forth, back)])
         for send in order:
             yield send(rng.randint(0, 255))
+        yield frame((IP(src=CLIENT, dst=inside) if number % 2 else IP(src=inside, dst=CLIENT)) /
+                    ICMP(type=rng.choice([0, 8]), id=rng.randint(10000, 10300)))
 
 
 @needs_tshark
@@ -547,5 +587,5 @@ def test_reports_reflections_and_hops_are_what_tshark_sees(lightsout, tmp_path):
     packets = [*reports(rng), *datagrams(rng)]
     pcap(tmp_path / "a.pcap", [(number * 0.05, packet) for number, packet in enumerate(packets)])
     totals = run_against_witness(lightsout, tmp_path / "a.pcap", tmp_path)
-    for measure in ["answered_hops", *ICMP_KINDS, "reflected_in", "oneway_out"]:
+    for measure in ["answered_hops", *ICMP_KINDS, "reflected_in", "oneway_out", "proven_flows", "knocks"]:
         assert totals[measure] >= 5, measure

@@ -12,8 +12,10 @@ from scapy.packet import Raw
 
 FURTHER = ["live_bursts", "answered_bursts", "handshakes", "handshake_us", "answered_hops", "retransmits_in",
            "retransmits_out", "unseen_acks_in", "unseen_acks_out", "acked_flows", "icmp_unreachable", "icmp_prohibited",
-           "icmp_exceeded", "icmp_own", "reflected_in", "oneway_out", "control"]
+           "icmp_exceeded", "icmp_own", "reflected_in", "oneway_out", "control", "proven_flows", "proven_bursts",
+           "icmp_no_route", "knocks"]
 ICMP_KINDS = FURTHER[10:14]
+OF_SERVICES_UNKNOWN = [*ICMP_KINDS, "control", "icmp_no_route"]
 SIX_IN, SIX_OUT = "2001:db8:45::71", "2001:db8:1::9"
 
 
@@ -55,8 +57,8 @@ def test_what_a_scope_cannot_know_is_an_empty_cell(told):
     run = told(talk(), config="[path eastern]\nvlan = 7\n[path western]\nprefix = 175.45.177.0/24\n"
                               "[service kcna.kp]\naddress = 175.45.176.71\n")
     empty = {scope: [name for name in FURTHER if run.row(scope)[name] == ""] for scope in run.scopes}
-    assert empty.pop("tap") == FURTHER[2:-1]
-    assert empty.pop("service:kcna.kp") == [*ICMP_KINDS, "control"]
+    assert empty.pop("tap") == [name for name in FURTHER[2:] if name != "control"]
+    assert empty.pop("service:kcna.kp") == OF_SERVICES_UNKNOWN
     assert empty.pop("path:eastern") == []
     assert empty.pop("path:western") == ["control"]
     assert set(map(tuple, empty.values())) == {("control",)}
@@ -163,9 +165,35 @@ def test_a_surge_by_reflection_is_told_from_what_was_asked(told):
     run.has("prefix:175.45.176.0/24", reflected_in=50)
 
 
+def test_answers_to_a_forged_address_prove_nothing(told):
+    """Amplifiers answer what was asked in the name of kcna.kp, others its SYNs; whoever forges them sees neither."""
+    packets = []
+    for i in range(50):
+        packets += [(i, udp(KCNA, 80, f"198.51.100.{i}", 3283)), (i + 0.1, udp(f"198.51.100.{i}", 3283, KCNA, 80, bytes(1000))),
+                    (i + 0.2, udp(f"198.51.100.{i}", 3283, KCNA, 80, bytes(1000)))]
+        packets += [segment(i + 0.3, True, SYN, 1000 * i, 0), segment(i + 0.4, False, SYN_ACK, 77, 1000 * i + 1),
+                    segment(i + 0.5, True, ACK, 1000 * i + 1, 4711)]
+    told(packets).has("all", answered_flows=51, proven_flows=0, proven_bursts=0, knocks=0)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_who_hears_the_outside_is_proven_to_live(told, version):
+    watch = ["-w", "2001:db8:45::/48"] if version == 6 else []
+    told(talk(version), *watch).has("all", proven_flows=1, proven_bursts=1, knocks=1, flows=1)
+    told(talk(version)[3:], *watch).has("all", proven_flows=1, proven_bursts=1, knocks=1)  # under way
+    told(outward(talk(version)), *watch).has("all", live_flows=1, proven_flows=1, knocks=0)
+    told(inward(talk(version)), *watch).has("all", proven_flows=0, knocks=1)
+
+
+def test_what_the_watched_side_opens_is_proven_by_its_next_acknowledgement(told):
+    opened = [segment(0, True, SYN, 500, 0), segment(0.1, False, SYN_ACK, 2**32 - 1, 501)]
+    told(opened).has("all", answered_flows=1, proven_flows=0, knocks=0)
+    told([*opened, segment(0.2, True, ACK, 501, 0)]).has("all", answered_flows=1, proven_flows=1, knocks=0)
+
+
 def test_forged_sources_are_one_way(told):
     forged = [(i / 100, udp(KCNA, 40000 + i, f"198.51.100.{i}", 3283)) for i in range(50)]
-    told(forged).has("all", packets_out=50, live_flows=50, oneway_out=50, answered_flows=0, acked_flows=0)
+    told(forged).has("all", packets_out=50, live_flows=50, oneway_out=50, answered_flows=0, acked_flows=0, proven_flows=0)
 
 
 def test_a_name_credits_its_service_with_what_the_flow_proved(told):

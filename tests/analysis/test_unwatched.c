@@ -74,7 +74,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void step(uint32_t known, uint64_t flows, uint64_t control)
+static void step(uint64_t known, uint64_t flows, uint64_t control)
 {
     struct tally tallies[SCOPES];
     for (int i = 0; i < SCOPES; i++)
@@ -184,7 +184,7 @@ static void test_an_input_that_begins_blind_is_impaired_from_its_begin(void **st
 static void test_one_measure_that_nobody_took_is_no_blindness(void **state)
 {
     (void)state;
-    const uint32_t known = TALLY_BIT(TALLY_answered_flows) | TALLY_BIT(TALLY_bytes_in);
+    const uint64_t known = TALLY_BIT(TALLY_answered_flows) | TALLY_BIT(TALLY_bytes_in);
     for (int i = 0; i < 24 * HOUR; i++)
         step(known, stream_poisson(&world.seed, 10.0 / MINUTE), 0);
     assert_int_equal(world.events, 0);

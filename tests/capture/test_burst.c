@@ -32,8 +32,8 @@ static int set_up(void **state)
 static void grow_old(struct burst *of)
 {
     struct flow flow = {.protocol = IPPROTO_UDP, .port = {1, 2}};
-    burst_begins(of, &flow, 1, BURST_LIVE, T0 - 100000000 * S);
-    burst_begins(of, &flow, 1, BURST_ANSWERED, T0 - 100000000 * S);
+    for (enum burst_sign sign = 0; sign < BURST__SIGNS; sign++)
+        burst_begins(of, &flow, 1, sign, T0 - 100000000 * S);
 }
 
 static int tear_down(void **state)
@@ -192,6 +192,7 @@ static void test_live_and_answered_have_bursts_of_their_own(void **state)
     (void)state;
     struct flow flow = a_flow();
     assert_true(burst_begins(burst, &flow, 1, BURST_LIVE, T0));
+    assert_true(burst_begins(burst, &flow, 1, BURST_PROVEN, T0));
     assert_true(burst_begins(burst, &flow, 1, BURST_ANSWERED, T0 + S));
     assert_true(burst_begins(burst, &flow, 1, BURST_LIVE, T0 + GAP));
     assert_false(burst_begins(burst, &flow, 1, BURST_ANSWERED, T0 + GAP / 2));
@@ -264,6 +265,18 @@ static void test_the_oldest_leaves_a_full_table_and_is_counted(void **state)
     assert_true(answers(&second, T0 + S)); /* it had to go: so it counts twice */
     assert_int_equal(health.bursts_evicted, 2);
     assert_false(answers(&more, T0 + S));
+}
+
+static void test_a_burst_of_any_kind_is_missed_by_who_has_to_go(void **state)
+{
+    (void)state;
+    grow_old(burst);
+    for (enum burst_sign sign = 0; sign < BURST__SIGNS; sign++)
+        for (uint32_t i = 0; i < BURST_TRIPLES_MAX; i++) {
+            struct flow flow = flow_number(sign * BURST_TRIPLES_MAX + i);
+            assert_true(burst_begins(burst, &flow, 1, sign, T0));
+            assert_int_equal(health.bursts_evicted, sign == 0 ? 0 : (sign - 1) * BURST_TRIPLES_MAX + i + 1);
+        }
 }
 
 static void test_bursts_that_have_ended_make_room_uncounted(void **state)
@@ -374,6 +387,7 @@ int main(void)
         TEST(test_time_that_steps_back_far_begins_another_and_goes_on_from_there),
         TEST(test_the_ends_of_time_are_far_apart),
         TEST(test_the_oldest_leaves_a_full_table_and_is_counted),
+        TEST(test_a_burst_of_any_kind_is_missed_by_who_has_to_go),
         TEST(test_bursts_that_have_ended_make_room_uncounted),
         TEST(test_it_is_what_a_plain_list_of_times_says),
         TEST(test_the_secret_of_the_hash_does_not_show),

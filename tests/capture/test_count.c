@@ -157,7 +157,7 @@ static void test_a_new_interval_is_all_zeros_and_as_known_as_it_can_be(void **st
     for (int i = 0; i < SCOPES; i++) {
         assert_int_equal(tallies[i].start_ns, T0);
         assert_int_equal(tallies[i].end_ns, T0 + 5 * S);
-        uint32_t old = (TALLY_BIT(TALLY_handshakes) - 1) & ~TALLY_BIT(TALLY_drops);
+        uint64_t old = (TALLY_BIT(TALLY_handshakes) - 1) & ~TALLY_BIT(TALLY_drops);
         assert_int_equal(tallies[i].known & (TALLY_BIT(TALLY_handshakes) - 1), old);
         assert_int_equal(tallies[i].live.first_ns, TIME_NONE);
         assert_int_equal(tallies[i].out.last_ns, TIME_NONE);
@@ -657,6 +657,10 @@ static void test_a_scope_knows_what_can_be_known_of_it(void **state)
         assert_int_equal(knows(i, TALLY_oneway_out), i != TAP);
         assert_int_equal(knows(i, TALLY_icmp_unreachable), i != TAP && i != WEB && i != MAIL);
         assert_int_equal(knows(i, TALLY_icmp_own), i != TAP && i != WEB && i != MAIL);
+        assert_int_equal(knows(i, TALLY_icmp_no_route), i != TAP && i != WEB && i != MAIL);
+        for (enum tally_measure measure = TALLY_proven_flows; measure <= TALLY_proven_bursts; measure++)
+            assert_int_equal(knows(i, measure), i != TAP);
+        assert_int_equal(knows(i, TALLY_knocks), i != TAP);
     }
     count_open(count, T0, true, 0);
     for (unsigned i = 0; i < SCOPES; i++)
@@ -811,6 +815,254 @@ static void test_what_the_watched_side_sends_to_nobody_heard_is_one_way(void **s
     assert_counts(ALL, TALLY_oneway_out, 2);
 }
 
+/* ---- knocks and proofs ---- */
+
+static const unsigned counted_for_one[] = {ALL, ONE, PATH_ONE};
+
+static void assert_proven(unsigned scope, uint64_t flows, uint64_t bursts, uint64_t knocks)
+{
+    assert_counts(scope, TALLY_proven_flows, flows);
+    assert_counts(scope, TALLY_proven_bursts, bursts);
+    assert_counts(scope, TALLY_knocks, knocks);
+}
+
+static void assert_proven_for_one(uint64_t flows, uint64_t knocks)
+{
+    for (int i = 0; i < 3; i++)
+        assert_proven(counted_for_one[i], flows, flows > 0, knocks);
+}
+
+static void test_who_answers_a_question_from_outside_is_proven_to_live_once(void **state)
+{
+    (void)state;
+    struct flow flow = flow_of("8.8.8.8", "192.0.2.71");
+    flow.port[1] = 53;
+    send_udp(&flow, 0, 40000);
+    assert_proven_for_one(0, 1);
+    send_udp(&flow, 0, 40000);
+    send_udp(&flow, 1, 53);
+    assert_proven_for_one(1, 1);
+    send_udp(&flow, 1, 53);
+    send_udp(&flow, 0, 40000);
+    send_udp(&flow, 1, 53);
+    assert_proven_for_one(1, 1);
+    const struct tally *all = &count_close(count, T0 + 5 * S, 0)[ALL];
+    assert_int_equal(all->proven.first_ns, T0);
+    assert_int_equal(all->proven.last_ns, T0);
+    assert_proven(TWO, 0, 0, 0);
+}
+
+static void test_what_a_watched_address_begins_without_connections_proves_nothing(void **state)
+{
+    (void)state;
+    struct flow flow = flow_of("192.0.2.71", "8.8.8.8"); /* or one who forges it */
+    for (int i = 0; i < 3; i++) {
+        send_udp(&flow, 0, 40000);
+        send_udp(&flow, 1, 3283);
+    }
+    assert_counts(ALL, TALLY_answered_flows, 1);
+    assert_proven_for_one(0, 0);
+}
+
+/* The request may have been missed: then the flow begins with the reflector's answer, and the next forged
+ * request looks like an answer to it. */
+static void test_a_reflectors_answer_is_no_question(void **state)
+{
+    (void)state;
+    struct flow flow = flow_of("8.8.8.8", "192.0.2.71");
+    send_udp(&flow, 0, 3283);
+    send_udp(&flow, 1, 80);
+    assert_counts(ALL, TALLY_flows, 1);
+    assert_counts(ALL, TALLY_answered_flows, 1);
+    assert_proven_for_one(0, 0);
+}
+
+static void send_ping(struct flow *flow, unsigned side, uint8_t protocol, uint8_t type)
+{
+    struct packet packet = {.time_ns = T0,
+                            .is_ip = true,
+                            .has_transport = true,
+                            .icmp_type = type,
+                            .tuple = {.protocol = protocol}};
+    bool started = flow->packets[0] + flow->packets[1] == 0;
+    flow->protocol = protocol;
+    flow->family = flow_icmp_family(protocol, type);
+    flow->packets[side]++;
+    flow->spoke[side] = true;
+    count_flow(count, &packet, flow, side, started);
+}
+
+static void test_a_ping_from_outside_is_a_question_and_its_answer_alone_is_none(void **state)
+{
+    (void)state;
+    static const uint8_t protocols[] = {1, 58}, requests[] = {8, 128}, replies[] = {0, 129};
+    for (int i = 0; i < 2; i++) {
+        count_open(count, T0, true, TALLY_ALL_KNOWN);
+        struct flow pinged = flow_of("8.8.8.8", "192.0.2.7"), pings = flow_of("192.0.2.7", "8.8.8.8"),
+                    reflected = flow_of("8.8.8.8", "192.0.2.7");
+        send_ping(&reflected, 0, protocols[i], replies[i]);
+        send_ping(&reflected, 1, protocols[i], requests[i]);
+        send_ping(&pings, 0, protocols[i], requests[i]);
+        send_ping(&pings, 1, protocols[i], replies[i]);
+        assert_counts(ALL, TALLY_answered_flows, 2);
+        assert_proven(ALL, 0, 0, 0);
+        send_ping(&pinged, 0, protocols[i], requests[i]);
+        send_ping(&pinged, 1, protocols[i], replies[i]);
+        assert_counts(ALL, TALLY_proven_flows, 1);
+        assert_counts(ALL, TALLY_knocks, 1);
+    }
+}
+
+/* A TCP packet that tells `news`. */
+static void send_tcp(struct flow *flow, unsigned side, uint8_t flags, unsigned news)
+{
+    flow->protocol = TCP;
+    flow->tcp.news = (uint8_t)news;
+    send_of(flow, side, T0, flags);
+}
+
+static void test_over_tcp_it_takes_the_right_number_whoever_began(void **state)
+{
+    (void)state;
+    struct flow in = flow_of("8.8.8.8", "192.0.2.71"), out = flow_of("192.0.2.71", "8.8.8.8"),
+                forged = flow_of("192.0.2.71", "9.9.9.9");
+    send_tcp(&forged, 0, TCP_SYN, 0);
+    send_tcp(&forged, 1, TCP_SYN | TCP_ACK, TCP_HEARD | TCP_ANSWER); /* the outside hears, and answers */
+    send_tcp(&forged, 0, TCP_RST, 0);
+    send_tcp(&forged, 0, TCP_ACK, TCP_PROOF);
+    assert_counts(ALL, TALLY_answered_flows, 1);
+    assert_proven_for_one(0, 0);
+    send_tcp(&in, 0, TCP_SYN, 0);
+    send_tcp(&in, 1, TCP_ACK, 0);
+    assert_proven_for_one(0, 1);
+    send_tcp(&in, 1, TCP_SYN | TCP_ACK, TCP_HEARD);
+    send_tcp(&in, 1, TCP_ACK, TCP_HEARD);
+    assert_proven_for_one(1, 1);
+    send_tcp(&out, 0, TCP_SYN, 0);
+    send_tcp(&out, 1, TCP_SYN | TCP_ACK, TCP_HEARD);
+    assert_counts(ALL, TALLY_proven_flows, 1);
+    send_tcp(&out, 0, TCP_ACK, TCP_HEARD);
+    assert_counts(ALL, TALLY_proven_flows, 2);
+    assert_counts(ALL, TALLY_knocks, 1);
+}
+
+static void test_a_reset_or_an_answer_to_a_syn_is_no_knock(void **state)
+{
+    (void)state;
+    struct flow reset = flow_of("8.8.8.8", "192.0.2.71"), answer = flow_of("192.0.2.71", "8.8.8.8"),
+                under_way = flow_of("8.8.8.8", "192.0.2.71");
+    send_tcp(&reset, 0, TCP_RST | TCP_ACK, 0);
+    answer.first = 1; /* a SYN-ACK: the source is who sent the SYN */
+    send_tcp(&answer, 1, TCP_SYN | TCP_ACK, 0);
+    assert_counts(ALL, TALLY_flows, 2);
+    assert_counts(ALL, TALLY_knocks, 0);
+    send_tcp(&under_way, 0, TCP_ACK, 0);
+    assert_counts(ALL, TALLY_knocks, 1);
+}
+
+static void test_where_the_outside_is_not_heard_answers_prove_and_questions_do_not(void **state)
+{
+    (void)state;
+    struct flow syn = flow_of("192.0.2.71", "8.8.8.8"), asks = syn, hidden = syn, pings = syn;
+    send_tcp(&syn, 0, TCP_SYN, 0);
+    send_tcp(&syn, 0, TCP_ACK, 0);
+    send_udp(&asks, 0, 40000);
+    hidden.port[1] = 3283; /* from a service's port to another's: a reflector is to answer that service */
+    send_udp(&hidden, 0, 53);
+    send_ping(&pings, 0, 1, 8);
+    assert_counts(ALL, TALLY_live_flows, 4);
+    assert_proven_for_one(0, 0);
+    send_tcp(&syn, 0, TCP_ACK, TCP_PROOF); /* its acknowledgements rise */
+    assert_counts(ALL, TALLY_proven_flows, 1);
+    struct flow accepts = flow_of("8.8.8.8", "192.0.2.71"), answers = flow_of("192.0.2.71", "8.8.8.8"),
+                pinged = answers;
+    accepts.first = 1;
+    send_tcp(&accepts, 1, TCP_SYN | TCP_ACK, 0);
+    assert_counts(ALL, TALLY_proven_flows, 2);
+    answers.port[1] = 40000;
+    send_udp(&answers, 0, 53);
+    assert_counts(ALL, TALLY_proven_flows, 3);
+    send_ping(&pinged, 0, 1, 0);
+    assert_counts(ALL, TALLY_proven_flows, 4);
+    assert_counts(ALL, TALLY_knocks, 0);
+    assert_counts(ALL, TALLY_answered_flows, 0);
+}
+
+static void test_once_the_outside_is_heard_the_form_proves_nothing(void **state)
+{
+    (void)state;
+    struct flow reflected = flow_of("8.8.8.8", "192.0.2.71"), accepts = flow_of("8.8.8.8", "192.0.2.71");
+    send_udp(&reflected, 0, 3283);
+    send_udp(&reflected, 1, 53);
+    accepts.first = 1;
+    send_tcp(&accepts, 0, TCP_ACK, 0);
+    send_tcp(&accepts, 1, TCP_SYN | TCP_ACK, 0);
+    assert_counts(ALL, TALLY_answered_flows, 2);
+    assert_counts(ALL, TALLY_proven_flows, 0);
+}
+
+/* A laboratory that uses watched addresses for itself, say. */
+static void test_between_two_ends_of_one_scope_nobody_knocks_and_nothing_is_proven(void **state)
+{
+    (void)state;
+    struct flow flow = flow_of("192.0.2.1", "192.0.2.2");
+    send_tcp(&flow, 0, TCP_SYN, 0);
+    send_tcp(&flow, 1, TCP_SYN | TCP_ACK, TCP_HEARD);
+    send_tcp(&flow, 0, TCP_ACK, TCP_HEARD);
+    assert_counts(ALL, TALLY_answered_flows, 1);
+    assert_proven_for_one(0, 0);
+}
+
+static void test_one_watched_prefix_is_outside_of_another_but_not_of_all(void **state)
+{
+    (void)state;
+    struct flow flow = flow_of("192.0.2.7", "198.51.100.9");
+    send_tcp(&flow, 0, TCP_SYN, 0);
+    send_tcp(&flow, 1, TCP_SYN | TCP_ACK, TCP_HEARD);
+    assert_proven(TWO, 1, 1, 1);
+    assert_proven(ONE, 0, 0, 0);
+    send_tcp(&flow, 0, TCP_ACK, TCP_HEARD);
+    assert_proven(TWO, 1, 1, 1);
+    assert_proven(ONE, 1, 1, 0);
+    assert_proven(ALL, 0, 0, 0);
+    struct flow leased = flow_of("203.0.113.7", "192.0.2.7");
+    send_udp(&leased, 0, 40000);
+    send_udp(&leased, 1, 53);
+    assert_proven(ALL, 1, 1, 1); /* what does not count is outside of all */
+    assert_proven(LEASED, 0, 0, 0);
+}
+
+static void test_proofs_have_bursts_of_their_own(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        struct flow flow = flow_of("8.8.8.8", "192.0.2.71");
+        send_tcp(&flow, 0, TCP_SYN, 0);
+        send_tcp(&flow, 1, TCP_SYN | TCP_ACK, i > 0 ? TCP_HEARD : 0);
+    }
+    assert_bursts(ALL, 1, 1);
+    assert_proven(ALL, 4, 1, 5);
+}
+
+static void test_a_name_credits_knocks_and_proofs_too(void **state)
+{
+    (void)state;
+    struct flow flow = flow_of("8.8.8.8", "192.0.2.71"), outward = flow_of("192.0.2.71", "8.8.8.8");
+    send_tcp(&flow, 0, TCP_SYN, 0);
+    flow.service_by_name = MAIL;
+    count_named_service(count, &flow, T0);
+    assert_proven(MAIL, 0, 0, 1);
+    send_tcp(&flow, 1, TCP_SYN | TCP_ACK, TCP_HEARD);
+    assert_proven(MAIL, 1, 1, 1);
+    flow.service_by_name = WEB;
+    count_named_service(count, &flow, T0);
+    assert_proven(WEB, 1, 1, 1);
+    send_tcp(&outward, 0, TCP_SYN, 0);
+    outward.service_by_name = WEB;
+    count_named_service(count, &outward, T0);
+    assert_proven(WEB, 1, 1, 1);
+}
+
 static void test_a_name_credits_what_the_flow_has_proved_so_far(void **state)
 {
     (void)state;
@@ -895,6 +1147,23 @@ static void test_icmp_errors_are_told_apart_by_kind(void **state)
                           before + (strchr(kinds[i].unreachable, 'A' + code) != NULL));
         }
     }
+}
+
+static void test_that_no_way_leads_to_a_network_is_told_apart(void **state)
+{
+    (void)state;
+    for (int code = 0; code < 18; code++) {
+        uint64_t before = count_close(count, T0, 0)[ALL].value[TALLY_icmp_no_route];
+        send_error("203.0.114.1", 4, 3, (uint8_t)code, false);
+        assert_counts(ALL, TALLY_icmp_no_route, before + (strchr("AFGL", 'A' + code) != NULL));
+        assert_counts(PATH_ONE, TALLY_icmp_no_route, before + (strchr("AFGL", 'A' + code) != NULL));
+        send_error("203.0.114.1", 4, 11, (uint8_t)code, false);
+        send_error("192.0.2.9", 4, 3, (uint8_t)code, true); /* a watched router's own */
+    }
+    assert_counts(ALL, TALLY_icmp_no_route, 4);
+    for (int code = 0; code < 7; code++)
+        send_error("8.8.8.8", 6, 1, (uint8_t)code, false);
+    assert_counts(ALL, TALLY_icmp_no_route, 5);
 }
 
 static void test_errors_of_watched_hosts_are_their_own_whatever_the_kind(void **state)
@@ -1041,7 +1310,20 @@ int main(void)
         TEST(test_a_flow_is_acked_once_by_the_outside_alone),
         TEST(test_answers_that_nobody_asked_for_are_reflected),
         TEST(test_what_the_watched_side_sends_to_nobody_heard_is_one_way),
+        TEST(test_who_answers_a_question_from_outside_is_proven_to_live_once),
+        TEST(test_what_a_watched_address_begins_without_connections_proves_nothing),
+        TEST(test_a_reflectors_answer_is_no_question),
+        TEST(test_a_ping_from_outside_is_a_question_and_its_answer_alone_is_none),
+        TEST(test_over_tcp_it_takes_the_right_number_whoever_began),
+        TEST(test_a_reset_or_an_answer_to_a_syn_is_no_knock),
+        TEST(test_where_the_outside_is_not_heard_answers_prove_and_questions_do_not),
+        TEST(test_once_the_outside_is_heard_the_form_proves_nothing),
+        TEST(test_between_two_ends_of_one_scope_nobody_knocks_and_nothing_is_proven),
+        TEST(test_one_watched_prefix_is_outside_of_another_but_not_of_all),
+        TEST(test_proofs_have_bursts_of_their_own),
+        TEST(test_a_name_credits_knocks_and_proofs_too),
         TEST(test_a_name_credits_what_the_flow_has_proved_so_far),
+        TEST(test_that_no_way_leads_to_a_network_is_told_apart),
         TEST(test_icmp_errors_are_told_apart_by_kind),
         TEST(test_errors_of_watched_hosts_are_their_own_whatever_the_kind),
         TEST(test_reporting_routers_are_named_in_every_scope_of_what_they_quote),

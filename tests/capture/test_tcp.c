@@ -44,7 +44,7 @@ static unsigned take(unsigned side, const struct packet *packet)
 {
     tcp_packet(&tcp, packet, side, spoke[!side]);
     spoke[side] = true;
-    return tcp.news;
+    return tcp.news & ~(unsigned)TCP_HEARD; /* which has tests of its own */
 }
 
 /* A millisecond after the one before. Numbers count from each side's SYN, which is 0. */
@@ -399,6 +399,91 @@ static void test_the_answer_to_a_keep_alive_after_a_pause_is_not_unseen(void **s
     assert_int_equal(send(CLIENT, TCP_ACK, 100, 500, 1), 0);
 }
 
+/* ---- whether a side hears the other ---- */
+
+/* A segment that only acknowledges: does it show that its sender hears? */
+static bool hears(unsigned side, uint8_t flags, uint32_t ack)
+{
+    send(side, flags, 1, ack, 0);
+    return (tcp.news & TCP_HEARD) != 0;
+}
+
+static void test_both_sides_of_a_handshake_hear_each_other(void **state)
+{
+    (void)state;
+    send(CLIENT, TCP_SYN, 0, 0, 0);
+    assert_false(tcp.news & TCP_HEARD);
+    send(SERVER, TCP_SYN | TCP_ACK, 0, 1, 0);
+    assert_true(tcp.news & TCP_HEARD);
+    send(CLIENT, TCP_ACK, 1, 1, 0);
+    assert_true(tcp.news & TCP_HEARD);
+}
+
+static void test_whoever_forges_an_address_does_not_hear_the_answer(void **state)
+{
+    (void)state;
+    static const uint32_t guesses[] = {0, 2, 3, 1000, 0x10000, 0x40000000, 0x80000000, 0xffffffff};
+    send(CLIENT, TCP_SYN, 0, 0, 0); /* in the name of somebody who gets the answer */
+    send(SERVER, TCP_SYN | TCP_ACK, 0, 1, 0);
+    for (size_t i = 0; i < sizeof guesses / sizeof guesses[0]; i++)
+        assert_false(hears(CLIENT, TCP_ACK, guesses[i]));
+    assert_true(hears(CLIENT, TCP_ACK, 1));
+    set_up(NULL);
+    send(CLIENT, TCP_SYN, 0, 0, 0);
+    for (uint32_t ack = 0; ack < 1000; ack++) /* nothing was seen that could be acknowledged */
+        assert_false(hears(CLIENT, TCP_ACK, ack));
+}
+
+static void test_of_a_flow_under_way_every_number_of_what_was_seen_is_heard(void **state)
+{
+    (void)state;
+    send(CLIENT, TCP_ACK, 5001, 1, 100);
+    send(CLIENT, TCP_ACK, 5101, 1, 100);
+    assert_false(hears(SERVER, TCP_ACK, 5000));
+    assert_false(hears(SERVER, TCP_ACK, 5001)); /* all before the first byte seen */
+    assert_true(hears(SERVER, TCP_ACK, 5002));
+    assert_true(hears(SERVER, TCP_ACK, 5101));
+    assert_true(hears(SERVER, TCP_ACK, 5201));
+    assert_false(hears(SERVER, TCP_ACK, 5202));
+}
+
+static void test_a_bare_segment_gives_nothing_to_hear(void **state)
+{
+    (void)state;
+    send(CLIENT, TCP_ACK, 5001, 1, 0);
+    assert_false(hears(SERVER, TCP_ACK, 5001));
+    assert_false(hears(SERVER, TCP_ACK, 5002));
+}
+
+static void test_what_lies_far_behind_may_be_a_guess(void **state)
+{
+    (void)state;
+    shake_hands();
+    for (uint32_t at = 1; at < 200001; at += 1000)
+        send(CLIENT, TCP_ACK, at, 1, 1000);
+    assert_false(hears(SERVER, TCP_ACK, 1001));
+    assert_false(hears(SERVER, TCP_ACK, 200001 - 65537));
+    assert_true(hears(SERVER, TCP_ACK, 200001 - 65536));
+}
+
+static void test_a_refusal_shows_that_the_question_was_heard(void **state)
+{
+    (void)state;
+    send(CLIENT, TCP_SYN, 0, 0, 0);
+    assert_false(hears(SERVER, TCP_RST, 1)); /* no number in it */
+    assert_false(hears(SERVER, TCP_RST | TCP_ACK, 2));
+    assert_true(hears(SERVER, TCP_RST | TCP_ACK, 1));
+}
+
+static void test_another_attempt_is_another_thing_to_hear(void **state)
+{
+    (void)state;
+    send(CLIENT, TCP_SYN, 0, 0, 0);
+    send(CLIENT, TCP_SYN, 1000000, 0, 0);
+    assert_false(hears(SERVER, TCP_SYN | TCP_ACK, 1));
+    assert_true(hears(SERVER, TCP_SYN | TCP_ACK, 1000001));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, set_up)
@@ -432,6 +517,13 @@ int main(void)
         TEST(test_a_half_open_scan_that_is_cut_off_proves_nothing),
         TEST(test_of_a_side_heard_without_its_numbers_nothing_is_unseen),
         TEST(test_the_answer_to_a_keep_alive_after_a_pause_is_not_unseen),
+        TEST(test_both_sides_of_a_handshake_hear_each_other),
+        TEST(test_whoever_forges_an_address_does_not_hear_the_answer),
+        TEST(test_of_a_flow_under_way_every_number_of_what_was_seen_is_heard),
+        TEST(test_a_bare_segment_gives_nothing_to_hear),
+        TEST(test_what_lies_far_behind_may_be_a_guess),
+        TEST(test_a_refusal_shows_that_the_question_was_heard),
+        TEST(test_another_attempt_is_another_thing_to_hear),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -159,6 +159,25 @@ static void test_further_measures_add_up_and_are_known_where_both_know_them(void
     assert_int_equal(sum.known, TALLY_ALL_KNOWN & ~TALLY_BIT(TALLY_control));
 }
 
+static void test_the_spans_of_every_kind_of_life_widen(void **state)
+{
+    (void)state;
+    struct tally sum = tally_empty(0, MINUTE, TALLY_ALL_KNOWN);
+    struct tally more = tally_empty(MINUTE, 2 * MINUTE, TALLY_ALL_KNOWN), last = more;
+    struct tally_span *spans[] = {&sum.live, &sum.answered, &sum.proven, &sum.in, &sum.out};
+    more.live = more.answered = more.proven = more.in = more.out = (struct tally_span){70, 80};
+    last.live = last.answered = last.proven = last.in = last.out = (struct tally_span){90, 95};
+    tally_add(&sum, &more);
+    tally_add(&sum, &last);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(spans[i]->first_ns, 70);
+        assert_int_equal(spans[i]->last_ns, 95);
+    }
+    last.proven = (struct tally_span){TIME_NONE, TIME_NONE};
+    tally_add(&sum, &last);
+    assert_int_equal(sum.proven.last_ns, 95);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +187,7 @@ int main(void)
         cmocka_unit_test(test_reporters_add_up_over_intervals),
         cmocka_unit_test(test_of_two_full_lists_the_highest_stay_with_what_they_may_have_missed),
         cmocka_unit_test(test_legs_add_up_and_sets_join),
+        cmocka_unit_test(test_the_spans_of_every_kind_of_life_widen),
         cmocka_unit_test(test_further_measures_add_up_and_are_known_where_both_know_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

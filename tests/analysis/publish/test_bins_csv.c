@@ -19,7 +19,8 @@ static const char header[] =
     "icmp_errors,drops,expected,low,state,detectable_s,live_bursts,answered_bursts,"
     "handshakes,handshake_us,answered_hops,retransmits_in,retransmits_out,unseen_acks_in,unseen_acks_out,"
     "acked_flows,"
-    "icmp_unreachable,icmp_prohibited,icmp_exceeded,icmp_own,reflected_in,oneway_out,control\n";
+    "icmp_unreachable,icmp_prohibited,icmp_exceeded,icmp_own,reflected_in,oneway_out,control,"
+    "proven_flows,proven_bursts,icmp_no_route,knocks\n";
 
 static void the_file_begins_with_the_contract_s_columns_and_has_a_row_a_bin(void **state)
 {
@@ -36,11 +37,12 @@ static void the_file_begins_with_the_contract_s_columns_and_has_a_row_a_bin(void
     assert_int_equal(publish_close(publish, &fault), 0);
     char *text = files_take(name), *row = text + strlen(header);
     assert_memory_equal(text, header, strlen(header));
-    static const char first[] = "2025-06-06T12:00:00Z,all,0,10,20,30,40,50,60,70,80,90,100,,7.125,1.500,up,"
-                                "140.2,120,130,140,150,160,170,180,190,200,210,220,230,240,250,260,270,280\n"
-                                "2025-06-06T12:00:00Z,prefix:175.45.176.0/"
-                                "24,1,11,21,31,41,51,61,71,81,91,101,,7.125,1.500,up,140.2,121,131,141,151,"
-                                "161,171,181,191,201,211,221,231,241,251,261,271,281\n";
+    static const char first[] =
+        "2025-06-06T12:00:00Z,all,0,10,20,30,40,50,60,70,80,90,100,,7.125,1.500,up,"
+        "140.2,120,130,140,150,160,170,180,190,200,210,220,230,240,250,260,270,280,290,300,310,320\n"
+        "2025-06-06T12:00:00Z,prefix:175.45.176.0/"
+        "24,1,11,21,31,41,51,61,71,81,91,101,,7.125,1.500,up,140.2,121,131,141,151,"
+        "161,171,181,191,201,211,221,231,241,251,261,271,281,291,301,311,321\n";
     assert_memory_equal(row, first, strlen(first));
     size_t rows = 0;
     for (; *row != '\0'; row = strchr(row, '\n') + 1)
@@ -65,13 +67,13 @@ static void what_is_unknown_is_an_empty_cell_and_zero_is_zero(void **state)
         .start_ns = CANNED_START_NS, .signal = SIGNAL_NONE, .expected = -1, .low = -1, .detectable_s = -1};
     bin.tally = tally_empty(CANNED_START_NS, CANNED_START_NS + 60 * NS_PER_S, TALLY_BIT(TALLY_flows));
     assert_row(&bin, &canned_items[0],
-               "2025-06-06T12:00:00Z,all,0,,,,,,,,,,,,,,learning,,,,,,,,,,,,,,,,,,\n");
+               "2025-06-06T12:00:00Z,all,0,,,,,,,,,,,,,,learning,,,,,,,,,,,,,,,,,,,,,,\n");
     bin.expected = 0;
     bin.low = NAN;
     bin.detectable_s = INFINITY;
     bin.tally.known = 0;
     assert_row(&bin, &canned_items[0],
-               "2025-06-06T12:00:00Z,all,,,,,,,,,,,,,0.000,,learning,,,,,,,,,,,,,,,,,,\n");
+               "2025-06-06T12:00:00Z,all,,,,,,,,,,,,,0.000,,learning,,,,,,,,,,,,,,,,,,,,,,\n");
 }
 
 static void every_state_has_its_name(void **state)
@@ -95,8 +97,9 @@ static void a_name_that_means_something_to_csv_is_quoted(void **state)
     (void)state;
     const struct scope odd = {SCOPE_SERVICE, true, "service:a,\"b\"\nc", false};
     struct bin bin = {.start_ns = CANNED_START_NS, .expected = -1, .low = -1, .detectable_s = -1};
-    assert_row(&bin, &odd,
-               "2025-06-06T12:00:00Z,\"service:a,\"\"b\"\" c\",,,,,,,,,,,,,,,learning,,,,,,,,,,,,,,,,,,\n");
+    assert_row(
+        &bin, &odd,
+        "2025-06-06T12:00:00Z,\"service:a,\"\"b\"\" c\",,,,,,,,,,,,,,,learning,,,,,,,,,,,,,,,,,,,,,,\n");
 }
 
 static void the_largest_numbers_fit_into_a_row(void **state)
@@ -133,6 +136,7 @@ static void as_json_it_has_the_same_names_and_leaves_out_what_is_unknown(void **
     assert_int_equal(json_integer_value(json_object_get(root, "answered_bursts")), 131);
     assert_int_equal(json_integer_value(json_object_get(root, "handshake_us")), 151);
     assert_int_equal(json_integer_value(json_object_get(root, "control")), 281);
+    assert_int_equal(json_integer_value(json_object_get(root, "knocks")), 321);
     assert_null(json_object_get(root, "drops"));
     assert_true(json_real_value(json_object_get(root, "low")) == 1.5);
     json_decref(root);
