@@ -40,8 +40,8 @@ static const struct row of_whole[] = {
     {EVIDENCE_ONLY_PATH, 0, 1, false, -2.5, 0, 0, 0},
     {EVIDENCE_ONE_PATH, 0, 1, false, -3, 1, 0, 0},
     {EVIDENCE_ROUTE_CHANGED, 20, 50, false, -1, 2.5, 0, 0},
-    {EVIDENCE_ICMP_ERRORS, 0.3, 3, true, -3, 0, 6, 0},
-    {EVIDENCE_ICMP_BORDER, 0.3, 3, true, 0.3, 0, 0, 0},
+    {EVIDENCE_ICMP_NO_ROUTE, 0.3, 3, true, -3, 0, 6, 0},
+    {EVIDENCE_ICMP_NO_HOST, 0.3, 3, true, 0.3, 0, 0, 0},
     {EVIDENCE_ICMP_PROHIBITED, 0.3, 3, true, 0.3, 0, 0, 0},
     {EVIDENCE_ICMP_EXCEEDED, 0.3, 3, true, 0, 0, 1, 0},
 };
@@ -52,12 +52,12 @@ static const struct row of_part[] = {
     {EVIDENCE_INBOUND_SURGE, 2, 8, true, 0, -1, 0, 3},
     {EVIDENCE_INBOUND_PERSISTS, 0.25, 0.6, false, 0.3, 0, -1, 0},
     {EVIDENCE_INBOUND_CEASED, 0.2, 0.05, false, 0, 0, 1.5, 0},
-    {EVIDENCE_ICMP_ERRORS, 0.3, 3, true, 0, -1, 4, 0},
+    {EVIDENCE_ICMP_NO_ROUTE, 0.3, 3, true, 0, -1, 4, 0},
     {EVIDENCE_REFLECTION, 1, 10, true, 0, -1, 0, 3},
     {EVIDENCE_LOSS_RISING, 2, 6, true, 0, -1, 0, 2},
     {EVIDENCE_DELAY_RISING, 1.3, 2, true, 0, 0, 0, 1.5},
     {EVIDENCE_SERVICES_FIRST, 0, 3, false, 0, -0.5, 0, 1.5},
-    {EVIDENCE_ICMP_BORDER, 0.3, 3, true, 0, 0.3, 0, 0},
+    {EVIDENCE_ICMP_NO_HOST, 0.3, 3, true, 0, 0.3, 0, 0},
     {EVIDENCE_OTHERS_UP, 0, 1, false, -0.5, 0.2, 0, 0},
 };
 

@@ -4,7 +4,6 @@
  * come since, and how the scopes beside it do.
  */
 #include <math.h>
-#include <string.h>
 
 #include "cause.h"
 #include "series.h"
@@ -104,31 +103,14 @@ static double errors_since(const struct series *series, enum tally_measure measu
     return 60 * fmax(0, trend_rate_since(before, now, measure) - trend_usual(before, measure));
 }
 
-static bool on_a_path(const struct scope_list *scopes, const struct tally_reporter *reporter)
+/* What routers say: that they know no way to the network, or that they stand before its door and nobody
+ * answers. */
+static void read_routers(const struct series *series, struct cause_facts *facts)
 {
-    for (uint32_t i = 0; i < scopes->router_count; i++)
-        if (memcmp(scopes->routers[i].address, reporter->address, sizeof reporter->address) == 0)
-            return true;
-    return false;
-}
-
-/* What routers say. That of a path stands before the watched side's door and speaks for itself; several that
- * stand on no path are the routers of those who ask, and have lost the way. A single one may be either. */
-static void read_routers(const struct analysis *analysis, const struct series *series,
-                         struct cause_facts *facts)
-{
-    double near = 0, far = 0;
-    unsigned reporters = 0;
-    for (int i = 0; i < TALLY_REPORTERS; i++) {
-        const struct tally_reporter *reporter = &series->reporter[i];
-        bool known = on_a_path(analysis->scopes, reporter);
-        *(known ? &near : &far) += reporter->unreachable;
-        reporters += !known && reporter->unreachable > 0;
-    }
-    double unreachable = errors_since(series, TALLY_icmp_unreachable);
-    double share = near + far > 0 && reporters > 1 ? far / (near + far) : 0;
-    cause_read(facts, EVIDENCE_ICMP_ERRORS, share * unreachable, 0);
-    cause_read(facts, EVIDENCE_ICMP_BORDER, (1 - share) * unreachable, 0);
+    double unreachable = errors_since(series, TALLY_icmp_unreachable),
+           no_route = errors_since(series, TALLY_icmp_no_route);
+    cause_read(facts, EVIDENCE_ICMP_NO_ROUTE, no_route, 0);
+    cause_read(facts, EVIDENCE_ICMP_NO_HOST, fmax(0, unreachable - no_route), 0);
     cause_read(facts, EVIDENCE_ICMP_PROHIBITED, errors_since(series, TALLY_icmp_prohibited), 0);
     cause_read(facts, EVIDENCE_ICMP_EXCEEDED, errors_since(series, TALLY_icmp_exceeded), 0);
 }
@@ -207,7 +189,7 @@ struct cause_facts facts_gather(const struct analysis *analysis, uint32_t number
     else
         read_before(analysis, series, &facts);
     read_knocks(series, &facts);
-    read_routers(analysis, series, &facts);
+    read_routers(series, &facts);
     read_route(analysis, &facts);
     read_names(analysis, &facts);
     count_parts(analysis, number, event, &facts);

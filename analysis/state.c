@@ -8,7 +8,7 @@
 
 #include "series.h"
 
-enum { STATE_VERSION = 10 };
+enum { STATE_VERSION = 11 };
 
 struct state_head {
     uint32_t version;

@@ -108,8 +108,8 @@ enum verdict {
     X(ONE_PATH, "one-path")                 /* paths that carry on */                                        \
     X(OTHERS_UP, "others-up")               /* prefixes or services that carry on */                         \
     X(ROUTE_CHANGED, "route-changed")       /* ms that round trips of what is left differ by */              \
-    X(ICMP_ERRORS, "icmp-errors")           /* a minute: unreachable, say routers that no path knows */      \
-    X(ICMP_BORDER, "icmp-border")           /* a minute: the same from a router of a path */                 \
+    X(ICMP_NO_ROUTE, "icmp-no-route")       /* a minute: routers know no way to it */                        \
+    X(ICMP_NO_HOST, "icmp-no-host")         /* a minute: nobody answers at its door */                       \
     X(ICMP_PROHIBITED, "icmp-prohibited")   /* a minute */                                                   \
     X(ICMP_EXCEEDED, "icmp-exceeded")       /* a minute: packets go in circles */                            \
     X(NAME_SERVERS, "name-servers")         /* name servers down */                                          \

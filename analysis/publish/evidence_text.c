@@ -39,10 +39,10 @@ static const struct {
     [EVIDENCE_ONE_PATH] = {"paths that carry on: %s", 1, 0},
     [EVIDENCE_OTHERS_UP] = {"prefixes or services that carry on: %s", 1, 0},
     [EVIDENCE_ROUTE_CHANGED] = {"what is left comes another way: its round trips differ by %s ms", 1, 0},
-    [EVIDENCE_ICMP_ERRORS] = {"routers on the way report it unreachable: %s a minute", 1, 1},
-    [EVIDENCE_ICMP_BORDER] = {"the router of a path reports it unreachable: %s a minute", 1, 1},
-    [EVIDENCE_ICMP_PROHIBITED] = {"routers report it prohibited: %s a minute", 1, 1},
-    [EVIDENCE_ICMP_EXCEEDED] = {"packets to it go in circles, routers report: %s a minute", 1, 1},
+    [EVIDENCE_ICMP_NO_ROUTE] = {"routers know no way to it: %s reports a minute", 1, 1},
+    [EVIDENCE_ICMP_NO_HOST] = {"routers reach its door, but no host: %s reports a minute", 1, 1},
+    [EVIDENCE_ICMP_PROHIBITED] = {"routers may not pass packets to it: %s reports a minute", 1, 1},
+    [EVIDENCE_ICMP_EXCEEDED] = {"packets to it go in circles: %s reports a minute", 1, 1},
     [EVIDENCE_NAME_SERVERS] = {"name servers down: %s", 1, 0},
 };
 

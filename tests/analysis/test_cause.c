@@ -82,10 +82,10 @@ static void test_routers_that_report_it_unreachable_speak_for_withdrawal(void **
     struct cause_facts facts = dark();
     knock(&facts, 0.12);
     double before = weighed(&facts).probability[VERDICT_WITHDRAWAL];
-    cause_read(&facts, EVIDENCE_ICMP_ERRORS, 20, 0);
+    cause_read(&facts, EVIDENCE_ICMP_NO_ROUTE, 20, 0);
     struct event event = weighed(&facts);
     assert_true(event.probability[VERDICT_WITHDRAWAL] > before);
-    assert_true(has_evidence(&event, EVIDENCE_ICMP_ERRORS));
+    assert_true(has_evidence(&event, EVIDENCE_ICMP_NO_ROUTE));
 }
 
 static void test_a_surge_that_led_into_it_is_an_attack(void **state)

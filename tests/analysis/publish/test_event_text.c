@@ -330,7 +330,7 @@ static void every_kind_of_evidence_has_a_name_and_a_text(void **state)
         "inbound-persists", "inbound-ceased", "knocks-answered", "inbound-surge", "reflection",
         "loss-rising",      "delay-rising",   "services-first",  "ramp",          "clean-step",
         "all-paths",        "only-path",      "one-path",        "others-up",     "route-changed",
-        "icmp-errors",      "icmp-border",    "icmp-prohibited", "icmp-exceeded", "name-servers",
+        "icmp-no-route",    "icmp-no-host",   "icmp-prohibited", "icmp-exceeded", "name-servers",
         "no-control"};
     struct event event = canned_event(2);
     event.evidence_count = 1;
