@@ -640,10 +640,10 @@ static void a_flow_follows_its_tcp_connection(void **state)
     packet.tcp_sequence = 5;
     packet.tcp_ack = 1000;
     show(packet);
-    assert_int_equal(flow->tcp.news, TCP_ANSWER);
+    assert_int_equal(flow->tcp.news, TCP_ANSWER | TCP_HEARD);
     assert_int_equal(flow->tcp.side[1].round_trip_us, 250000);
     show(packet);
-    assert_int_equal(flow->tcp.news, TCP_RETRANSMIT);
+    assert_int_equal(flow->tcp.news, TCP_RETRANSMIT | TCP_HEARD);
     packet = packet_of(2, IPPROTO_UDP, 1, 40000, 2, 443, TCP_SYN); /* no TCP, whatever stands there */
     assert_int_equal(show(packet).flow->tcp.side[0].known, 0);
 }
