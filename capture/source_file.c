@@ -10,185 +10,269 @@
 
 #include "clock.h"
 #include "decode.h"
+#include "savefile.h"
 #include "unpack.h"
+
+/* A link type that has been met: what libpcap calls it, and the filter compiled for it. */
+struct link {
+    uint16_t number; /* LINKTYPE_…, as files number them */
+    int dlt;
+    bool decoded;      /* decode reads it */
+    bool unfilterable; /* the filter does not compile for it: `words` say why */
+    struct bpf_program program;
+    char words[PCAP_ERRBUF_SIZE];
+};
 
 /* One file. Until its turn comes it is closed, unless it cannot be opened twice, and all that is known of it
  * is when its first packet was. */
-struct savefile {
+struct input {
     char *path;
     size_t order;          /* among the arguments, and by name within a directory */
     int64_t first_ns;      /* the bound by which it waits; TIME_NONE: at once */
     char *damage;          /* already found to be damaged: what there is to say, owned */
-    struct unpack *unpack; /* open when `pcap` is */
-    pcap_t *pcap;
-    const struct pcap_pkthdr *header; /* the packet read ahead, borrowed from pcap */
-    const u_char *bytes;
-    int64_t time_ns; /* of that packet, as the file gives it */
-    int64_t key_ns;  /* the same, but that of the one before where the file gives none */
+    struct unpack *unpack; /* open when `savefile` is */
+    struct savefile *savefile;
+    struct savefile_packet packet; /* read ahead */
+    bool held;                     /* it has not yet been looked at */
+    const struct link *link;       /* of that packet */
+    int64_t key_ns;                /* its time, but that of the one before where the file gives none */
+    uint64_t told;                 /* the links, by a bit, of which it was told that they cannot be read */
 };
 
-/* Files wait in `files` by their first packet's time; those that were begun stand in `heap`, the one with the
- * earliest packet on top. A file is begun before any packet at or after its first one is delivered, so that
- * only files that overlap in time are open together. */
+/* Files wait in `inputs` by their first packet's time; those that were begun stand in `heap`, the one with
+ * the earliest packet on top. A file is begun before any packet at or after its first one is delivered, so
+ * that only files that overlap in time are open together. */
 struct file_source {
     struct source source;
     struct health *health;
     char *filter; /* NULL: none */
-    struct savefile *files;
+    struct link **links;
+    size_t link_count;
+    struct input *inputs;
     size_t count, room;
-    size_t begun; /* files[begun] is the next to begin */
-    struct savefile **heap;
+    size_t begun; /* inputs[begun] is the next to begin */
+    struct input **heap;
     size_t heap_count;
-    bool lent; /* the frame of heap[0] is with the caller */
+    bool used; /* the packet of heap[0] is done with */
     bool finished;
 };
 
 enum opening { OPENED, NOT_A_CAPTURE, REFUSED, DAMAGED };
 
-static const char *savefile_name(const struct savefile *file)
+/* What comes of reading on in a file. TOLD: the fault says something of it, and the next packet follows. */
+enum reading { READ_PACKET, READ_END, READ_DAMAGED, READ_TOLD };
+
+static const char *input_name(const struct input *file)
 {
     return strcmp(file->path, "-") == 0 ? "standard input" : file->path;
 }
 
-static void savefile_close(struct savefile *file)
+static void input_close(struct input *file)
 {
-    if (file->pcap != NULL)
-        pcap_close(file->pcap); /* and the stream */
+    savefile_free(file->savefile);
     unpack_close(file->unpack);
-    file->pcap = NULL;
+    file->savefile = NULL;
     file->unpack = NULL;
+    file->held = false;
+    file->told = 0;
 }
 
-static void savefile_clear(struct savefile *file)
+static void input_clear(struct input *file)
 {
-    savefile_close(file);
+    input_close(file);
     free(file->path);
     free(file->damage);
 }
 
-/* Says what is wrong with a file from here on, by the unpacking where it knows, else in libpcap's words. */
-static void say_damage(const struct savefile *file, int64_t offset, const char *words, struct fault *fault)
+/* --- link types --- */
+
+/* What libpcap makes of a link type that a file gives: it is asked with a file of nothing but a header, as it
+ * tells nobody else. NULL with its words. */
+static pcap_t *open_header(uint16_t number, char *words)
+{
+    struct pcap_file_header header = {.magic = 0xa1b2c3d4,
+                                      .version_major = PCAP_VERSION_MAJOR,
+                                      .version_minor = PCAP_VERSION_MINOR,
+                                      .snaplen = 262144,
+                                      .linktype = number};
+    FILE *stream = fmemopen(&header, sizeof header, "r");
+    pcap_t *pcap = stream != NULL ? pcap_fopen_offline(stream, words) : NULL;
+    if (pcap == NULL && stream != NULL)
+        fclose(stream);
+    return pcap;
+}
+
+/* Finds a link type among those met, or adds it. NULL with the fault. */
+static struct link *link_find(struct file_source *self, uint16_t number, struct fault *fault)
+{
+    for (size_t i = 0; i < self->link_count; i++)
+        if (self->links[i]->number == number)
+            return self->links[i];
+    char words[PCAP_ERRBUF_SIZE] = "no memory";
+    struct link **links = reallocarray(self->links, self->link_count + 1, sizeof *links);
+    struct link *link = calloc(1, sizeof *link);
+    if (links != NULL)
+        self->links = links;
+    pcap_t *pcap = links != NULL && link != NULL ? open_header(number, words) : NULL;
+    if (pcap == NULL) {
+        free(link);
+        fault_set(fault, "link type %u: %s", number, words);
+        return NULL;
+    }
+    link->number = number;
+    link->dlt = pcap_datalink(pcap);
+    link->decoded = decode_knows(link->dlt);
+    if (self->filter != NULL && link->decoded) {
+        link->unfilterable = pcap_compile(pcap, &link->program, self->filter, 1, PCAP_NETMASK_UNKNOWN) != 0;
+        snprintf(link->words, sizeof link->words, "%s", link->unfilterable ? pcap_geterr(pcap) : "");
+    }
+    pcap_close(pcap);
+    self->links[self->link_count++] = link;
+    return link;
+}
+
+/* Says why packets of a link type are of no use, and returns true; false: they are. */
+static bool link_is_refused(const struct file_source *self, const struct link *link, const struct input *file,
+                            struct fault *fault)
+{
+    const char *name = pcap_datalink_val_to_name(link->dlt);
+    if (!link->decoded)
+        fault_set(fault,
+                  "link type %s (%d) of %s is not read; Ethernet, Linux cooked, raw IP and loopback are",
+                  name != NULL ? name : "unknown", link->dlt, input_name(file));
+    else if (link->unfilterable)
+        fault_set(fault, "filter '%s': %s (link type %s of %s)", self->filter, link->words,
+                  name != NULL ? name : "unknown", input_name(file));
+    return !link->decoded || link->unfilterable;
+}
+
+static bool link_passes(const struct link *link, const struct savefile_packet *packet)
+{
+    const struct pcap_pkthdr header = {.caplen = packet->captured_bytes, .len = packet->wire_bytes};
+    return link->decoded && !link->unfilterable &&
+           pcap_offline_filter(&link->program, &header, packet->bytes) != 0;
+}
+
+/* --- one file --- */
+
+/* Says what is wrong with a file from here on, by the unpacking where it knows. */
+static void say_damage(const struct input *file, int64_t offset, const char *words, struct fault *fault)
 {
     const char *trouble = unpack_trouble(file->unpack);
-    fault_set(fault, "%s is damaged or cut off at byte %lld%s, read up to there: %s", savefile_name(file),
+    fault_set(fault, "%s is damaged or cut off at byte %lld%s, read up to there: %s", input_name(file),
               (long long)offset, unpack_is_packed(file->unpack) ? " of the unpacked data" : "",
               trouble != NULL ? trouble : words);
 }
 
-/* Whether the four bytes begin a savefile that libpcap reads: pcapng, or pcap in either byte order, with
- * microseconds (and three old variants of it) or nanoseconds. */
-static bool is_capture(const uint8_t *head)
-{
-    static const uint32_t magics[] = {0x0a0d0d0a, 0xa1b2c3d4, 0xa1b23c4d, 0xa1b2cd34, 0xa1b234cd, 0xa12b3c4d};
-    uint32_t big = (uint32_t)head[0] << 24 | (uint32_t)head[1] << 16 | (uint32_t)head[2] << 8 | head[3];
-    for (size_t i = 0; i < sizeof magics / sizeof magics[0]; i++)
-        if (big == magics[i] || __builtin_bswap32(big) == magics[i])
-            return true;
-    return false;
-}
-
-static enum opening check_head(const struct savefile *file, struct fault *fault)
+static enum opening check_head(const struct input *file, struct fault *fault)
 {
     size_t length;
     const uint8_t *head = unpack_head(file->unpack, &length);
-    if (length == UNPACK_HEAD_BYTES && is_capture(head))
+    if (length >= SAVEFILE_MAGIC_BYTES && savefile_is_one(head))
         return OPENED;
     if (unpack_trouble(file->unpack) != NULL) {
         say_damage(file, (int64_t)length, "", fault);
         return DAMAGED;
     }
     if (length == 0)
-        fault_set(fault, "%s is empty: not even the header of a capture file", savefile_name(file));
+        fault_set(fault, "%s is empty: not even the header of a capture file", input_name(file));
     else
-        fault_set(fault, "%s is not a capture file (pcap or pcapng)", savefile_name(file));
+        fault_set(fault, "%s is not a capture file (pcap or pcapng)", input_name(file));
     return NOT_A_CAPTURE;
 }
 
-static enum opening check_link_type(const struct savefile *file, struct fault *fault)
+static ssize_t read_unpacked(void *context, uint8_t *to, size_t room)
 {
-    int link_type = pcap_datalink(file->pcap);
-    if (decode_knows(link_type))
+    return unpack_read(context, to, room);
+}
+
+/* Whether a file's packets can be used, as far as its header tells: that of a pcapng file does not. */
+static enum opening check_link_type(struct file_source *self, struct input *file, struct fault *fault)
+{
+    int number = savefile_link_type(file->savefile);
+    if (number < 0)
         return OPENED;
-    const char *name = pcap_datalink_val_to_name(link_type);
-    fault_set(fault, "link type %s (%d) of %s is not read; Ethernet, Linux cooked, raw IP and loopback are",
-              name != NULL ? name : "unknown", link_type, savefile_name(file));
-    return REFUSED;
+    const struct link *link = link_find(self, (uint16_t)number, fault);
+    return link != NULL && !link_is_refused(self, link, file, fault) ? OPENED : REFUSED;
 }
 
 /* Opens a file up to its first packet. Unless OPENED it is closed again and the fault filled. */
-static enum opening savefile_open(struct savefile *file, struct fault *fault)
+static enum opening input_open(struct file_source *self, struct input *file, struct fault *fault)
 {
     file->unpack = unpack_open(file->path, fault);
     if (file->unpack == NULL)
         return REFUSED;
     enum opening result = check_head(file, fault);
     if (result == OPENED) {
-        char words[PCAP_ERRBUF_SIZE] = "no memory";
-        FILE *stream = unpack_stream(file->unpack);
-        if (stream != NULL)
-            file->pcap = pcap_fopen_offline_with_tstamp_precision(stream, PCAP_TSTAMP_PRECISION_NANO, words);
-        if (file->pcap == NULL) {
-            say_damage(file, stream != NULL ? ftello(stream) : 0, words, fault);
-            if (stream != NULL)
-                fclose(stream);
+        const struct savefile_input input = {.context = file->unpack, .read = read_unpacked};
+        file->savefile = savefile_new(&input);
+        if (file->savefile == NULL) {
+            fault_set(fault, "no memory to read %s", input_name(file));
+            result = REFUSED;
+        } else if (savefile_begin(file->savefile) != SAVEFILE_PACKET) {
+            say_damage(file, savefile_offset(file->savefile), savefile_trouble(file->savefile), fault);
             result = DAMAGED;
         } else {
-            result = check_link_type(file, fault);
+            result = check_link_type(self, file, fault);
         }
     }
     if (result != OPENED)
-        savefile_close(file);
+        input_close(file);
     return result;
 }
 
-/* Sets the filter on an open file; 0, or -1 with the fault naming the expression. */
-static int savefile_filter(const struct savefile *file, const char *expression, struct fault *fault)
+/* Reads the next packet of any kind, and holds it. Never returns READ_TOLD. */
+static enum reading input_hold(struct input *file, struct fault *fault)
 {
-    if (expression == NULL)
-        return 0;
-    struct bpf_program program;
-    if (pcap_compile(file->pcap, &program, expression, 1, PCAP_NETMASK_UNKNOWN) != 0)
-        return fault_set(fault, "filter '%s': %s", expression, pcap_geterr(file->pcap));
-    int failed = pcap_setfilter(file->pcap, &program);
-    pcap_freecode(&program);
-    return failed == 0 ? 0 : fault_set(fault, "filter '%s': %s", expression, pcap_geterr(file->pcap));
-}
-
-/* The instant that a file gives, or TIME_NONE: exactly zero is what libpcap makes of a packet without a time,
- * and what does not fit is none either. */
-static int64_t instant(const struct timeval *time)
-{
-    int64_t ns;
-    if ((time->tv_sec == 0 && time->tv_usec == 0) || __builtin_mul_overflow(time->tv_sec, NS_PER_S, &ns) ||
-        __builtin_add_overflow(ns, time->tv_usec, &ns)) /* nanoseconds, as asked for */
-        return TIME_NONE;
-    if (ns > INT64_MAX / 2 || ns < -(INT64_MAX / 2)) /* 1823 to 2116: so that no difference can overflow */
-        return TIME_NONE;
-    return ns;
-}
-
-/* Reads the next packet of an open file: 1, 0 at its end, -1 with the fault when it is damaged from here on.
- */
-static int savefile_read(struct savefile *file, struct fault *fault)
-{
-    struct pcap_pkthdr *header;
-    int result = pcap_next_ex(file->pcap, &header, &file->bytes);
-    if (result == 1) {
-        file->header = header;
-        file->time_ns = instant(&header->ts);
-        if (file->time_ns != TIME_NONE)
-            file->key_ns = file->time_ns;
-        return 1;
+    enum savefile_news news = savefile_next(file->savefile, &file->packet);
+    if (news == SAVEFILE_PACKET) {
+        file->held = true;
+        if (file->packet.time_ns != TIME_NONE)
+            file->key_ns = file->packet.time_ns;
+        return READ_PACKET;
     }
-    if (result == PCAP_ERROR_BREAK || unpack_interrupted(file->unpack))
-        return 0;
-    say_damage(file, ftello(pcap_file(file->pcap)), pcap_geterr(file->pcap), fault);
-    return -1;
+    if (news == SAVEFILE_END || unpack_interrupted(file->unpack))
+        return READ_END;
+    say_damage(file, savefile_offset(file->savefile), savefile_trouble(file->savefile), fault);
+    return READ_DAMAGED;
+}
+
+/* Finds the link of the packet held, which is another than that of the one before, and tells once a file when
+ * it is of no use. */
+static enum reading input_relink(struct file_source *self, struct input *file, struct fault *fault)
+{
+    file->link = link_find(self, file->packet.link_type, fault);
+    if (file->link == NULL)
+        return READ_DAMAGED;
+    size_t number = 0;
+    while (self->links[number] != file->link)
+        number++;
+    uint64_t bit = 1ULL << (number < 63 ? number : 63);
+    if ((file->told & bit) != 0 || !link_is_refused(self, file->link, file, fault))
+        return READ_PACKET;
+    file->told |= bit;
+    return READ_TOLD;
+}
+
+/* Reads the next packet that passes the filter. One that cannot be decoded is delivered, to be counted,
+ * unless there is a filter. */
+static enum reading input_read(struct file_source *self, struct input *file, struct fault *fault)
+{
+    for (;;) {
+        enum reading result = file->held ? READ_PACKET : input_hold(file, fault);
+        if (result == READ_PACKET && (file->link == NULL || file->link->number != file->packet.link_type))
+            result = input_relink(self, file, fault);
+        if (result != READ_PACKET)
+            return result;
+        file->held = false;
+        if (self->filter == NULL || link_passes(file->link, &file->packet))
+            return READ_PACKET;
+    }
 }
 
 /* --- the files that were begun --- */
 
-static bool earlier(const struct savefile *a, const struct savefile *b)
+static bool earlier(const struct input *a, const struct input *b)
 {
     return a->key_ns != b->key_ns ? a->key_ns < b->key_ns : a->order < b->order;
 }
@@ -196,7 +280,7 @@ static bool earlier(const struct savefile *a, const struct savefile *b)
 /* Puts heap[0] where it belongs. */
 static void heap_sift(struct file_source *self)
 {
-    struct savefile **heap = self->heap, *moved = heap[0];
+    struct input **heap = self->heap, *moved = heap[0];
     size_t at = 0, child;
     while ((child = 2 * at + 1) < self->heap_count) {
         if (child + 1 < self->heap_count && earlier(heap[child + 1], heap[child]))
@@ -209,7 +293,7 @@ static void heap_sift(struct file_source *self)
     heap[at] = moved;
 }
 
-static void heap_push(struct file_source *self, struct savefile *file)
+static void heap_push(struct file_source *self, struct input *file)
 {
     size_t at = self->heap_count++;
     for (; at > 0 && earlier(file, self->heap[(at - 1) / 2]); at = (at - 1) / 2)
@@ -219,42 +303,52 @@ static void heap_push(struct file_source *self, struct savefile *file)
 
 /* --- reading --- */
 
-/* Reads on in the file on top; a file at its end, or damaged from here on, leaves the heap. Returns what
- * savefile_read does. */
-static int read_on(struct file_source *self, struct fault *fault)
+/* Reads on in the file on top; a file at its end, or damaged from here on, leaves the heap. */
+static enum reading read_on(struct file_source *self, struct fault *fault)
 {
-    struct savefile *file = self->heap[0];
-    int result = savefile_read(file, fault);
-    if (result != 1) {
-        savefile_close(file);
+    struct input *file = self->heap[0];
+    enum reading result = input_read(self, file, fault);
+    if (result == READ_TOLD)
+        return result;
+    if (result != READ_PACKET) {
+        input_close(file);
         self->heap[0] = self->heap[--self->heap_count];
         self->health->files_read++;
-        self->health->files_damaged += result < 0;
+        self->health->files_damaged += result == READ_DAMAGED;
     }
     if (self->heap_count > 1)
         heap_sift(self);
     return result;
 }
 
-/* Begins the next file: opens it and reads its first packet. 0, or -1 with the fault when it is damaged. */
-static int begin(struct file_source *self, struct fault *fault)
+/* Begins the next file: opens it, unless it is open, and reads its first packet. A file of which something
+ * was told begins again. */
+static enum reading begin(struct file_source *self, struct fault *fault)
 {
-    struct savefile *file = &self->files[self->begun++];
-    int result = -1;
+    struct input *file = &self->inputs[self->begun];
+    enum reading result = READ_DAMAGED;
     if (file->damage != NULL)
         fault_set(fault, "%s", file->damage);
-    else if (file->pcap != NULL)
-        result = 1; /* it could not be opened twice: its first packet is at hand */
-    else if (savefile_open(file, fault) == OPENED && savefile_filter(file, self->filter, fault) == 0)
-        result = savefile_read(file, fault);
-    if (result == 1) {
+    else if (file->savefile != NULL || input_open(self, file, fault) == OPENED)
+        result = input_read(self, file, fault);
+    if (result == READ_TOLD)
+        return result;
+    self->begun++;
+    if (result == READ_PACKET) {
         heap_push(self, file);
-        return 0;
+        return result;
     }
-    savefile_close(file);
+    input_close(file);
     self->health->files_read++;
-    self->health->files_damaged += result < 0;
+    self->health->files_damaged += result == READ_DAMAGED;
     return result;
+}
+
+/* Whether the next file may hold a packet before those at hand. */
+static bool is_time_to_begin(const struct file_source *self)
+{
+    return self->begun < self->count &&
+           (self->heap_count == 0 || self->inputs[self->begun].first_ns <= self->heap[0]->key_ns);
 }
 
 static enum source_news file_next(struct source *source, struct frame *frame, struct fault *fault)
@@ -262,26 +356,30 @@ static enum source_news file_next(struct source *source, struct frame *frame, st
     struct file_source *self = (struct file_source *)source;
     if (self->finished)
         return SOURCE_END;
-    if (self->lent) {
-        self->lent = false;
-        if (read_on(self, fault) < 0)
+    if (self->used) {
+        enum reading result = read_on(self, fault);
+        self->used = result == READ_TOLD;
+        if (result == READ_TOLD || result == READ_DAMAGED)
             return SOURCE_FAILED;
     }
-    while (self->begun < self->count &&
-           (self->heap_count == 0 || self->files[self->begun].first_ns <= self->heap[0]->key_ns))
-        if (begin(self, fault) < 0)
+    while (is_time_to_begin(self)) {
+        enum reading result = begin(self, fault);
+        if (result == READ_TOLD || result == READ_DAMAGED)
             return SOURCE_FAILED;
+    }
     if (self->heap_count == 0)
         return SOURCE_END;
 
-    const struct savefile *file = self->heap[0];
-    uint32_t captured = file->header->caplen, wire = file->header->len;
-    *frame = (struct frame){.bytes = file->bytes,
+    const struct input *file = self->heap[0];
+    const struct savefile_packet *packet = &file->packet;
+    uint32_t captured = packet->captured_bytes, wire = packet->wire_bytes;
+    *frame = (struct frame){.bytes = packet->bytes,
                             .captured_bytes = captured,
                             .wire_bytes = wire > captured ? wire : captured,
-                            .time_ns = file->time_ns,
-                            .link_type = pcap_datalink(file->pcap)};
-    self->lent = true;
+                            .time_ns = packet->time_ns,
+                            .link_type = file->link->dlt,
+                            .interface = packet->interface};
+    self->used = true;
     return SOURCE_FRAME;
 }
 
@@ -307,8 +405,13 @@ static void file_close(struct source *source)
 {
     struct file_source *self = (struct file_source *)source;
     for (size_t i = 0; i < self->count; i++)
-        savefile_clear(&self->files[i]);
-    free(self->files);
+        input_clear(&self->inputs[i]);
+    free(self->inputs);
+    for (size_t i = 0; i < self->link_count; i++) {
+        pcap_freecode(&self->links[i]->program);
+        free(self->links[i]);
+    }
+    free(self->links);
     free(self->heap);
     free(self->filter);
     free(self);
@@ -319,47 +422,48 @@ static const struct source_kind file_kind = {
 
 /* --- finding the files and their order --- */
 
-/* Looks at an open file's first packet for its time, and tries the filter on it. A file that can be opened
- * again is closed; any other keeps its packet. 1, 0 for a file without a packet, -1 when it is damaged, -2
- * with the fault when the filter is bad. */
-static int look_ahead(struct file_source *self, struct savefile *file, struct fault *fault)
+/* Looks at an open file's first packet, of whatever kind, for its time, and at whether its link type can be
+ * filtered. A file that can be opened again is closed; any other keeps its packet. READ_TOLD: the filter is
+ * bad. */
+static enum reading look_ahead(struct file_source *self, struct input *file, struct fault *fault)
 {
-    /* A filter may pass nothing for long: whoever can come back looks at the first packet of any kind. */
-    bool again = unpack_reopens(file->unpack);
-    if (!again && savefile_filter(file, self->filter, fault) != 0)
-        return -2;
-    int result = savefile_read(file, fault);
-    file->first_ns = file->key_ns;
-    if (again && savefile_filter(file, self->filter, fault) != 0)
-        return -2;
-    if (again || result != 1)
-        savefile_close(file);
+    enum reading result = input_hold(file, fault);
+    if (result == READ_PACKET) {
+        file->first_ns = file->key_ns;
+        const struct link *link = link_find(self, file->packet.link_type, fault);
+        if (link == NULL)
+            result = READ_DAMAGED;
+        else if (link->unfilterable && link_is_refused(self, link, file, fault))
+            result = READ_TOLD;
+    }
+    if (unpack_reopens(file->unpack) || result != READ_PACKET)
+        input_close(file);
     return result;
 }
 
 /* Opens a file for the first time. `named`: by the user, not found in a directory. 1 when it is to be read, 0
  * when there is nothing to read in it, -1 with the fault when the source cannot be. `is_one` says whether it
  * is a capture. */
-static int examine(struct file_source *self, struct savefile *file, bool named, bool *is_one,
+static int examine(struct file_source *self, struct input *file, bool named, bool *is_one,
                    struct fault *fault)
 {
-    enum opening opening = savefile_open(file, fault);
+    enum opening opening = input_open(self, file, fault);
     *is_one = opening != NOT_A_CAPTURE;
     if (opening == NOT_A_CAPTURE && !named)
         return 0;
     if (opening == NOT_A_CAPTURE || (opening == REFUSED && named))
         return -1;
-    int result = opening == OPENED ? look_ahead(self, file, fault) : -1;
-    if (result == -2)
+    enum reading result = opening == OPENED ? look_ahead(self, file, fault) : READ_DAMAGED;
+    if (result == READ_TOLD)
         return -1;
-    if (result == -1) {
+    if (result == READ_DAMAGED) {
         /* To be told when its turn comes, which is at once, so that the others are read all the same. */
         file->first_ns = TIME_NONE;
         file->damage = strdup(fault->text);
         return file->damage != NULL ? 1 : fault_set(fault, "no memory for %s", file->path);
     }
-    self->health->files_read += result == 0;
-    return result;
+    self->health->files_read += result == READ_END;
+    return result == READ_PACKET;
 }
 
 /* Adds a file to those to be read. Returns -1 with the fault, else 1 when it is a capture at all, else 0. */
@@ -367,14 +471,14 @@ static int add_file(struct file_source *self, const char *path, bool named, stru
 {
     if (self->count == self->room) {
         size_t room = self->room == 0 ? 16 : self->room * 2;
-        struct savefile *files = reallocarray(self->files, room, sizeof *files);
-        if (files == NULL)
+        struct input *inputs = reallocarray(self->inputs, room, sizeof *inputs);
+        if (inputs == NULL)
             return fault_set(fault, "no memory for %s", path);
-        self->files = files;
+        self->inputs = inputs;
         self->room = room;
     }
-    struct savefile *file = &self->files[self->count];
-    *file = (struct savefile){.path = strdup(path), .order = self->count, .key_ns = TIME_NONE};
+    struct input *file = &self->inputs[self->count];
+    *file = (struct input){.path = strdup(path), .order = self->count, .key_ns = TIME_NONE};
     if (file->path == NULL)
         return fault_set(fault, "no memory for %s", path);
     bool is_one;
@@ -382,7 +486,7 @@ static int add_file(struct file_source *self, const char *path, bool named, stru
     if (result == 1)
         self->count++;
     else
-        savefile_clear(file);
+        input_clear(file);
     return result < 0 ? -1 : is_one;
 }
 
@@ -435,7 +539,7 @@ static int add_path(struct file_source *self, const char *path, struct fault *fa
     struct stat status;
     if (strcmp(path, "-") == 0) {
         for (size_t i = 0; i < self->count; i++)
-            if (strcmp(self->files[i].path, "-") == 0)
+            if (strcmp(self->inputs[i].path, "-") == 0)
                 return fault_set(fault, "standard input (-) can be read only once");
     } else if (stat(path, &status) != 0) {
         return fault_set(fault, "cannot read %s: %s", path, strerror(errno));
@@ -447,7 +551,7 @@ static int add_path(struct file_source *self, const char *path, struct fault *fa
 
 static int by_first_packet(const void *a, const void *b)
 {
-    const struct savefile *one = a, *other = b;
+    const struct input *one = a, *other = b;
     if (one->first_ns != other->first_ns)
         return one->first_ns < other->first_ns ? -1 : 1;
     return one->order < other->order ? -1 : one->order > other->order;
@@ -469,8 +573,8 @@ struct source *source_file_open(const char *const *paths, size_t path_count, con
     for (size_t i = 0; i < path_count && result == 0; i++)
         result = add_path(self, paths[i], fault);
     if (result == 0 && self->count > 0) {
-        qsort(self->files, self->count, sizeof *self->files, by_first_packet);
-        self->heap = calloc(self->count, sizeof(struct savefile *));
+        qsort(self->inputs, self->count, sizeof *self->inputs, by_first_packet);
+        self->heap = calloc(self->count, sizeof(struct input *));
         if (self->heap == NULL)
             result = fault_set(fault, "no memory for %zu files", self->count);
     }

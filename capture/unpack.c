@@ -3,7 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio_ext.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,8 +15,20 @@
 #include <zlib.h>
 #include <zstd.h>
 
-/* Large reads cost less: with libpcap two thirds of the time that stdio's own 4 KiB take. */
-enum { BUFFER_BYTES = 256 * 1024 };
+enum { BUFFER_BYTES = 256 * 1024, BLOCKS = 4 };
+
+/* What a thread has unpacked for the reader. The thread fills the blocks in turn and the reader empties them
+ * in turn; `empty` and `filled` count how many each may take. Only its own side touches a field between. */
+struct ahead {
+    uint8_t *bytes; /* BLOCKS times BUFFER_BYTES */
+    ssize_t length[BLOCKS];
+    sem_t empty, filled;
+    pthread_t thread;
+    unsigned turn; /* the reader's block, when it has one … */
+    size_t at;     /* … of which it has used up so much */
+    bool has_block;
+    atomic_bool stop;
+};
 
 struct unpack {
     int fd;
@@ -29,10 +45,10 @@ struct unpack {
 
     uint8_t head[UNPACK_HEAD_BYTES];
     size_t head_length, head_given;
-    int64_t given_bytes;
-    bool interrupted;
-    char trouble[128];
-    char *stream_buffer;
+    bool begun;                      /* something behind the head was read */
+    struct ahead *ahead;             /* NULL: the reader unpacks for itself */
+    bool ended, failed, interrupted; /* as the reader knows it */
+    char trouble[128];               /* the thread's while it runs, until it has failed */
 };
 
 static ssize_t trouble_set(struct unpack *unpack, const char *what)
@@ -43,7 +59,11 @@ static ssize_t trouble_set(struct unpack *unpack, const char *what)
 
 static ssize_t read_file(struct unpack *unpack, void *to, size_t room)
 {
+    int state;
+    /* A thread may wait here for a pipe, and is ended here. */
+    pthread_setcancelstate(unpack->ahead != NULL ? PTHREAD_CANCEL_ENABLE : PTHREAD_CANCEL_DISABLE, &state);
     ssize_t got = read(unpack->fd, to, room);
+    pthread_setcancelstate(state, NULL);
     if (got >= 0)
         return got;
     unpack->interrupted = errno == EINTR;
@@ -168,10 +188,96 @@ static void read_head(struct unpack *unpack)
     while (unpack->head_length < UNPACK_HEAD_BYTES) {
         ssize_t got =
             unpack->read(unpack, unpack->head + unpack->head_length, UNPACK_HEAD_BYTES - unpack->head_length);
+        unpack->failed = got < 0;
+        unpack->ended = got <= 0;
         if (got <= 0)
             return;
         unpack->head_length += (size_t)got;
     }
+}
+
+/* ---- unpacking ahead ---- */
+
+static void *ahead_run(void *context)
+{
+    struct unpack *unpack = context;
+    struct ahead *ahead = unpack->ahead;
+    int state;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+    for (unsigned turn = 0;; turn = (turn + 1) % BLOCKS) {
+        sem_wait(&ahead->empty);
+        if (atomic_load(&ahead->stop))
+            return NULL;
+        ssize_t got = unpack->read(unpack, ahead->bytes + (size_t)turn * BUFFER_BYTES, BUFFER_BYTES);
+        ahead->length[turn] = got;
+        sem_post(&ahead->filled);
+        if (got <= 0)
+            return NULL;
+    }
+}
+
+static void ahead_free(struct ahead *ahead)
+{
+    if (ahead == NULL)
+        return;
+    free(ahead->bytes);
+    free(ahead);
+}
+
+static void ahead_stop(struct ahead *ahead)
+{
+    atomic_store(&ahead->stop, true);
+    sem_post(&ahead->empty);
+    pthread_cancel(ahead->thread);
+    pthread_join(ahead->thread, NULL);
+    sem_destroy(&ahead->empty);
+    sem_destroy(&ahead->filled);
+    ahead_free(ahead);
+}
+
+/* Where there is no memory or no thread to be had the reader goes on by itself. Signals are the reader's. */
+static void ahead_start(struct unpack *unpack)
+{
+    struct ahead *ahead = calloc(1, sizeof *ahead);
+    if (ahead == NULL || (ahead->bytes = malloc((size_t)BLOCKS * BUFFER_BYTES)) == NULL) {
+        ahead_free(ahead);
+        return;
+    }
+    sem_init(&ahead->empty, 0, BLOCKS);
+    sem_init(&ahead->filled, 0, 0);
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    unpack->ahead = ahead;
+    if (pthread_create(&ahead->thread, NULL, ahead_run, unpack) != 0) {
+        unpack->ahead = NULL;
+        ahead_free(ahead);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* As unpack->read, from what the thread has unpacked. */
+static ssize_t ahead_read(struct unpack *unpack, uint8_t *to, size_t room)
+{
+    struct ahead *ahead = unpack->ahead;
+    if (!ahead->has_block && sem_wait(&ahead->filled) != 0) {
+        unpack->interrupted = true;
+        return -1;
+    }
+    ahead->has_block = true;
+    ssize_t length = ahead->length[ahead->turn];
+    if (length <= 0)
+        return length;
+    size_t left = (size_t)length - ahead->at, count = left < room ? left : room;
+    memcpy(to, ahead->bytes + (size_t)ahead->turn * BUFFER_BYTES + ahead->at, count);
+    ahead->at += count;
+    if (count == left) {
+        ahead->at = 0;
+        ahead->has_block = false;
+        ahead->turn = (ahead->turn + 1) % BLOCKS;
+        sem_post(&ahead->empty);
+    }
+    return (ssize_t)count;
 }
 
 struct unpack *unpack_open(const char *path, struct fault *fault)
@@ -191,8 +297,7 @@ struct unpack *unpack_open(const char *path, struct fault *fault)
     }
     unpack->reopens = !standard_input && S_ISREG(status.st_mode);
     unpack->packed = malloc(BUFFER_BYTES);
-    unpack->stream_buffer = malloc(BUFFER_BYTES);
-    if (unpack->packed == NULL || unpack->stream_buffer == NULL)
+    if (unpack->packed == NULL)
         trouble_set(unpack, "no memory");
     if (unpack->trouble[0] != '\0' || choose_decoder(unpack) != 0) {
         fault_set(fault, "cannot read %s: %s", standard_input ? "standard input" : path, unpack->trouble);
@@ -207,13 +312,14 @@ void unpack_close(struct unpack *unpack)
 {
     if (unpack == NULL)
         return;
+    if (unpack->ahead != NULL)
+        ahead_stop(unpack->ahead);
     if (unpack->fd >= 0)
         close(unpack->fd);
     if (unpack->read == gzip_read)
         inflateEnd(&unpack->gzip);
     ZSTD_freeDStream(unpack->zstd);
     free(unpack->packed);
-    free(unpack->stream_buffer);
     free(unpack);
 }
 
@@ -223,51 +329,33 @@ const uint8_t *unpack_head(const struct unpack *unpack, size_t *length)
     return unpack->head;
 }
 
-static ssize_t stream_read(void *cookie, char *to, size_t room)
+static ssize_t give_head(struct unpack *unpack, uint8_t *to, size_t room)
 {
-    struct unpack *unpack = cookie;
-    ssize_t got;
-    if (unpack->head_given < unpack->head_length) {
-        size_t left = unpack->head_length - unpack->head_given;
-        got = (ssize_t)(left < room ? left : room);
-        memcpy(to, unpack->head + unpack->head_given, (size_t)got);
-        unpack->head_given += (size_t)got;
-    } else {
-        got = unpack->trouble[0] == '\0' ? unpack->read(unpack, (uint8_t *)to, room) : -1;
-    }
-    if (got > 0)
-        unpack->given_bytes += got;
-    else if (got < 0)
-        errno = EIO;
+    size_t left = unpack->head_length - unpack->head_given, count = left < room ? left : room;
+    memcpy(to, unpack->head + unpack->head_given, count);
+    unpack->head_given += count;
+    return (ssize_t)count;
+}
+
+ssize_t unpack_read(struct unpack *unpack, uint8_t *to, size_t room)
+{
+    if (unpack->head_given < unpack->head_length)
+        return give_head(unpack, to, room);
+    if (unpack->ended)
+        return unpack->failed ? -1 : 0;
+    /* Whoever reads no more than the beginning of a file needs no thread. */
+    if (unpack->begun && unpack->ahead == NULL && unpack_is_packed(unpack))
+        ahead_start(unpack);
+    unpack->begun = true;
+    ssize_t got = unpack->ahead != NULL ? ahead_read(unpack, to, room) : unpack->read(unpack, to, room);
+    unpack->failed = got < 0;
+    unpack->ended = got <= 0;
     return got;
-}
-
-/* Tells the offset, and goes nowhere: what ftello asks for. */
-static int stream_seek(void *cookie, off64_t *offset, int whence)
-{
-    const struct unpack *unpack = cookie;
-    if (whence != SEEK_CUR || *offset != 0) {
-        errno = ESPIPE;
-        return -1;
-    }
-    *offset = unpack->given_bytes;
-    return 0;
-}
-
-FILE *unpack_stream(struct unpack *unpack)
-{
-    const cookie_io_functions_t functions = {.read = stream_read, .seek = stream_seek};
-    FILE *stream = fopencookie(unpack, "r", functions);
-    if (stream == NULL)
-        return NULL;
-    setvbuf(stream, unpack->stream_buffer, _IOFBF, BUFFER_BYTES);
-    __fsetlocking(stream, FSETLOCKING_BYCALLER);
-    return stream;
 }
 
 const char *unpack_trouble(const struct unpack *unpack)
 {
-    return unpack->trouble[0] != '\0' ? unpack->trouble : NULL;
+    return unpack->failed && !unpack->interrupted ? unpack->trouble : NULL;
 }
 
 bool unpack_interrupted(const struct unpack *unpack)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A file's bytes as a stdio stream, whatever they are packed in: plain, gzip or zstd, told by their first
- * bytes. Never seeks, so that standard input and pipes work alike. */
+/* A file's bytes, whatever they are packed in: plain, gzip or zstd, told by their first bytes. Never seeks,
+ * so that standard input and pipes work alike. What is packed is unpacked by a thread beside the reader. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
+#include <sys/types.h>
 
 #include "fault.h"
 
@@ -16,19 +16,18 @@ struct unpack;
  */
 struct unpack *unpack_open(const char *path, struct fault *fault);
 
-/* To be called after the stream was closed. `unpack` may be NULL. */
+/* `unpack` may be NULL. */
 void unpack_close(struct unpack *unpack);
 
 /* The first bytes, unpacked: UNPACK_HEAD_BYTES, or fewer where there are no more. */
 enum { UNPACK_HEAD_BYTES = 4 };
 const uint8_t *unpack_head(const struct unpack *unpack, size_t *length);
 
-/* Makes the stream, from the first byte on, with a large buffer and without locks: for one thread. To be
- * called once; the caller closes it. ftello tells the offset in the unpacked bytes. NULL when there is no
- * memory. */
-FILE *unpack_stream(struct unpack *unpack);
+/* Gives up to `room` bytes, from the first on and as soon as there are any; 0 at the end; -1 when the file
+ * cannot be read or unpacked any further, or a signal came. */
+ssize_t unpack_read(struct unpack *unpack, uint8_t *to, size_t room);
 
-/* What is wrong with the bytes, once a read has failed; NULL when nothing is. */
+/* What is wrong with the bytes, once a read or the opening's own has failed; NULL when nothing is. */
 const char *unpack_trouble(const struct unpack *unpack);
 
 /* Whether a read failed because a signal came, whose handler was set without SA_RESTART. */

@@ -157,8 +157,8 @@ static int tear_down(void **state)
     return system(command);
 }
 
-/* --- what a source delivers, as a line: "1@100 2@101 ! 3@102." with "!" for a failure and "." for the end
- * --- */
+/* --- what a source delivers, as a line: "1@100 2@101 ! 3b@102." with "!" for a failure, "." for the end, and
+ * letters for the interfaces after the first --- */
 
 static struct health health;
 static struct fault fault;
@@ -183,10 +183,9 @@ static const char *tell(struct source *source)
         struct fault news;
         switch (source->kind->next(source, &frame, &news)) {
         case SOURCE_FRAME:
-            assert_int_equal(frame.interface, 0);
             assert_int_equal(frame.captured_bytes, 4);
-            at += (size_t)snprintf(told + at, sizeof told - at, "%s%u@", at > 0 ? " " : "",
-                                   frame.bytes[0] | frame.bytes[1] << 8);
+            at += (size_t)snprintf(told + at, sizeof told - at, "%s%u%.1s@", at > 0 ? " " : "",
+                                   frame.bytes[0] | frame.bytes[1] << 8, &"\0bcde"[frame.interface]);
             at += (size_t)tell_time(told + at, sizeof told - at, frame.time_ns);
             break;
         case SOURCE_FAILED:
@@ -329,7 +328,7 @@ static void pcapng_is_read_in_both_byte_orders_with_each_interfaces_own_clock(vo
         put_interface(&work, order, 1, 3);
         put_enhanced(&work, order, 0, 5000000000007, 1);
         put_enhanced(&work, order, 1, 5000250, 2);
-        assert_string_equal(READ(write_bytes("ng", &work)), "1@5000.000000007 2@5000.250000000.");
+        assert_string_equal(READ(write_bytes("ng", &work)), "1@5000.000000007 2b@5000.250000000.");
     }
 }
 
@@ -437,6 +436,10 @@ static void long_captures_come_through_every_dress_alike(void **state)
         }
         assert_int_equal(source->kind->next(source, &frame, &fault), SOURCE_END);
         source->kind->close(source);
+        source = open_paths(NULL, PATHS(paths[dress]));
+        for (uint32_t i = 0; i < PACKETS / 3; i++)
+            assert_int_equal(source->kind->next(source, &frame, &fault), SOURCE_FRAME);
+        source->kind->close(source); /* in the midst */
     }
     free(plain);
     free(packed);
@@ -752,7 +755,7 @@ static void a_file_that_vanishes_before_its_turn_is_told(void **state)
     assert_fault_says(two);
 }
 
-static void interfaces_of_unlike_link_types_are_told_for_now(void **state)
+static void interfaces_of_unlike_link_types_are_read_and_a_filter_is_made_for_each(void **state)
 {
     (void)state;
     work.length = 0;
@@ -761,8 +764,59 @@ static void interfaces_of_unlike_link_types_are_told_for_now(void **state)
     put_enhanced(&work, LITTLE, 0, 100, 1);
     put_interface(&work, LITTLE, 101, 0);
     put_enhanced(&work, LITTLE, 1, 101, 2);
-    assert_string_equal(READ(write_bytes("ng", &work)), "1@100 !.");
-    assert_fault_says("type");
+    put_enhanced(&work, LITTLE, 0, 102, 3);
+    put_pcapng_start(&work, BIG);
+    put_interface(&work, BIG, 228, 0);
+    put_enhanced(&work, BIG, 0, 103, 4);
+    const char *path = write_bytes("ng", &work);
+    assert_string_equal(READ(path), "1@100 2b@101 3@102 4@103.");
+    assert_int_equal(health.files_damaged, 0);
+    assert_string_equal(read_filtered("link[0] > 1", PATHS(path)), "2b@101 3@102 4@103.");
+    struct source *source = open_paths(NULL, PATHS(path));
+    static const int wanted[] = {DLT_EN10MB, DLT_RAW, DLT_EN10MB, DLT_IPV4};
+    struct frame frame;
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(source->kind->next(source, &frame, &fault), SOURCE_FRAME);
+        assert_int_equal(frame.link_type, wanted[i]);
+    }
+    source->kind->close(source);
+}
+
+static void an_interface_that_is_not_read_is_named_once_and_the_others_go_on(void **state)
+{
+    (void)state;
+    work.length = 0;
+    put_pcapng_start(&work, LITTLE);
+    put_interface(&work, LITTLE, 1, 0);
+    put_interface(&work, LITTLE, 105, 0);
+    put_enhanced(&work, LITTLE, 1, 100, 1);
+    put_enhanced(&work, LITTLE, 0, 101, 2);
+    put_enhanced(&work, LITTLE, 1, 102, 3);
+    put_enhanced(&work, LITTLE, 0, 103, 4);
+    const char *ng = write_bytes("ng", &work);
+    const char *other = write_bytes("other", capture_of(&work, 7, SECONDS(99, 102)));
+    assert_string_equal(READ(ng), "! 1b@100 2@101 3b@102 4@103.");
+    assert_fault_says("link type IEEE802_11 (105) of ");
+    assert_fault_says(ng);
+    assert_string_equal(READ(other, ng), "7@99 ! 1b@100 2@101 8@102 3b@102 4@103.");
+    assert_string_equal(read_filtered("ether[0] > 0", PATHS(ng)), "! 2@101 4@103."); /* it can pass none */
+    assert_fault_says("link type IEEE802_11 (105) of ");
+}
+
+static void a_filter_that_one_of_the_link_types_cannot_have_is_told(void **state)
+{
+    (void)state;
+    work.length = 0;
+    put_pcapng_start(&work, LITTLE);
+    put_interface(&work, LITTLE, 1, 0);
+    put_interface(&work, LITTLE, 0, 0); /* BSD loopback, which has no VLANs */
+    put_enhanced(&work, LITTLE, 0, 100, 1);
+    put_enhanced(&work, LITTLE, 1, 101, 2);
+    put_enhanced(&work, LITTLE, 0, 102, 3);
+    assert_string_equal(read_filtered("link[0] > 0 or vlan", PATHS(write_bytes("ng", &work))),
+                        "1@100 ! 3@102.");
+    assert_fault_says("filter 'link[0] > 0 or vlan': ");
+    assert_fault_says("link type NULL");
 }
 
 /* --- standard input --- */
@@ -834,25 +888,31 @@ static void on_alarm(int signal)
     (void)signal;
 }
 
-static void a_signal_ends_the_wait_for_standard_input(void **state)
+static void a_signal_ends_the_wait_for_standard_input_plain_or_packed(void **state)
 {
     (void)state;
-    int ends[2], kept = dup(STDIN_FILENO);
-    assert_int_equal(pipe(ends), 0);
-    dup2(ends[0], STDIN_FILENO);
+    static struct bytes packed;
     capture_of(&work, 1, SECONDS(100, 101));
-    assert_int_equal(write(ends[1], work.data, work.length), work.length); /* and the pipe stays open */
-    struct source *source = open_paths(NULL, PATHS("-"));
-    assert_non_null(source);
-    const struct sigaction action = {.sa_handler = on_alarm};
-    const struct itimerval soon = {.it_value = {.tv_usec = 50000}};
-    sigaction(SIGALRM, &action, NULL);
-    setitimer(ITIMER_REAL, &soon, NULL);
-    assert_string_equal(tell(source), "1@100 2@101.");
-    dup2(kept, STDIN_FILENO);
-    close(kept);
-    close(ends[0]);
-    close(ends[1]);
+    pack_gzip(&packed, work.data, work.length); /* after which another member may follow */
+    const struct bytes *dresses[] = {&work, &packed};
+    for (int dress = 0; dress < 2; dress++) {
+        int ends[2], kept = dup(STDIN_FILENO);
+        assert_int_equal(pipe(ends), 0);
+        dup2(ends[0], STDIN_FILENO);
+        size_t length = dresses[dress]->length;
+        assert_int_equal(write(ends[1], dresses[dress]->data, length), length); /* and the pipe stays open */
+        struct source *source = open_paths(NULL, PATHS("-"));
+        assert_non_null(source);
+        const struct sigaction action = {.sa_handler = on_alarm};
+        const struct itimerval soon = {.it_value = {.tv_usec = 50000}};
+        sigaction(SIGALRM, &action, NULL);
+        setitimer(ITIMER_REAL, &soon, NULL);
+        assert_string_equal(tell(source), "1@100 2@101.");
+        dup2(kept, STDIN_FILENO);
+        close(kept);
+        close(ends[0]);
+        close(ends[1]);
+    }
 }
 
 int main(void)
@@ -886,11 +946,13 @@ int main(void)
         TEST(an_absurd_length_in_a_record_is_damage),
         TEST(damage_in_a_directory_does_not_keep_the_others_from_being_read),
         TEST(a_file_that_vanishes_before_its_turn_is_told),
-        TEST(interfaces_of_unlike_link_types_are_told_for_now),
+        TEST(interfaces_of_unlike_link_types_are_read_and_a_filter_is_made_for_each),
+        TEST(an_interface_that_is_not_read_is_named_once_and_the_others_go_on),
+        TEST(a_filter_that_one_of_the_link_types_cannot_have_is_told),
         TEST(standard_input_is_read_through_a_pipe_in_every_dress),
         TEST(standard_input_that_is_cut_off_or_no_capture_is_told),
         TEST(standard_input_is_read_only_once),
-        TEST(a_signal_ends_the_wait_for_standard_input),
+        TEST(a_signal_ends_the_wait_for_standard_input_plain_or_packed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
