@@ -7,6 +7,7 @@
 #   make bench                what a replay costs, beside tcpdump and a libpcap loop that does nothing
 #   make bench-detect         how close the detector comes to the optimum, beside the rules of the field
 #   make bench-verdict        the history as a test: is the verdict right at every tap that can tell
+#   make fuzz                 fuzzers for what reads strangers' bytes, in build/fuzz (clang's libFuzzer)
 #   make walls                hold the plan of the house: who may include and call what
 #   make format, format-check clang-format 14
 #   make deps                 install the packages that building and testing need (the list is in .ci/deps)
@@ -56,7 +57,7 @@ DETECT_OBJECTS := $(patsubst %.c,$(OBJ)/%.o,$(sort $(wildcard tests/bench/detect
 DETECT_LIBS   := -lndpi -ljansson -lm
 FOLDERS       := $(sort $(dir $(OBJECTS) $(SYNTH_OBJECTS) $(TEST_OBJECTS) $(DETECT_OBJECTS) $(TESTS) $(BENCH) $(OBJ)/))
 
-.PHONY: all demo test bench bench-detect bench-verdict asan tsan test-programs bench-programs walls format format-check deps install uninstall clean force
+.PHONY: all demo test bench bench-detect bench-verdict asan tsan fuzz test-programs bench-programs walls format format-check deps install uninstall clean force
 all: $(PROGRAM)
 
 $(PROGRAM): $(MAIN) $(LIBRARY) $(OBJ)/flags
@@ -119,6 +120,16 @@ export ASAN_OPTIONS  ?= detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 asan tsan:
 	@$(MAKE) --no-print-directory test MODE=$@
+
+# A fuzzer is the library's sources and its own, all instrumented.
+CLANG ?= clang
+FUZZ  := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz: $(FUZZ)
+$(FUZZ): $(OUT)/fuzz/%: tests/fuzz/%.c $(SOURCES)
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) -fsanitize=fuzzer $(FLAGS) $(FLAGS_asan) $(ROOM_FLAGS) $(TEST_FLAGS) $(LDFLAGS) -o $@ $< \
+	    $(filter-out capture/main.c,$(SOURCES)) $(LIBS)
 
 # Its traces are made of what the scenario generator says and frames.
 $(BENCH): $(OUT)/bench/%: tests/bench/%.c $(OBJ)/tests/synth/talk.o $(OBJ)/tests/synth/frame.o $(OBJ)/flags | $(FOLDERS)
