@@ -4,6 +4,8 @@
 #include <netinet/in.h>
 #include <pcap/dlt.h>
 
+#include "link.h"
+#include "tunnel.h"
 #include "wire.h"
 
 /* The bytes of each header that must be there before anything of it is believed. */
@@ -16,17 +18,6 @@ enum {
     DCCP_BYTES = 12,
     SCTP_BYTES = 12,
     ICMP_BYTES = 8
-};
-
-/* Ethernet types; below the first of them the field is a length, and an LLC header follows. */
-enum {
-    TYPE_LOWEST = 0x0600,
-    TYPE_IPV4 = 0x0800,
-    TYPE_IPV6 = 0x86dd,
-    TYPE_8021Q = 0x8100,
-    TYPE_8021AD = 0x88a8,
-    TYPE_QINQ_OLD = 0x9100,
-    TYPE_QINQ_OLDER = 0x9200
 };
 
 enum { IPV6_EXTENSIONS_MAX = 16 };
@@ -77,7 +68,7 @@ static enum decode_reason decode_cooked(struct wire *wire, int link_type, struct
 
 /* BSD loopback: an address family, DLT_NULL's in the byte order of the machine that wrote it. Every system
  * has an AF_INET6 of its own. */
-static enum decode_reason decode_null(struct wire *wire, int link_type, uint8_t *version)
+static enum decode_reason decode_null(struct wire *wire, int link_type, uint16_t *type)
 {
     if (wire->left < NULL_BYTES)
         return DECODE_CUT_LINK;
@@ -87,81 +78,82 @@ static enum decode_reason decode_null(struct wire *wire, int link_type, uint8_t 
     wire_skip(wire, NULL_BYTES);
     switch (family) {
     case 2:
-        *version = 4;
+        *type = LAYER_IPV4;
         return DECODE_OK;
     case 10: /* Linux */
     case 24: /* NetBSD, OpenBSD, Npcap */
     case 28: /* FreeBSD */
     case 30: /* macOS */
-        *version = 6;
+        *type = LAYER_IPV6;
         return DECODE_OK;
     default:
         return DECODE_NOT_IP;
     }
 }
 
-static inline bool is_tag(uint16_t type)
+/* Takes tags and LLC/SNAP off; `*type` is then what follows them. */
+static inline enum decode_reason decode_type(struct wire *wire, struct packet *packet, uint16_t *type)
 {
-    return type == TYPE_8021Q || type == TYPE_8021AD || type == TYPE_QINQ_OLD || type == TYPE_QINQ_OLDER;
-}
-
-/* From an Ethernet type through tags and LLC/SNAP to the version of IP that is promised. */
-static inline enum decode_reason decode_type(struct wire *wire, struct packet *packet, uint16_t type,
-                                             uint8_t *version)
-{
-    while (is_tag(type)) {
-        if (packet->vlan_count == FLOW_VLANS_MAX)
+    for (unsigned tags = 0; tunnel_is_tag(*type); tags++) {
+        if (tags == FLOW_VLANS_MAX)
             return DECODE_TOO_MANY_TAGS;
         if (wire->left < TAG_BYTES)
             return DECODE_CUT_LINK;
-        packet->vlans[packet->vlan_count++] = wire_u16(wire, 0) & 0x0fff;
-        type = wire_u16(wire, 2);
+        if (packet->vlan_count < FLOW_VLANS_MAX) /* those of a frame within the frame come on top */
+            packet->vlans[packet->vlan_count++] = wire_u16(wire, 0) & 0x0fff;
+        *type = wire_u16(wire, 2);
         wire_skip(wire, TAG_BYTES);
     }
-    if (type < TYPE_LOWEST) {
+    if (*type < LAYER_LOWEST_TYPE) { /* a length, and an LLC header follows */
         /* SNAP's two service points, "unnumbered information", and the organisation whose types are
          * Ethernet's. */
         bool snap = wire_u32(wire, 0) == 0xaaaa0300 && wire_u16(wire, 4) == 0;
-        type = wire_u16(wire, 6);
+        *type = wire_u16(wire, 6);
         if (wire->cut)
             return DECODE_CUT_LINK;
-        if (!snap)
+        if (!snap || *type < LAYER_LOWEST_TYPE)
             return DECODE_NOT_IP;
         wire_skip(wire, SNAP_BYTES);
     }
-    *version = type == TYPE_IPV4 ? 4 : type == TYPE_IPV6 ? 6 : 0;
-    return *version != 0 ? DECODE_OK : DECODE_NOT_IP;
+    return DECODE_OK;
 }
 
-/* Moves the cursor to the IP header and says which version the link promises, 0 when it promises either. */
-static inline enum decode_reason decode_link(struct wire *wire, int link_type, struct packet *packet,
-                                             uint8_t *version)
+static inline enum decode_reason decode_ethernet_type(struct wire *wire, struct packet *packet,
+                                                      uint16_t *type)
 {
-    uint16_t type = 0;
+    enum decode_reason reason = decode_ethernet(wire, packet, type);
+    return reason != DECODE_OK ? reason : decode_type(wire, packet, type);
+}
+
+/* Moves the cursor behind the link's header and says what follows. */
+static inline enum decode_reason decode_link(struct wire *wire, int link_type, struct packet *packet,
+                                             uint16_t *type)
+{
     enum decode_reason reason;
     switch (link_type) {
     case DLT_EN10MB:
-        reason = decode_ethernet(wire, packet, &type);
-        return reason != DECODE_OK ? reason : decode_type(wire, packet, type, version);
+        return decode_ethernet_type(wire, packet, type);
     case DLT_LINUX_SLL:
     case DLT_LINUX_SLL2:
-        reason = decode_cooked(wire, link_type, packet, &type);
-        return reason != DECODE_OK ? reason : decode_type(wire, packet, type, version);
+        reason = decode_cooked(wire, link_type, packet, type);
+        return reason != DECODE_OK ? reason : decode_type(wire, packet, type);
     case DLT_NULL:
     case DLT_LOOP:
-        return decode_null(wire, link_type, version);
+        return decode_null(wire, link_type, type);
     case DLT_RAW:
-    case LINKTYPE_RAW:
-        *version = 0;
+    case LINKTYPE_RAW: {
+        bool is_6 = wire->left > 0 && wire->at[0] >> 4 == 6;
+        *type = is_6 ? LAYER_IPV6 : LAYER_IPV4;
         return DECODE_OK;
+    }
     case DLT_IPV4:
-        *version = 4;
+        *type = LAYER_IPV4;
         return DECODE_OK;
     case DLT_IPV6:
-        *version = 6;
+        *type = LAYER_IPV6;
         return DECODE_OK;
     default:
-        return DECODE_LINK_TYPE;
+        return link_open(wire, link_type, type);
     }
 }
 
@@ -179,7 +171,7 @@ bool decode_knows(int link_type)
     case DLT_IPV6:
         return true;
     default:
-        return false;
+        return link_knows(link_type);
     }
 }
 
@@ -398,20 +390,23 @@ static inline void decode_transport(struct wire *wire, uint32_t length, struct p
     }
 }
 
-/* From the IP header on; `wire_bytes` is what the frame had from here to its end. */
-static inline enum decode_reason decode_ip(struct wire *wire, uint8_t promised, uint32_t wire_bytes,
+/* From the IP header on. `*missing_bytes` is what the frame had on the wire behind what was captured of it.
+ */
+static inline enum decode_reason decode_ip(struct wire *wire, uint8_t promised, uint32_t *missing_bytes,
                                            struct packet *packet)
 {
     struct ip_layer layer;
     enum decode_reason reason = read_ip(wire, promised, &layer, &packet->tuple);
     if (reason != DECODE_OK)
         return reason;
+    uint32_t captured_bytes = (uint32_t)wire->left, wire_bytes = captured_bytes + *missing_bytes;
     uint32_t total_bytes = layer.total_bytes != 0 ? layer.total_bytes : wire_bytes;
-    if (total_bytes < layer.header_bytes || total_bytes > wire_bytes)
+    if (total_bytes < layer.header_bytes)
         return DECODE_BAD_IP_HEADER;
-    if (wire->left < layer.header_bytes)
+    if (captured_bytes < layer.header_bytes)
         return DECODE_CUT_IP;
     wire_limit(wire, total_bytes); /* what follows is Ethernet's padding */
+    *missing_bytes = total_bytes > captured_bytes ? total_bytes - captured_bytes : 0;
     const struct wire whole = *wire;
 
     wire_skip(wire, layer.header_bytes);
@@ -427,22 +422,99 @@ static inline enum decode_reason decode_ip(struct wire *wire, uint8_t promised, 
     packet->ip_captured_bytes = (uint32_t)whole.left;
     packet->fragment = layer.fragment;
     packet->later_fragment = layer.later_fragment;
+    packet->shortened = total_bytes > wire_bytes;
     packet->tuple.protocol = layer.protocol;
     if (!wire->cut && !layer.later_fragment)
         decode_transport(wire, total_bytes - (uint32_t)(wire->at - whole.at), packet);
     return DECODE_OK;
 }
 
-enum decode_reason decode_frame(const struct frame *frame, struct packet *packet)
+static inline uint8_t version_of(uint16_t type)
 {
-    *packet = (struct packet){.time_ns = frame->time_ns, .interface = frame->interface};
+    return type == LAYER_IPV4 ? 4 : type == LAYER_IPV6 ? 6 : 0;
+}
+
+/* Forgets the IP packet that carries another. */
+static void forget_ip(struct packet *packet)
+{
+    size_t begin = offsetof(struct packet, is_ip);
+    memset((char *)packet + begin, 0, offsetof(struct packet, tunnels) - begin);
+}
+
+/* Takes one encapsulation off that is not IP. */
+static enum decode_reason open_layer(struct wire *wire, struct packet *packet, uint16_t *type)
+{
+    if (*type == LAYER_ETHERNET)
+        return decode_ethernet_type(wire, packet, type);
+    if (tunnel_is_tag(*type) || *type == LAYER_LLC)
+        return decode_type(wire, packet, type);
+    return tunnel_open_type(wire, packet, type);
+}
+
+/* Opens one encapsulation after the other, beginning with what stands at the cursor (`type`; LAYER_NONE: what
+ * the IP packet just read carries), to IP that carries nothing more. What is bridged, or stands on the link
+ * itself, and is no IP makes the frame one that carries none; any other packet that carries no IP counts
+ * itself. */
+__attribute__((cold, noinline)) static enum decode_reason
+decode_tunnels(struct wire *wire, uint16_t type, uint32_t missing_bytes, bool inner, struct packet *packet)
+{
+    struct packet outer = {.is_ip = false};
+    bool routed = false, in_fragment = false;
+    for (;;) {
+        enum decode_reason reason;
+        if (type == LAYER_NONE) {
+            packet->shortened &= !in_fragment; /* the rest of it is in the other fragments */
+            if (!inner || !tunnel_may_follow(packet))
+                return DECODE_OK;
+            outer = *packet;
+            routed = true;
+            in_fragment |= packet->fragment;
+            reason = tunnel_open_ip(wire, packet, &type);
+            if (reason == DECODE_OK && type == LAYER_NONE)
+                return DECODE_OK;
+            forget_ip(packet);
+        } else if (version_of(type) != 0) {
+            reason = decode_ip(wire, version_of(type), &missing_bytes, packet);
+            type = LAYER_NONE;
+        } else {
+            routed &= type != LAYER_ETHERNET && type != LAYER_80211;
+            reason = open_layer(wire, packet, &type);
+        }
+        if (reason == DECODE_NOT_IP && routed) {
+            *packet = outer;
+            return DECODE_OK;
+        }
+        if (reason != DECODE_OK)
+            return reason;
+    }
+}
+
+static inline enum decode_reason decode(const struct frame *frame, bool inner, struct packet *packet)
+{
+    memset(packet, 0, offsetof(struct packet, tunnels));
+    packet->time_ns = frame->time_ns;
+    packet->interface = frame->interface;
     struct wire wire = wire_over(frame->bytes, frame->captured_bytes);
-    uint8_t version = 0;
-    enum decode_reason reason = decode_link(&wire, frame->link_type, packet, &version);
+    uint32_t missing_bytes =
+        frame->wire_bytes > frame->captured_bytes ? frame->wire_bytes - frame->captured_bytes : 0;
+    uint16_t type = LAYER_NONE;
+    enum decode_reason reason = decode_link(&wire, frame->link_type, packet, &type);
     if (reason != DECODE_OK)
         return reason;
-    uint32_t frame_bytes =
-        frame->wire_bytes > frame->captured_bytes ? frame->wire_bytes : frame->captured_bytes;
-    uint32_t link_bytes = frame->captured_bytes - (uint32_t)wire.left;
-    return decode_ip(&wire, version, frame_bytes - link_bytes, packet);
+    if (version_of(type) == 0)
+        return decode_tunnels(&wire, type, missing_bytes, inner, packet);
+    reason = decode_ip(&wire, version_of(type), &missing_bytes, packet);
+    if (reason != DECODE_OK || !inner || !tunnel_may_follow(packet))
+        return reason;
+    return decode_tunnels(&wire, LAYER_NONE, missing_bytes, inner, packet);
+}
+
+enum decode_reason decode_frame(const struct frame *frame, struct packet *packet)
+{
+    return decode(frame, true, packet);
+}
+
+enum decode_reason decode_frame_outermost(const struct frame *frame, struct packet *packet)
+{
+    return decode(frame, false, packet);
 }

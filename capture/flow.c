@@ -203,6 +203,9 @@ static struct flow *flow_new(const struct packet *packet, const struct key *key,
     flow->start_ns = packet->time_ns;
     flow->vlan_count = packet->vlan_count;
     memcpy(flow->vlans, packet->vlans, sizeof flow->vlans);
+    flow->tunnel_count = packet->tunnel_count;
+    for (unsigned i = 0; i < packet->tunnel_count; i++)
+        flow->tunnels[i] = packet->tunnels[i].kind;
     flow->path = flow->service_by_address = flow->service_by_name = SCOPE_NONE;
     return flow;
 }

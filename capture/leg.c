@@ -21,7 +21,7 @@ struct legs {
     const char *const *names;
     size_t name_count;
     struct leg_list *list;
-    bool by_tags; /* no path asks for a MAC address or an MPLS label */
+    bool by_tags; /* no path asks for a MAC address, an MPLS label or a tunnel */
     unsigned count, latest;
     struct leg_paths others; /* of the latest packet that had to be looked up */
     struct leg legs[TALLY_LEGS];
@@ -38,7 +38,7 @@ struct legs *legs_new(const struct rules *rules, const char *const *names, size_
     for (size_t i = 0; i < rules->path_count; i++)
         for (size_t j = 0; j < rules->paths[i].key_count; j++) {
             enum path_key_kind kind = rules->paths[i].keys[j].kind;
-            legs->by_tags &= kind != PATH_MAC && kind != PATH_MPLS;
+            legs->by_tags &= kind == PATH_INTERFACE || kind == PATH_VLAN || kind == PATH_PREFIX;
         }
     return legs;
 }

@@ -30,24 +30,33 @@ struct packet_tuple {
     uint8_t protocol;
 };
 
+/* An encapsulation that was opened, and the number by which it may be known: VNI, ERSPAN session, GRE key,
+ * PPPoE or L2TP session, GTP tunnel endpoint, NSH service path. */
+struct packet_tunnel {
+    uint8_t kind; /* enum flow_tunnel */
+    bool has_id;
+    uint32_t id;
+};
+
 struct packet {
     int64_t time_ns;
     uint16_t interface;
 
-    /* the link */
-    uint8_t vlan_count, mpls_count;
-    uint16_t vlans[FLOW_VLANS_MAX];   /* 12-bit ids, outermost first */
-    uint32_t mpls[PACKET_LABELS_MAX]; /* 20-bit labels, outermost first */
+    /* the links, from the outermost in: the first of each that were found */
+    uint8_t vlan_count, mpls_count, tunnel_count;
+    uint16_t vlans[FLOW_VLANS_MAX];   /* 12-bit ids */
+    uint32_t mpls[PACKET_LABELS_MAX]; /* 20-bit labels, special ones left out */
     bool has_mac;
-    uint8_t source_mac[6], destination_mac[6];
+    uint8_t source_mac[6], destination_mac[6]; /* of the innermost Ethernet */
 
-    /* the network */
+    /* the innermost network */
     bool is_ip; /* false: a frame that carries no IP, which the tap counts all the same */
     uint8_t ip_version;
     uint8_t ttl;
     uint32_t ip_bytes; /* length of the IP packet on the wire, from its own header */
     struct packet_tuple tuple;
     bool fragment, later_fragment;
+    bool shortened; /* it was longer once: by its own header, than what came over the wire */
 
     /* the transport: valid when has_transport */
     bool has_transport;
@@ -63,4 +72,7 @@ struct packet {
     /* for classification: the IP packet as captured, or fewer bytes than ip_bytes when it was cut */
     const uint8_t *ip;
     uint32_t ip_captured_bytes;
+
+    struct packet_tunnel
+        tunnels[FLOW_TUNNELS_MAX]; /* outermost first; those behind tunnel_count are not set */
 };

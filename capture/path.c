@@ -3,8 +3,21 @@
 
 #include "rules.h"
 
+/* Whether the packet came through a tunnel of one of these kinds with this number. */
+static bool came_through(const struct packet *packet, uint32_t kinds, uint32_t number)
+{
+    for (int i = 0; i < packet->tunnel_count; i++) {
+        const struct packet_tunnel *tunnel = &packet->tunnels[i];
+        if ((kinds >> tunnel->kind & 1) && tunnel->has_id && tunnel->id == number)
+            return true;
+    }
+    return false;
+}
+
 static bool key_matches(const struct path_key *key, const struct packet *packet, const uint8_t watched[16])
 {
+    static const uint32_t vni_kinds =
+        1U << FLOW_TUNNEL_VXLAN | 1U << FLOW_TUNNEL_VXLAN_GPE | 1U << FLOW_TUNNEL_GENEVE;
     switch (key->kind) {
     case PATH_INTERFACE:
         return key->number == packet->interface;
@@ -18,6 +31,12 @@ static bool key_matches(const struct path_key *key, const struct packet *packet,
             if (packet->mpls[i] == key->number)
                 return true;
         return false;
+    case PATH_VNI:
+        return came_through(packet, vni_kinds, key->number);
+    case PATH_ERSPAN:
+        return came_through(packet, 1U << FLOW_TUNNEL_ERSPAN, key->number);
+    case PATH_GRE:
+        return came_through(packet, 1U << FLOW_TUNNEL_GRE, key->number);
     case PATH_MAC:
         return packet->has_mac && (memcmp(packet->source_mac, key->mac, 6) == 0 ||
                                    memcmp(packet->destination_mac, key->mac, 6) == 0);

@@ -19,11 +19,20 @@ struct watch {
     char tier[16], label[SCOPE_TEXT_MAX];
 };
 
-enum path_key_kind { PATH_INTERFACE, PATH_VLAN, PATH_MPLS, PATH_MAC, PATH_PREFIX };
+enum path_key_kind {
+    PATH_INTERFACE,
+    PATH_VLAN,
+    PATH_MPLS,
+    PATH_VNI,
+    PATH_ERSPAN,
+    PATH_GRE,
+    PATH_MAC,
+    PATH_PREFIX
+};
 
 struct path_key {
     enum path_key_kind kind;
-    uint32_t number; /* interface: its number at the tap; VLAN id; MPLS label */
+    uint32_t number; /* interface: its number at the tap; VLAN id; MPLS label; VNI; ERSPAN session; GRE key */
     uint8_t mac[6];
     struct prefix prefix;
     char interface[32]; /* the name, as configured */
@@ -66,7 +75,7 @@ struct rules {
  * matches. */
 uint32_t path_find(const struct rules *rules, const struct packet *packet, const uint8_t watched[16]);
 
-/* Whether a path names an interface, VLAN, MPLS label or MAC address. */
+/* Whether a path names an interface, VLAN, MPLS label, tunnel or MAC address. */
 bool path_has_link(const struct path *path);
 
 /* The scopes of the paths that a packet without a watched address crossed, as far as they name the link (see

@@ -48,6 +48,7 @@ static const struct row rows[] = {
     {"lightsout", "state_every", VALUE_SECONDS, AT(state_every_s), 0, 86400, "30", 1, 0},
     {"capture", "interface", VALUE_WORDS, AT(capture.interfaces), 0, 0, NULL, 0, AT(capture.interface_count)},
     {"capture", "filter", VALUE_TEXT, AT(capture.filter), 0, 0, NULL, 0, 0},
+    {"capture", "decapsulate", VALUE_YES_NO, AT(capture.decapsulate), 0, 0, "yes", 0, 0},
     {"capture", "snaplen", VALUE_COUNT, AT(capture.snaplen), 64, 262144, "65535", 0, 0},
     {"capture", "ring_mib", VALUE_COUNT, AT(capture.ring_mib), 1, 2047, "64", 0, 0},
     {"capture", "promiscuous", VALUE_YES_NO, AT(capture.promiscuous), 0, 0, "yes", 0, 0},

@@ -81,6 +81,14 @@ static int check_name(const char *kind, const char *name, struct fault *fault)
     return 0;
 }
 
+/* The keys of a path, as enum path_key_kind numbers them, and for those that are numbers the highest. */
+static const char *const path_keys[] = {"interface", "vlan", "mpls", "vni", "erspan", "gre", "mac", "prefix"};
+static const unsigned long path_numbers[] = {[PATH_VLAN] = 4095,
+                                             [PATH_MPLS] = 1048575,
+                                             [PATH_VNI] = 16777215,
+                                             [PATH_ERSPAN] = 1023,
+                                             [PATH_GRE] = UINT32_MAX};
+
 static int read_whole(const char *key, const char *word, unsigned long most, uint32_t *number,
                       struct fault *fault)
 {
@@ -111,11 +119,11 @@ static int take_path_key(struct settings *settings, void *into, char *word, stru
         strcpy(key.interface, word);
         break;
     case PATH_VLAN:
-        if (read_whole("vlan", word, 4095, &key.number, fault) != 0)
-            return -1;
-        break;
     case PATH_MPLS:
-        if (read_whole("mpls", word, 1048575, &key.number, fault) != 0)
+    case PATH_VNI:
+    case PATH_ERSPAN:
+    case PATH_GRE:
+        if (read_whole(for_path->key, word, path_numbers[key.kind], &key.number, fault) != 0)
             return -1;
         break;
     case PATH_MAC:
@@ -154,8 +162,6 @@ static int take_router(struct settings *settings, void *into, char *word, struct
 static int set_path(struct settings *settings, const char *name, const char *key, const char *value,
                     struct fault *fault)
 {
-    static const char *const keys[] = {"interface", "vlan", "mpls", "mac",
-                                       "prefix"}; /* as enum path_key_kind */
     if (check_name("path", name, fault) != 0)
         return -1;
     struct rules *rules = &settings->rules;
@@ -169,15 +175,17 @@ static int set_path(struct settings *settings, const char *name, const char *key
     }
     if (key == NULL)
         return 0;
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
-        if (strcmp(key, keys[i]) == 0) {
+    for (size_t i = 0; i < sizeof path_keys / sizeof path_keys[0]; i++)
+        if (strcmp(key, path_keys[i]) == 0) {
             struct path_word into = {path, (enum path_key_kind)i, key};
             return settings_each_word(settings, value, fault, take_path_key, &into);
         }
     if (strcmp(key, "router") == 0)
         return settings_each_word(settings, value, fault, take_router, path);
-    return fault_set(fault, "there is no key '%s' in [path NAME]: interface, mac, mpls, prefix, router, vlan",
-                     key);
+    return fault_set(
+        fault,
+        "there is no key '%s' in [path NAME]: erspan, gre, interface, mac, mpls, prefix, router, vlan, vni",
+        key);
 }
 
 static int take_host(struct settings *settings, void *into, char *word, struct fault *fault)
@@ -374,7 +382,6 @@ int settings_rules_finish(struct settings *settings, struct fault *fault)
 
 static void print_path(const struct path *path)
 {
-    static const char *const keys[] = {"interface", "vlan", "mpls", "mac", "prefix"};
     printf("\n[path %s]\n", path->name);
     for (int kind = PATH_INTERFACE; kind <= PATH_PREFIX; kind++) {
         bool any = false;
@@ -385,7 +392,7 @@ static void print_path(const struct path *path)
                 continue;
             printf("%s", any ? " " : "");
             if (!any)
-                printf("%s = ", keys[kind]);
+                printf("%s = ", path_keys[kind]);
             any = true;
             if (kind == PATH_INTERFACE)
                 printf("%s", key->interface);

@@ -302,8 +302,10 @@ static void take_frame(struct worker *worker, const struct frame *frame, int64_t
     struct packet packet;
     worker->health->packets_read++;
     worker->health->packets_cut += frame->captured_bytes < frame->wire_bytes;
-    enum decode_reason reason = decode_frame(frame, &packet);
+    enum decode_reason reason =
+        worker->options.decapsulate ? decode_frame(frame, &packet) : decode_frame_outermost(frame, &packet);
     packet.time_ns = time_ns;
+    worker->health->packets_shortened += packet.shortened;
     if (reason != DECODE_OK) {
         refuse(worker->health, reason);
         count_tap(worker->count, &packet);

@@ -21,6 +21,7 @@ struct capture_options {
     const char *const *interfaces; /* … interfaces */
     size_t interface_count;
     const char *filter; /* a pcap filter expression, or NULL */
+    bool decapsulate;   /* tunnels are opened, to the innermost IP; else the outermost counts */
 
     int64_t bin_ns, step_ns; /* a step divides a bin */
     int64_t gap_max_ns;      /* longer without any packet is a hole in a replay */

@@ -11,6 +11,7 @@
     X(packets_late, "packets older than the data time reached, counted at it")                               \
     X(packets_untimed, "packets without a time, given that of the one before")                               \
     X(packets_cut, "packets of which the snapshot length took a part")                                       \
+    X(packets_shortened, "packets that came shorter than their IP header says, as a mirror cuts them")       \
     X(kernel_drops, "packets dropped by the kernel for want of room")                                        \
     X(interface_drops, "packets dropped by the interface")                                                   \
     X(refused_link_type, "frames of a link type that is not read")                                           \
@@ -21,6 +22,12 @@
     X(refused_bad_ip_version, "packets whose version is neither 4 nor 6")                                    \
     X(refused_bad_ip_header, "packets whose IP header contradicts itself")                                   \
     X(refused_too_many_headers, "packets with more than sixteen IPv6 extension headers")                     \
+    X(refused_cut_tunnel, "packets cut within the header of a tunnel")                                       \
+    X(refused_bad_tunnel, "packets whose tunnel header contradicts itself")                                  \
+    X(refused_too_many_tunnels, "packets with more than eight tunnels, or sixteen MPLS labels")              \
+    X(refused_tunnel_fragment, "fragments of a tunnel's packets that are not the first")                     \
+    X(refused_gre_routing, "GRE packets with source routing")                                                \
+    X(refused_encrypted, "frames encrypted at the link (MACsec, protected 802.11)")                          \
     X(cut_transport, "watched packets cut within the transport header: counted, no flow")                    \
     X(fragments_later, "watched fragments that are not the first: counted, no flow")                         \
     X(icmp_errors_unread, "ICMP errors whose quoted packet cannot be read")                                  \

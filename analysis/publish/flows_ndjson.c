@@ -145,19 +145,16 @@ static void put_network(struct text *out, const struct flow_record *record, cons
         text_format(out, ",\"vlan\":{\"id\":\"%u\"}", record->vlans[0]);
 }
 
-/* The kinds of tunnel by their number in decode.h; one that has no name here is told by its number. */
 static void put_tunnels(struct text *out, const struct flow_record *record)
 {
-    static const char *const names[] = {NULL};
+    static const char *const names[] = {
+#define TUNNEL_NAME(name, text) text,
+        FLOW_TUNNELS(TUNNEL_NAME)
+#undef TUNNEL_NAME
+    };
     text_put(out, ",\"tunnels\":[");
-    for (unsigned i = 0; i < record->tunnel_count; i++) {
-        unsigned number = record->tunnels[i];
-        const char *name = number < sizeof names / sizeof *names ? names[number] : NULL;
-        if (name != NULL)
-            text_format(out, "%s\"%s\"", i > 0 ? "," : "", name);
-        else
-            text_format(out, "%s\"tunnel-%u\"", i > 0 ? "," : "", number);
-    }
+    for (unsigned i = 0; i < record->tunnel_count; i++)
+        text_format(out, "%s\"%s\"", i > 0 ? "," : "", names[record->tunnels[i]]);
     text_put(out, "]");
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Prints what decoding makes of each packet of the captures named, a line each, for test_decode_tshark.py:
  * number, reason, and for IP: addresses, protocol, ports, IP bytes, TTL, fragment ("-", "first", "later"),
- * TCP flags, payload, ICMP type and code and id, the quoted addresses, protocol and ports; and the VLAN ids.
- * "-" is for none. */
+ * TCP flags, payload, ICMP type and code and id, the quoted addresses, protocol and ports; "via", where there
+ * are any, the tunnels with their ids and the MPLS labels; and the VLAN ids. "-" is for none. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,6 +42,24 @@ static void print_packet(const struct packet *p)
         printf(" - - - - -");
 }
 
+static void print_tunnels(const struct packet *p)
+{
+    static const char *const names[] = {
+#define TUNNEL_NAME(name, text) text,
+        FLOW_TUNNELS(TUNNEL_NAME)
+#undef TUNNEL_NAME
+    };
+    if (p->tunnel_count > 0)
+        printf(" via");
+    for (unsigned i = 0; i < p->tunnel_count; i++) {
+        printf(" %s", names[p->tunnels[i].kind]);
+        if (p->tunnels[i].has_id)
+            printf("=%u", p->tunnels[i].id);
+    }
+    for (unsigned i = 0; i < p->mpls_count; i++)
+        printf(" label=%u", p->mpls[i]);
+}
+
 int main(int argc, char **argv)
 {
     struct health health = {0};
@@ -68,6 +86,7 @@ int main(int argc, char **argv)
         printf("%lu %d", ++number, decode_frame(&frame, &packet));
         if (packet.is_ip)
             print_packet(&packet);
+        print_tunnels(&packet);
         printf(" vlan");
         for (unsigned i = 0; i < packet.vlan_count; i++)
             printf(" %u", packet.vlans[i]);

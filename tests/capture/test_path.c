@@ -114,6 +114,35 @@ static void test_any_label_of_the_stack_may_be_the_one(void **state)
     assert_int_equal(find(&world, &packet, "192.0.2.1"), SCOPE_NONE);
 }
 
+static void test_a_tunnel_names_the_path_by_its_kind_and_number(void **state)
+{
+    (void)state;
+    struct packet packet = {.tunnel_count = 3,
+                            .tunnels = {{FLOW_TUNNEL_GRE, true, 7},
+                                        {FLOW_TUNNEL_ERSPAN, true, 100},
+                                        {FLOW_TUNNEL_VXLAN, true, 4242},
+                                        {FLOW_TUNNEL_GENEVE, true, 99}}};
+    static const struct {
+        enum path_key_kind kind;
+        uint32_t number;
+        bool found;
+    } rows[] = {{PATH_GRE, 7, true},     {PATH_GRE, 100, false}, {PATH_ERSPAN, 100, true},
+                {PATH_ERSPAN, 7, false}, {PATH_VNI, 4242, true}, {PATH_VNI, 100, false},
+                {PATH_VNI, 99, false} /* behind the count */};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world world;
+        begin(&world);
+        add_key(&world, 0, rows[i].kind, rows[i].number);
+        assert_int_equal(find(&world, &packet, "192.0.2.1"), rows[i].found ? SCOPE_FIRST : SCOPE_NONE);
+    }
+    /* A tunnel that has no number is not number 0. */
+    struct world world;
+    begin(&world);
+    add_key(&world, 0, PATH_GRE, 0);
+    struct packet keyless = {.tunnel_count = 1, .tunnels = {{FLOW_TUNNEL_GRE, false, 0}}};
+    assert_int_equal(find(&world, &keyless, "192.0.2.1"), SCOPE_NONE);
+}
+
 static void test_the_router_may_be_source_or_destination(void **state)
 {
     (void)state;
@@ -268,6 +297,7 @@ int main(void)
         cmocka_unit_test(test_any_tag_of_the_frame_may_be_the_vlan),
         cmocka_unit_test(test_vlan_zero_is_a_tag_and_not_its_absence),
         cmocka_unit_test(test_any_label_of_the_stack_may_be_the_one),
+        cmocka_unit_test(test_a_tunnel_names_the_path_by_its_kind_and_number),
         cmocka_unit_test(test_the_router_may_be_source_or_destination),
         cmocka_unit_test(test_the_prefix_is_that_of_the_watched_end),
         cmocka_unit_test(test_of_one_kind_any_value_will_do),

@@ -11,7 +11,7 @@ import struct
 import sys
 
 logging.getLogger("scapy").setLevel(logging.ERROR)
-from scapy.all import (ARP, DNS, DNSQR, GRE, ICMP, IP, SCTP, TCP, UDP, Dot1AD, Dot1Q, Dot3, Ether, ICMPv6DestUnreach,
+from scapy.all import (ARP, DNS, DNSQR, ICMP, IP, SCTP, TCP, UDP, Dot1AD, Dot1Q, Dot3, Ether, ICMPv6DestUnreach,
                        ICMPv6EchoRequest, ICMPv6ND_NS, ICMPv6PacketTooBig, ICMPv6TimeExceeded, IPerror, IPv6,
                        IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, LLC, PadN,
                        Raw, SCTPChunkInit, SNAP, STP, TCPerror, UDPerror)
@@ -54,7 +54,7 @@ def four():
                                                             len=1400, chksum=0) / payload(8)))
     yield router / ICMP(type=5, code=1, gw="203.0.113.8") / quoted / UDPerror(sport=53, dport=50001, len=1380)
     yield ip / SCTP(sport=5000, dport=38412, tag=0) / SCTPChunkInit(init_tag=1, init_tsn=1)
-    yield ip / GRE() / IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=1, dport=2)
+    yield IP(**FOUR, proto=103) / payload(32)
     yield ip / ESP(spi=1, seq=1, data=b"x" * 40)
     yield ip / AH(nh=17, payloadlen=4, spi=1, seq=1, icv=b"i" * 12) / UDP(sport=9, dport=10, len=20, chksum=0) / payload(12)
 
