@@ -612,10 +612,10 @@ static void a_link_type_that_is_not_read_is_told_by_name_and_number(void **state
 {
     (void)state;
     work.length = 0;
-    put_header(&work, LITTLE, MICRO, 105);
-    const char *path = write_bytes("wireless", &work);
+    put_header(&work, LITTLE, MICRO, 189);
+    const char *path = write_bytes("usb", &work);
     REFUSED(path);
-    assert_fault_says("link type IEEE802_11 (105) of ");
+    assert_fault_says("link type USB_LINUX (189) of ");
     assert_fault_says(path);
     assert_fault_says("is not read; Ethernet");
 }
@@ -735,8 +735,8 @@ static void damage_in_a_directory_does_not_keep_the_others_from_being_read(void 
     capture_of(&work, 1, SECONDS(100));
     write_file("d/cut", work.data, 10); /* within the file's header */
     work.length = 0;
-    put_header(&work, LITTLE, MICRO, 105);
-    write_bytes("d/wireless", &work);
+    put_header(&work, LITTLE, MICRO, 189);
+    write_bytes("d/usb", &work);
     write_bytes("d/whole", capture_of(&work, 7, SECONDS(105, 130)));
     assert_string_equal(READ(path_of("d")), "! ! 7@105 8@130.");
     assert_int_equal(health.files_damaged, 2);
@@ -788,7 +788,7 @@ static void an_interface_that_is_not_read_is_named_once_and_the_others_go_on(voi
     work.length = 0;
     put_pcapng_start(&work, LITTLE);
     put_interface(&work, LITTLE, 1, 0);
-    put_interface(&work, LITTLE, 105, 0);
+    put_interface(&work, LITTLE, 189, 0);
     put_enhanced(&work, LITTLE, 1, 100, 1);
     put_enhanced(&work, LITTLE, 0, 101, 2);
     put_enhanced(&work, LITTLE, 1, 102, 3);
@@ -796,11 +796,11 @@ static void an_interface_that_is_not_read_is_named_once_and_the_others_go_on(voi
     const char *ng = write_bytes("ng", &work);
     const char *other = write_bytes("other", capture_of(&work, 7, SECONDS(99, 102)));
     assert_string_equal(READ(ng), "! 1b@100 2@101 3b@102 4@103.");
-    assert_fault_says("link type IEEE802_11 (105) of ");
+    assert_fault_says("link type USB_LINUX (189) of ");
     assert_fault_says(ng);
     assert_string_equal(READ(other, ng), "7@99 ! 1b@100 2@101 8@102 3b@102 4@103.");
     assert_string_equal(read_filtered("ether[0] > 0", PATHS(ng)), "! 2@101 4@103."); /* it can pass none */
-    assert_fault_says("link type IEEE802_11 (105) of ");
+    assert_fault_says("link type USB_LINUX (189) of ");
 }
 
 static void a_filter_that_one_of_the_link_types_cannot_have_is_told(void **state)
