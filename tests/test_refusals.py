@@ -81,9 +81,9 @@ def test_a_cut_off_capture_keeps_what_was_read(lightsout, sample_pcap, tmp_path)
 
 
 def test_a_link_type_that_is_not_read(lightsout, tmp_path):
-    path = tmp_path / "wifi.pcap"
-    path.write_bytes(pcap_header(105))
-    refused(lightsout("-r", path, status=1), "wifi.pcap", "IEEE802_11", "105")
+    path = tmp_path / "usb.pcap"
+    path.write_bytes(pcap_header(189))
+    refused(lightsout("-r", path, status=1), "usb.pcap", "USB_LINUX", "189")
 
 
 def test_an_unknown_interface(lightsout):
