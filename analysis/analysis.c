@@ -689,9 +689,8 @@ static void take_thinness(struct analysis *analysis, uint32_t number)
     struct series *series = &analysis->series[number];
     struct counts counts = step_counts(analysis, number);
     const struct population *life = series_life(series);
-    double deviations = level_wanders(&life->level) ? 2 : 1;
-    thinness_step(&series->thinness, counts.seen, counts.prudent,
-                  deviations / sqrt(fmax(1, life->rate.shape)), life->level.dispersion, analysis->end_ns);
+    thinness_step(&series->thinness, counts.seen, counts.prudent, fmax(1, life->rate.shape),
+                  life->level.dispersion, analysis->end_ns);
 }
 
 static void judge(struct analysis *analysis, uint32_t number)

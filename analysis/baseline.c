@@ -19,8 +19,8 @@
 
 #define HOUR_NS (3600 * NS_PER_S)
 
-static const double hours_unseen = 0.05; /* variance that hours show beyond what was measured of them, … */
-static const double days_unseen = 0.01;  /* … and days; both over the number seen, and a half */
+static const double hours_unseen = 0.03; /* variance that hours show beyond what was measured of them, … */
+static const double days_unseen = 0.005; /* … and days; both over the number seen, and a half */
 static const double recent_variance = 1. / 32; /* of an hour's rate about that of the half hour before it */
 static const double recent_s = 1800.0;         /* half-life of `recent`, in seconds of watching */
 

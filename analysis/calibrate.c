@@ -18,14 +18,14 @@ static const double bucket_width = 0.25;
 static const double tail_share = 0.02;  /* of the silences, but … */
 static const double tail_least = 20.0;  /* … not fewer than this */
 static const double tail_most = 500.0;  /* that many tell the slope well enough, and the highest best */
-static const double first_slope = 1.25; /* before anything was seen: some clustering … */
-static const double first_weight = 25;  /* … as if from so many silences */
+static const double first_slope = 1.25; /* before anything was seen: some clustering */
+static const double prior_weight = 50;  /* what counts say of the slope, in silences */
 static const double all_weight = 30.0;  /* what all silences say of the tail, in silences of the tail */
 
 void calibrate_init(struct calibrate *calibrate)
 {
     memset(calibrate, 0, sizeof *calibrate);
-    calibrate->slope = first_slope;
+    calibrate->slope = calibrate->prior_slope = first_slope;
 }
 
 void calibrate_note(struct calibrate *calibrate, double score, double count)
@@ -46,7 +46,7 @@ double calibrate_rarity(const struct calibrate *calibrate, double score)
 /* The slope as all silences have it. */
 static double slope_of_all(const struct calibrate *calibrate)
 {
-    double sum = first_weight, squares = 2 * first_slope * first_weight;
+    double sum = prior_weight, squares = 2 * calibrate->prior_slope * prior_weight;
     for (int i = 0; i < CALIBRATE_BUCKETS; i++) {
         double middle = (i + 0.5) * bucket_width;
         sum += calibrate->bucket[i] * middle;

@@ -11,9 +11,10 @@ struct calibrate {
     double count;
     double slope; /* mean excess of the tail: 1 where events are Poisson and the rate known, more where they
                      cluster */
-    double threshold;  /* of the score */
-    double fitted_at;  /* `count` at the last fit */
-    double fitted_for; /* ln(silences a year / alarms a year) at the last fit */
+    double prior_slope; /* what to take it for before much was seen */
+    double threshold;   /* of the score */
+    double fitted_at;   /* `count` at the last fit */
+    double fitted_for;  /* ln(silences a year / alarms a year) at the last fit */
 };
 
 void calibrate_init(struct calibrate *calibrate);

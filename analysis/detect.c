@@ -57,7 +57,8 @@ static struct baseline_rate rate_now(const struct population *population, struct
 static struct baseline_rate hourly_at(const struct population *population, int64_t at_ns)
 {
     const struct level *level = &population->level;
-    return baseline_at(&population->baseline, at_ns, (struct baseline_scatter){level->dispersion, 0});
+    return baseline_at(&population->baseline, at_ns,
+                       (struct baseline_scatter){level->dispersion, level->wander});
 }
 
 /* Clocks are changed, and office hours: where half an hour before or after an instant much less is usual, no
@@ -197,7 +198,7 @@ void detect_confirm(struct population *population, bool watched)
 void detect_rescale(struct population *population, double share)
 {
     baseline_scale(&population->baseline, share * level_at_present(&population->level).factor);
-    population->level.seen = population->level.expected = 0;
+    level_return(&population->level);
     population->expected *= share; /* of the silence under way too */
     population->spread *= share;
     population->held_expected *= share;
@@ -218,6 +219,9 @@ double detect_signs_per_event(const struct population *population)
 
 double detect_threshold(struct population *population, double alarms_per_year)
 {
+    /* Before enough silences were seen, the spread of counts tells how far events cluster: for geometric
+     * clusters the variance over the mean is twice their mean size less one. */
+    population->calibrate.prior_slope = fmax(1, (population->level.dispersion + 1) / 2);
     double silences_per_year = detect_events_per_year(population) * detect_signs_per_event(population);
     return calibrate_threshold(&population->calibrate, silences_per_year, alarms_per_year);
 }

@@ -5,8 +5,10 @@
  * (Moustakides 1986). Which part is left is not known, so three run side by side. Two things of the real
  * world are allowed for. Counts that vary more than Poisson's make the ratio mean less: it is divided by the
  * variance over the mean, measured over blocks of ten expected events. And a rate known only roughly may
- * itself be a little lower: the expectation is lowered by one standard deviation of the rate. How high a
- * climb must be is carried on from the peaks of past climbs, as for silences.
+ * itself be lower. For s seen of u expected by a rate of shape a the ratio is then that of two Gamma-Poisson
+ * probabilities, (a + s) ln((a + u) / (a + rho u)) - s ln(1/rho): never more than a ln(1/rho), so that a
+ * decline within what is not known of the rate is no news however long it lasts. How high a climb must be is
+ * carried on from the peaks of past climbs, as for silences.
  */
 #include "thinness.h"
 
@@ -17,9 +19,10 @@ static const double left[THINNESS_LEVELS] = {0.1, 0.25, 0.5};
 /* The exact height of such a CUSUM lies below that of a timer for the same false alarms by so much, at every
  * rate (by integrating its delay equation). */
 static const double below[THINNESS_LEVELS] = {0.40, 0.91, 1.87};
-static const double allowance_most = 0.7;
+static const double shape_most = 2000; /* no rate is known better than to a forty-fifth */
+static const double low_height = 2;    /* up to here the rate's shape hardly matters */
 static const double certain_height = 3;
-static const double levels_cost = 1.1; /* ln 3: three tests instead of one */
+static const double levels_cost = 1.4; /* ln 4: with that for silences, four tests instead of one */
 
 void thinness_init(struct thinness *thinness)
 {
@@ -28,37 +31,46 @@ void thinness_init(struct thinness *thinness)
         calibrate_init(&thinness->level[i].calibrate);
 }
 
-static void climb(struct thinness *thinness, int i, double seen, double expected, double dispersion,
-                  int64_t end_ns)
+/* The logarithm of the likelihood ratio over the climb, with what is not known of the rate. */
+static double height_of(const struct thinness_level *level, double rho, double dispersion)
+{
+    double root = level->expected / level->spread, shape = fmin(root * root, shape_most);
+    double seen = level->seen / dispersion, expected = level->expected / dispersion;
+    return (shape + seen) * log((shape + expected) / (shape + rho * expected)) - seen * log(1 / rho);
+}
+
+static void climb(struct thinness *thinness, int i, double seen, double expected, double spread,
+                  double dispersion, int64_t end_ns)
 {
     struct thinness_level *level = &thinness->level[i];
-    double by = (expected * (1 - left[i]) - seen * log(1 / left[i])) / fmax(1, dispersion);
     if (level->sum <= 0) {
         level->rise_ns = end_ns;
         level->certain_ns = end_ns;
-        level->seen = level->expected = level->peak = 0;
+        level->seen = level->expected = level->spread = level->peak = 0;
     }
-    level->sum += by;
+    level->sum += (expected * (1 - left[i]) - seen * log(1 / left[i])) / dispersion;
     level->seen += seen;
     level->expected += expected;
-    level->peak = fmax(level->peak, level->sum);
-    if (level->sum < certain_height)
+    level->spread += spread;
+    level->height =
+        level->sum > low_height ? fmax(height_of(level, left[i], dispersion), low_height) : level->sum;
+    level->peak = fmax(level->peak, level->height);
+    if (level->height < certain_height)
         level->certain_ns = end_ns;
     if (level->sum > 0)
         return;
-    level->sum = 0;
+    level->sum = level->height = 0;
     if (level->peak > 0)
         calibrate_note(&level->calibrate, level->peak, 1);
 }
 
-void thinness_step(struct thinness *thinness, double seen, double expected, double allowance,
-                   double dispersion, int64_t end_ns)
+void thinness_step(struct thinness *thinness, double seen, double expected, double shape, double dispersion,
+                   int64_t end_ns)
 {
     if (!(expected > 0))
         return;
-    double allowed = expected * (1 - fmin(allowance_most, allowance));
     for (int i = 0; i < THINNESS_LEVELS; i++)
-        climb(thinness, i, seen, allowed, dispersion, end_ns);
+        climb(thinness, i, seen, expected, expected / sqrt(shape), fmax(1, dispersion), end_ns);
 }
 
 /* A climb begins with about every second or third event; to take every one for a beginning costs a unit of
@@ -75,9 +87,9 @@ int thinness_alarm(struct thinness *thinness, double events_per_year, double ala
     int likeliest = 0;
     for (int i = 0; i < THINNESS_LEVELS; i++) {
         const struct thinness_level *level = &thinness->level[i];
-        due |= level->sum > certain_height &&
-               level->sum >= threshold(thinness, i, events_per_year, alarms_per_year);
-        if (level->sum > thinness->level[likeliest].sum)
+        due |= level->height > certain_height &&
+               level->height >= threshold(thinness, i, events_per_year, alarms_per_year);
+        if (level->height > thinness->level[likeliest].height)
             likeliest = i;
     }
     return due ? likeliest : -1;
@@ -86,8 +98,8 @@ int thinness_alarm(struct thinness *thinness, double events_per_year, double ala
 bool thinness_doubt(struct thinness *thinness, double events_per_year, double alarms_per_year)
 {
     for (int i = 0; i < THINNESS_LEVELS; i++)
-        if (thinness->level[i].sum > certain_height &&
-            thinness->level[i].sum >= threshold(thinness, i, events_per_year, alarms_per_year) / 2)
+        if (thinness->level[i].height > certain_height &&
+            thinness->level[i].height >= threshold(thinness, i, events_per_year, alarms_per_year) / 2)
             return true;
     return false;
 }
@@ -95,5 +107,5 @@ bool thinness_doubt(struct thinness *thinness, double events_per_year, double al
 void thinness_reset(struct thinness *thinness)
 {
     for (int i = 0; i < THINNESS_LEVELS; i++)
-        thinness->level[i].sum = 0;
+        thinness->level[i].sum = thinness->level[i].height = 0;
 }

@@ -12,8 +12,8 @@ enum { THINNESS_LEVELS = 3 };
 
 /* One CUSUM. `sum` climbs while less comes than should, and is reflected at zero. */
 struct thinness_level {
-    double sum, peak; /* since it last stood at zero */
-    double seen, expected;
+    double sum, height, peak; /* since it last stood at zero; height: with what is not known of the rate */
+    double seen, expected, spread;
     int64_t rise_ns;            /* when it left zero: the likeliest onset */
     int64_t certain_ns;         /* when it last passed the height from which that is hardly in doubt */
     struct calibrate calibrate; /* of the peaks of past climbs */
@@ -26,11 +26,10 @@ struct thinness {
 
 void thinness_init(struct thinness *thinness);
 
-/* Takes an interval that ends at `end_ns` with `seen` events of `expected`, of which the rate may be too
- * high by the share `allowance`; `dispersion` is the variance over the mean of such counts.
- * Only called while no outage is open. */
-void thinness_step(struct thinness *thinness, double seen, double expected, double allowance,
-                   double dispersion, int64_t end_ns);
+/* Takes an interval that ends at `end_ns` with `seen` events of `expected`, by a rate known to `shape`;
+ * `dispersion` is the variance over the mean of such counts. Only called while no outage is open. */
+void thinness_step(struct thinness *thinness, double seen, double expected, double shape, double dispersion,
+                   int64_t end_ns);
 
 /* Whether some level's alarm is due for a scope of so many events a year, at so many false alarms: the
  * likeliest level, or -1. */
