@@ -518,3 +518,54 @@ enum decode_reason decode_frame_outermost(const struct frame *frame, struct pack
 {
     return decode(frame, false, packet);
 }
+
+/* Whether what the cursor stands at is a transport that carries no packet within. */
+static inline bool is_plain(struct wire *wire, uint8_t protocol)
+{
+    return protocol == IPPROTO_TCP ||
+           (protocol == IPPROTO_UDP && !tunnel_may_be_port(wire_u16(wire, 0), wire_u16(wire, 2)));
+}
+
+unsigned decode_plain(const struct frame *frame, struct packet *packet, const uint8_t **addresses)
+{
+    enum { PORTS_BYTES = 4 };
+    struct wire wire = wire_over(frame->bytes, frame->captured_bytes);
+    if (frame->link_type != DLT_EN10MB || wire.left < ETHERNET_BYTES + TAG_BYTES + IPV4_BYTES + PORTS_BYTES)
+        return 0;
+    uint16_t type = wire_u16(&wire, 12);
+    bool tagged = tunnel_is_tag(type);
+    packet->interface = frame->interface;
+    packet->has_mac = true;
+    wire_copy(&wire, 0, packet->destination_mac, 6);
+    wire_copy(&wire, 6, packet->source_mac, 6);
+    packet->vlan_count = tagged;
+    packet->vlans[0] = tagged ? wire_u16(&wire, 14) & 0x0fff : 0;
+    if (tagged)
+        type = wire_u16(&wire, 16);
+    wire_skip(&wire, tagged ? ETHERNET_BYTES + TAG_BYTES : ETHERNET_BYTES);
+
+    const struct wire ip = wire;
+    uint32_t header_bytes = type == LAYER_IPV4 ? IPV4_BYTES : IPV6_BYTES, total_bytes;
+    uint8_t protocol;
+    bool ordinary;
+    if (type == LAYER_IPV4) {
+        total_bytes = wire_u16(&wire, 2);
+        protocol = wire_u8(&wire, 9);
+        ordinary = wire_u8(&wire, 0) == 0x45 && (wire_u16(&wire, 6) & 0x3fff) == 0; /* no fragment */
+        *addresses = ip.at + 12;
+    } else {
+        if (type != LAYER_IPV6 || wire.left < IPV6_BYTES + PORTS_BYTES)
+            return 0;
+        total_bytes = IPV6_BYTES + (uint32_t)wire_u16(&wire, 4);
+        protocol = wire_u8(&wire, 6);
+        ordinary = wire_u8(&wire, 0) >> 4 == 6 && total_bytes > IPV6_BYTES;
+        *addresses = ip.at + 8;
+    }
+    uint32_t link_bytes = frame->captured_bytes - (uint32_t)ip.left;
+    wire_skip(&wire, header_bytes);
+    packet->ip_bytes = total_bytes;
+    if (!ordinary || total_bytes < header_bytes + PORTS_BYTES ||
+        link_bytes + total_bytes > frame->wire_bytes || !is_plain(&wire, protocol))
+        return 0;
+    return type == LAYER_IPV4 ? 4 : 6;
+}

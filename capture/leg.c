@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { UNTAGGED = 0xffff, LAST = TALLY_LEGS - 1 };
+enum { UNTAGGED = 0xffff, LAST = TALLY_LEGS - 1, FOUND = 64 };
+
+static const uint32_t no_key = 0xfffffffe; /* a VLAN's id has twelve bits */
 
 struct leg {
     uint16_t interface, vlan;
@@ -22,7 +24,11 @@ struct legs {
     size_t name_count;
     struct leg_list *list;
     bool by_tags; /* no path asks for a MAC address, an MPLS label or a tunnel */
-    unsigned count, latest;
+    unsigned count;
+    struct {
+        uint32_t key; /* no_key: none */
+        unsigned leg;
+    } found[FOUND];          /* latest, by the low bits of interface and VLAN */
     struct leg_paths others; /* of the latest packet that had to be looked up */
     struct leg legs[TALLY_LEGS];
 };
@@ -35,6 +41,8 @@ struct legs *legs_new(const struct rules *rules, const char *const *names, size_
         return NULL;
     *legs = (struct legs){
         .rules = rules, .names = names, .name_count = name_count, .list = list, .by_tags = true};
+    for (int i = 0; i < FOUND; i++)
+        legs->found[i].key = no_key;
     for (size_t i = 0; i < rules->path_count; i++)
         for (size_t j = 0; j < rules->paths[i].key_count; j++) {
             enum path_key_kind kind = rules->paths[i].keys[j].kind;
@@ -65,25 +73,32 @@ static void name_leg(const struct legs *legs, unsigned number)
     legs->list->count = number + 1;
 }
 
-unsigned legs_find(struct legs *legs, const struct packet *packet)
+/* The number of a leg, which is new when it was not seen before. Out of line, as it is asked for rarely. */
+__attribute__((noinline)) static unsigned number_of(struct legs *legs, uint16_t interface, uint16_t vlan)
 {
-    uint16_t vlan = packet->vlan_count > 0 ? packet->vlans[0] : UNTAGGED;
-    const struct leg *latest = &legs->legs[legs->latest];
-    if (legs->count > 0 && legs->latest < LAST && latest->interface == packet->interface &&
-        latest->vlan == vlan)
-        return legs->latest;
     unsigned number = 0;
     while (number < legs->count && number < LAST &&
-           (legs->legs[number].interface != packet->interface || legs->legs[number].vlan != vlan))
+           (legs->legs[number].interface != interface || legs->legs[number].vlan != vlan))
         number++;
-    legs->latest = number;
     if (number < legs->count)
         return number;
-    legs->legs[number] = (struct leg){.interface = packet->interface, .vlan = vlan};
+    legs->legs[number] = (struct leg){.interface = interface, .vlan = vlan};
     legs->count++;
     if (legs->list != NULL)
         name_leg(legs, number);
     return number;
+}
+
+unsigned legs_find(struct legs *legs, const struct packet *packet)
+{
+    uint16_t vlan = packet->vlan_count > 0 ? packet->vlans[0] : UNTAGGED;
+    uint32_t key = (uint32_t)packet->interface << 16 | vlan;
+    unsigned slot = (vlan ^ packet->interface) % FOUND;
+    if (legs->found[slot].key != key) {
+        legs->found[slot].key = key;
+        legs->found[slot].leg = number_of(legs, packet->interface, vlan);
+    }
+    return legs->found[slot].leg;
 }
 
 const struct leg_paths *legs_paths(struct legs *legs, unsigned leg, const struct packet *packet)

@@ -65,12 +65,15 @@ struct savefile {
     /* pcap */
     enum length_order length_order;
     uint32_t record_bytes, snaplen;
+    bool plain; /* in this machine's byte order, with the lengths and the header in today's */
     int64_t fraction_ns;
     uint16_t link_type;
 
     /* pcapng */
     struct interface *interfaces;
     uint32_t interface_count, interface_room;
+
+    struct frame run[SAVEFILE_RUN_MAX];
 };
 
 /* ---- bytes ---- */
@@ -208,13 +211,15 @@ static enum savefile_news begin_pcap(struct savefile *file)
     file->length_order = dgux || minor < 3 ? WIRE_FIRST : minor == 3 ? SMALLER_FIRST : CAPTURED_FIRST;
     file->fraction_ns = magic == magic_nano ? 1 : NS_PER_US;
     file->record_bytes = magic == magic_modified ? MODIFIED_RECORD_BYTES : RECORD_BYTES;
+    file->plain =
+        !file->swapped && file->length_order == CAPTURED_FIRST && file->record_bytes == RECORD_BYTES;
     /* Above the link type's 16 bits stand its class and the length of the frame check sequence. */
     file->link_type = (uint16_t)u32(file, header + 20);
     file->snaplen = snaplen == 0 || snaplen > INT32_MAX ? PACKET_MAX_BYTES : snaplen;
     /* Its packets may have got an Ethernet header after they were cut. */
     if (magic == magic_modified && file->link_type == LINKTYPE_ETHERNET)
         file->snaplen += 14;
-    return SAVEFILE_PACKET;
+    return SAVEFILE_PACKETS;
 }
 
 /* Puts the two lengths of a record in order. */
@@ -227,12 +232,26 @@ static void order_lengths(const struct savefile *file, uint32_t *captured, uint3
     *wire = first;
 }
 
-static inline enum savefile_news next_record(struct savefile *file, struct savefile_packet *packet)
+/* Makes a packet of a record that is wholly there. */
+static inline void take_record(struct savefile *file, uint32_t captured, uint32_t wire, struct frame *frame)
+{
+    const uint8_t *record = file->buffer + file->at;
+    int32_t seconds = (int32_t)u32(file, record), fraction = (int32_t)u32(file, record + 4);
+    file->at += file->record_bytes + captured;
+    frame->bytes = record + file->record_bytes;
+    frame->captured_bytes = captured <= file->snaplen ? captured : file->snaplen;
+    frame->wire_bytes = wire > frame->captured_bytes ? wire : frame->captured_bytes;
+    frame->time_ns =
+        seconds != 0 || fraction != 0 ? seconds * NS_PER_S + fraction * file->fraction_ns : TIME_NONE;
+    frame->link_type = file->link_type;
+    frame->interface = 0;
+}
+
+static enum savefile_news next_record(struct savefile *file, struct frame *frame)
 {
     if (!holds(file, file->record_bytes))
         return run_out(file, file->record_bytes, "a packet's header");
     const uint8_t *record = file->buffer + file->at;
-    int32_t seconds = (int32_t)u32(file, record), fraction = (int32_t)u32(file, record + 4);
     uint32_t captured = u32(file, record + 8), wire = u32(file, record + 12);
     if (file->length_order != CAPTURED_FIRST)
         order_lengths(file, &captured, &wire);
@@ -245,17 +264,24 @@ static inline enum savefile_news next_record(struct savefile *file, struct savef
         return cut_off(file, captured, "a packet");
     }
     uint8_t *bytes = file->buffer + file->at + file->record_bytes;
-    file->at += file->record_bytes + captured;
-    packet->bytes = bytes;
-    packet->captured_bytes = captured <= file->snaplen ? captured : file->snaplen;
-    packet->wire_bytes = wire;
-    packet->time_ns =
-        seconds != 0 || fraction != 0 ? seconds * NS_PER_S + fraction * file->fraction_ns : TIME_NONE;
-    packet->link_type = file->link_type;
-    packet->interface = 0;
+    take_record(file, captured, wire, frame);
     if (file->swapped && file->link_type == LINKTYPE_NFLOG)
-        order_nflog(bytes, packet->captured_bytes, wire);
-    return SAVEFILE_PACKET;
+        order_nflog(bytes, frame->captured_bytes, wire);
+    return SAVEFILE_PACKETS;
+}
+
+/* The same for a record that is at hand and as nearly all are; false: it is not. */
+static inline bool next_plain_record(struct savefile *file, struct frame *frame)
+{
+    size_t left = file->end - file->at;
+    if (!file->plain || left < RECORD_BYTES)
+        return false;
+    uint32_t lengths[2];
+    memcpy(lengths, file->buffer + file->at + 8, sizeof lengths);
+    if (lengths[0] > PACKET_MAX_BYTES || RECORD_BYTES + lengths[0] > left)
+        return false;
+    take_record(file, lengths[0], lengths[1], frame);
+    return true;
 }
 
 /* ---- pcapng: blocks ---- */
@@ -297,7 +323,7 @@ static inline enum savefile_news read_block(struct savefile *file, struct block 
     block->body = start + BLOCK_HEADER_BYTES;
     block->body_bytes = total - BLOCK_LEAST_BYTES;
     file->at += total;
-    return SAVEFILE_PACKET;
+    return SAVEFILE_PACKETS;
 }
 
 static enum savefile_news begin_section(struct savefile *file, const struct block *block)
@@ -306,7 +332,7 @@ static enum savefile_news begin_section(struct savefile *file, const struct bloc
     if (major != 1)
         return damaged(file, "version %u.%u of the format is not known", major, minor);
     file->interface_count = 0; /* each section describes its own */
-    return SAVEFILE_PACKET;
+    return SAVEFILE_PACKETS;
 }
 
 /* ---- pcapng: interfaces and times ---- */
@@ -372,7 +398,7 @@ static enum savefile_news add_interface(struct savefile *file, const struct bloc
         interface->plain_max = INT64_MAX / 2 / interface->plain_ns;
     }
     file->interface_count++;
-    return SAVEFILE_PACKET;
+    return SAVEFILE_PACKETS;
 }
 
 /* The part of a second that is left of a time, rounded down. More than 34 bits of it would overflow, and tell
@@ -414,7 +440,7 @@ static uint32_t simple_bytes(const struct savefile *file, uint32_t wire)
 }
 
 static inline enum savefile_news take_packet(struct savefile *file, const struct block *block,
-                                             struct savefile_packet *packet)
+                                             struct frame *frame)
 {
     bool simple = block->type == BLOCK_SIMPLE;
     uint32_t header_bytes = simple ? 4 : 20, number = 0;
@@ -426,37 +452,53 @@ static inline enum savefile_news take_packet(struct savefile *file, const struct
     if (number >= file->interface_count)
         return damaged(file, "a packet is of interface %u, which is not described", number);
     const struct interface *interface = &file->interfaces[number];
-    packet->bytes = body + header_bytes;
-    packet->wire_bytes = u32(file, simple ? body : body + 16);
-    packet->captured_bytes = simple ? simple_bytes(file, packet->wire_bytes) : u32(file, body + 12);
-    packet->time_ns = TIME_NONE;
-    if (!simple)
-        packet->time_ns = time_of(interface, (uint64_t)u32(file, body + 4) << 32 | u32(file, body + 8));
-    packet->link_type = interface->link_type;
-    packet->interface = (uint16_t)number;
-    if (packet->captured_bytes > block->body_bytes - header_bytes)
+    uint32_t wire = u32(file, simple ? body : body + 16);
+    uint32_t captured = simple ? simple_bytes(file, wire) : u32(file, body + 12);
+    if (captured > block->body_bytes - header_bytes)
         return damaged(file, "a packet is longer than its block");
+    frame->bytes = body + header_bytes;
+    frame->captured_bytes = captured;
+    frame->wire_bytes = wire > captured ? wire : captured;
+    frame->time_ns = TIME_NONE;
+    if (!simple)
+        frame->time_ns = time_of(interface, (uint64_t)u32(file, body + 4) << 32 | u32(file, body + 8));
+    frame->link_type = interface->link_type;
+    frame->interface = (uint16_t)number;
     if (file->swapped && interface->link_type == LINKTYPE_NFLOG)
-        order_nflog(body + header_bytes, packet->captured_bytes, packet->wire_bytes);
-    return SAVEFILE_PACKET;
+        order_nflog(body + header_bytes, captured, wire);
+    return SAVEFILE_PACKETS;
 }
 
-static enum savefile_news next_packet_block(struct savefile *file, struct savefile_packet *packet)
+static enum savefile_news next_packet_block(struct savefile *file, struct frame *frame)
 {
     for (;;) {
         struct block block = {0};
         enum savefile_news news = read_block(file, &block);
-        if (news != SAVEFILE_PACKET)
+        if (news != SAVEFILE_PACKETS)
             return news;
         if (block.type == BLOCK_ENHANCED || block.type == BLOCK_SIMPLE || block.type == BLOCK_OBSOLETE)
-            return take_packet(file, &block, packet);
+            return take_packet(file, &block, frame);
         if (block.type == BLOCK_INTERFACE)
             news = add_interface(file, &block);
         else if (block.type == magic_section)
             news = begin_section(file, &block);
-        if (news != SAVEFILE_PACKET)
+        if (news != SAVEFILE_PACKETS)
             return news;
     }
+}
+
+/* The same for a packet that is at hand, in an enhanced block in this machine's byte order; false: it is not.
+ */
+static inline bool next_plain_block(struct savefile *file, struct frame *frame)
+{
+    size_t left = file->end - file->at;
+    uint32_t head[2];
+    if (file->swapped || left < BLOCK_LEAST_BYTES)
+        return false;
+    memcpy(head, file->buffer + file->at, sizeof head);
+    struct block block;
+    return head[0] == BLOCK_ENHANCED && head[1] <= left && read_block(file, &block) == SAVEFILE_PACKETS &&
+           take_packet(file, &block, frame) == SAVEFILE_PACKETS;
 }
 
 /* ---- both ---- */
@@ -488,7 +530,7 @@ enum savefile_news savefile_begin(struct savefile *file)
     uint32_t magic = u32(file, file->buffer);
     if (magic == magic_section) {
         file->ng = true; /* and its first block is read with the others */
-        return SAVEFILE_PACKET;
+        return SAVEFILE_PACKETS;
     }
     file->swapped = !is_pcap(magic);
     if (!is_pcap(u32(file, file->buffer)))
@@ -501,11 +543,20 @@ int savefile_link_type(const struct savefile *file)
     return file->ng ? -1 : file->link_type;
 }
 
-enum savefile_news savefile_next(struct savefile *file, struct savefile_packet *packet)
+enum savefile_news savefile_next(struct savefile *file, const struct frame **frames, size_t *count)
 {
     if (file->damaged)
         return SAVEFILE_DAMAGED;
-    return file->ng ? next_packet_block(file, packet) : next_record(file, packet);
+    enum savefile_news news = file->ng ? next_packet_block(file, file->run) : next_record(file, file->run);
+    if (news != SAVEFILE_PACKETS)
+        return news;
+    size_t got = 1;
+    while (got < SAVEFILE_RUN_MAX &&
+           (file->ng ? next_plain_block(file, &file->run[got]) : next_plain_record(file, &file->run[got])))
+        got++;
+    *frames = file->run;
+    *count = got;
+    return SAVEFILE_PACKETS;
 }
 
 const char *savefile_trouble(const struct savefile *file)

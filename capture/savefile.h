@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "packet.h"
+
 struct savefile;
 
 /* Where the bytes come from. */
@@ -18,17 +20,8 @@ struct savefile_input {
     ssize_t (*read)(void *context, uint8_t *to, size_t room);
 };
 
-/* A packet as the file has it. The bytes are valid until the next call. */
-struct savefile_packet {
-    const uint8_t *bytes;
-    uint32_t captured_bytes, wire_bytes;
-    int64_t time_ns;    /* TIME_NONE: the file gives none, or one that is zero or does not fit */
-    uint16_t link_type; /* LINKTYPE_…, as files number them */
-    uint16_t interface; /* its number within the section; 0 in a pcap file */
-};
-
 enum savefile_news {
-    SAVEFILE_PACKET,
+    SAVEFILE_PACKETS,
     SAVEFILE_END,    /* after the last packet, and from then on */
     SAVEFILE_DAMAGED /* cut off, contradicting itself, or the input failed: from here on, for good */
 };
@@ -44,18 +37,24 @@ bool savefile_is_one(const uint8_t magic[SAVEFILE_MAGIC_BYTES]);
 struct savefile *savefile_new(const struct savefile_input *input);
 void savefile_free(struct savefile *file);
 
-/* Reads the file's header: to be called first, once. SAVEFILE_PACKET when packets may follow. */
+/* Reads the file's header: to be called first, once. SAVEFILE_PACKETS when they may follow. */
 enum savefile_news savefile_begin(struct savefile *file);
 
 /* The link type of all packets of a pcap file; -1 for pcapng, where each has its own. */
 int savefile_link_type(const struct savefile *file);
 
-/* Reads the next packet. In a pcap file it is what libpcap 1.10 would deliver, to the byte and nanosecond;
- * also in a pcapng file as far as libpcap reads it, but that interfaces may differ in link type and snapshot
- * length, and sections in byte order, that packets longer than their interface's snapshot length are taken
- * whole, and that a packet without a time has none, whatever its interface's offset. Memory is half a
- * mebibyte, but for blocks that are longer, up to 16 MiB; those that do not hold packets are passed over. */
-enum savefile_news savefile_next(struct savefile *file, struct savefile_packet *packet);
+/* Reads the next packets, one at least and as many as are at hand, up to SAVEFILE_RUN_MAX: `frames` are valid
+ * until the next call. Their link_type is LINKTYPE_…, as files number them; `interface` is the number within
+ * the section, 0 in a pcap file; time_ns is TIME_NONE where the file gives none, or one that is zero or does
+ * not fit; wire_bytes is never less than captured_bytes.
+ *
+ * In a pcap file they are what libpcap 1.10 would deliver, to the byte and nanosecond; also in a pcapng file
+ * as far as libpcap reads it, but that interfaces may differ in link type and snapshot length, and sections
+ * in byte order, that packets longer than their interface's snapshot length are taken whole, and that a
+ * packet without a time has none, whatever its interface's offset. Memory is half a mebibyte, but for blocks
+ * that are longer, up to 16 MiB; those that do not hold packets are passed over. */
+enum { SAVEFILE_RUN_MAX = 64 };
+enum savefile_news savefile_next(struct savefile *file, const struct frame **frames, size_t *count);
 
 /* After SAVEFILE_DAMAGED: what is wrong, and how far the file was read. When the input failed there are no
  * words. */

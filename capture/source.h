@@ -25,6 +25,9 @@ struct source;
 
 struct source_kind {
     enum source_news (*next)(struct source *source, struct frame *frame, struct fault *fault);
+    /* The frames that follow the last one and lie ready, as many as there are, valid until the next call; 0
+     * says nothing of what `next` will bring. NULL: there never are any. */
+    size_t (*more)(struct source *source, const struct frame **frames);
     /* Drops so far, in 64 bits, into health; false when the source cannot know (a savefile). */
     bool (*drops)(struct source *source, struct health *health);
     /* Whether it sees all that it should; false while an interface is down, without a link or gone, as two of

@@ -32,11 +32,12 @@ struct input {
     char *damage;          /* already found to be damaged: what there is to say, owned */
     struct unpack *unpack; /* open when `savefile` is */
     struct savefile *savefile;
-    struct savefile_packet packet; /* read ahead */
-    bool held;                     /* it has not yet been looked at */
-    const struct link *link;       /* of that packet */
-    int64_t key_ns;                /* its time, but that of the one before where the file gives none */
-    uint64_t told;                 /* the links, by a bit, of which it was told that they cannot be read */
+    const struct frame *run; /* packets read ahead, the first of them looked at, if any … */
+    size_t run_count;
+    bool held;               /* … or not yet */
+    const struct link *link; /* of that packet */
+    int64_t key_ns;          /* its time, but that of the one before where the file gives none */
+    uint64_t told;           /* the links, by a bit, of which it was told that they cannot be read */
 };
 
 /* Files wait in `inputs` by their first packet's time; those that were begun stand in `heap`, the one with
@@ -73,6 +74,7 @@ static void input_close(struct input *file)
     unpack_close(file->unpack);
     file->savefile = NULL;
     file->unpack = NULL;
+    file->run_count = 0;
     file->held = false;
     file->told = 0;
 }
@@ -146,11 +148,11 @@ static bool link_is_refused(const struct file_source *self, const struct link *l
     return !link->decoded || link->unfilterable;
 }
 
-static bool link_passes(const struct link *link, const struct savefile_packet *packet)
+static bool link_passes(const struct link *link, const struct frame *frame)
 {
-    const struct pcap_pkthdr header = {.caplen = packet->captured_bytes, .len = packet->wire_bytes};
+    const struct pcap_pkthdr header = {.caplen = frame->captured_bytes, .len = frame->wire_bytes};
     return link->decoded && !link->unfilterable &&
-           pcap_offline_filter(&link->program, &header, packet->bytes) != 0;
+           pcap_offline_filter(&link->program, &header, frame->bytes) != 0;
 }
 
 /* --- one file --- */
@@ -209,7 +211,7 @@ static enum opening input_open(struct file_source *self, struct input *file, str
         if (file->savefile == NULL) {
             fault_set(fault, "no memory to read %s", input_name(file));
             result = REFUSED;
-        } else if (savefile_begin(file->savefile) != SAVEFILE_PACKET) {
+        } else if (savefile_begin(file->savefile) != SAVEFILE_PACKETS) {
             say_damage(file, savefile_offset(file->savefile), savefile_trouble(file->savefile), fault);
             result = DAMAGED;
         } else {
@@ -221,27 +223,37 @@ static enum opening input_open(struct file_source *self, struct input *file, str
     return result;
 }
 
-/* Reads the next packet of any kind, and holds it. Never returns READ_TOLD. */
-static enum reading input_hold(struct input *file, struct fault *fault)
+/* What comes of a file that has no more packets. */
+static enum reading input_end(const struct input *file, enum savefile_news news, struct fault *fault)
 {
-    enum savefile_news news = savefile_next(file->savefile, &file->packet);
-    if (news == SAVEFILE_PACKET) {
-        file->held = true;
-        if (file->packet.time_ns != TIME_NONE)
-            file->key_ns = file->packet.time_ns;
-        return READ_PACKET;
-    }
     if (news == SAVEFILE_END || unpack_interrupted(file->unpack))
         return READ_END;
     say_damage(file, savefile_offset(file->savefile), savefile_trouble(file->savefile), fault);
     return READ_DAMAGED;
 }
 
+/* Goes to the next packet of any kind, and holds it. Never returns READ_TOLD. */
+static inline enum reading input_hold(struct input *file, struct fault *fault)
+{
+    if (file->run_count > 1) {
+        file->run++;
+        file->run_count--;
+    } else {
+        enum savefile_news news = savefile_next(file->savefile, &file->run, &file->run_count);
+        if (news != SAVEFILE_PACKETS)
+            return input_end(file, news, fault);
+    }
+    file->held = true;
+    if (file->run->time_ns != TIME_NONE)
+        file->key_ns = file->run->time_ns;
+    return READ_PACKET;
+}
+
 /* Finds the link of the packet held, which is another than that of the one before, and tells once a file when
  * it is of no use. */
 static enum reading input_relink(struct file_source *self, struct input *file, struct fault *fault)
 {
-    file->link = link_find(self, file->packet.link_type, fault);
+    file->link = link_find(self, (uint16_t)file->run->link_type, fault);
     if (file->link == NULL)
         return READ_DAMAGED;
     size_t number = 0;
@@ -256,16 +268,16 @@ static enum reading input_relink(struct file_source *self, struct input *file, s
 
 /* Reads the next packet that passes the filter. One that cannot be decoded is delivered, to be counted,
  * unless there is a filter. */
-static enum reading input_read(struct file_source *self, struct input *file, struct fault *fault)
+static inline enum reading input_read(struct file_source *self, struct input *file, struct fault *fault)
 {
     for (;;) {
         enum reading result = file->held ? READ_PACKET : input_hold(file, fault);
-        if (result == READ_PACKET && (file->link == NULL || file->link->number != file->packet.link_type))
+        if (result == READ_PACKET && (file->link == NULL || file->link->number != file->run->link_type))
             result = input_relink(self, file, fault);
         if (result != READ_PACKET)
             return result;
         file->held = false;
-        if (self->filter == NULL || link_passes(file->link, &file->packet))
+        if (self->filter == NULL || link_passes(file->link, file->run))
             return READ_PACKET;
     }
 }
@@ -371,16 +383,35 @@ static enum source_news file_next(struct source *source, struct frame *frame, st
         return SOURCE_END;
 
     const struct input *file = self->heap[0];
-    const struct savefile_packet *packet = &file->packet;
-    uint32_t captured = packet->captured_bytes, wire = packet->wire_bytes;
-    *frame = (struct frame){.bytes = packet->bytes,
-                            .captured_bytes = captured,
-                            .wire_bytes = wire > captured ? wire : captured,
-                            .time_ns = packet->time_ns,
-                            .link_type = file->link->dlt,
-                            .interface = packet->interface};
+    *frame = *file->run;
+    frame->link_type = file->link->dlt;
     self->used = true;
     return SOURCE_FRAME;
+}
+
+/* Where one file alone has its turn and there is no filter, its packets are handed out as they were read, up
+ * to the first of another link type, or before which another file may have to begin. */
+static size_t file_more(struct source *source, const struct frame **frames)
+{
+    struct file_source *self = (struct file_source *)source;
+    if (self->heap_count != 1 || self->filter != NULL || !self->used || self->finished)
+        return 0;
+    struct input *file = self->heap[0];
+    if (file->link->dlt != file->link->number)
+        return 0;
+    int64_t until_ns = self->begun < self->count ? self->inputs[self->begun].first_ns : INT64_MAX;
+    size_t count = 0;
+    for (; count + 1 < file->run_count; count++) {
+        const struct frame *frame = &file->run[count + 1];
+        if (frame->link_type != file->link->dlt || frame->time_ns >= until_ns)
+            break;
+        if (frame->time_ns != TIME_NONE)
+            file->key_ns = frame->time_ns;
+    }
+    *frames = file->run + 1;
+    file->run += count;
+    file->run_count -= count;
+    return count;
 }
 
 static bool file_drops(struct source *source, struct health *health)
@@ -417,8 +448,12 @@ static void file_close(struct source *source)
     free(self);
 }
 
-static const struct source_kind file_kind = {
-    .next = file_next, .drops = file_drops, .sees = file_sees, .finish = file_finish, .close = file_close};
+static const struct source_kind file_kind = {.next = file_next,
+                                             .more = file_more,
+                                             .drops = file_drops,
+                                             .sees = file_sees,
+                                             .finish = file_finish,
+                                             .close = file_close};
 
 /* --- finding the files and their order --- */
 
@@ -430,7 +465,7 @@ static enum reading look_ahead(struct file_source *self, struct input *file, str
     enum reading result = input_hold(file, fault);
     if (result == READ_PACKET) {
         file->first_ns = file->key_ns;
-        const struct link *link = link_find(self, file->packet.link_type, fault);
+        const struct link *link = link_find(self, (uint16_t)file->run->link_type, fault);
         if (link == NULL)
             result = READ_DAMAGED;
         else if (link->unfilterable && link_is_refused(self, link, file, fault))

@@ -341,6 +341,18 @@ static uint32_t search_slow(const struct built *built, struct key key, uint32_t 
     return built->ranges[from].number;
 }
 
+static inline bool bucket_is_watched(const struct built *built, int family, uint32_t bucket)
+{
+    return (built->watched[family][bucket / 64] >> bucket % 64 & 1) != 0;
+}
+
+/* Out of line, as few packets come to it. */
+__attribute__((noinline)) static uint32_t bucket_search(const struct built *built, int family,
+                                                        uint32_t bucket, struct key key)
+{
+    return search_slow(built, key, built->start[family][bucket], built->start[family][bucket + 1]);
+}
+
 uint32_t watchlist_find(const struct watchlist *list, const uint8_t address[16])
 {
     const struct built *built = list->built;
@@ -349,7 +361,21 @@ uint32_t watchlist_find(const struct watchlist *list, const uint8_t address[16])
     struct key key = key_of(address);
     int family = key_is_ipv4(key) ? IPV4 : IPV6;
     uint32_t bucket = (uint32_t)(family == IPV4 ? key.low >> 16 & 0xffff : key.high >> 48);
-    if ((built->watched[family][bucket / 64] >> bucket % 64 & 1) == 0)
-        return WATCHLIST_NONE;
-    return search_slow(built, key, built->start[family][bucket], built->start[family][bucket + 1]);
+    return bucket_is_watched(built, family, bucket) ? bucket_search(built, family, bucket, key)
+                                                    : WATCHLIST_NONE;
+}
+
+bool watchlist_holds_ipv4(const struct watchlist *list, const uint8_t addresses[8])
+{
+    const struct built *built = list->built;
+    for (int i = 0; i < 2 && built != NULL; i++) {
+        uint32_t address;
+        memcpy(&address, addresses + 4 * i, sizeof address);
+        address = be32toh(address);
+        const struct key key = {0, 0xffff00000000 | address};
+        if (bucket_is_watched(built, IPV4, address >> 16) &&
+            bucket_search(built, IPV4, address >> 16, key) != WATCHLIST_NONE)
+            return true;
+    }
+    return false;
 }

@@ -48,3 +48,6 @@ int watchlist_build(struct watchlist *list);
  * share a built list. An IPv4 look-up takes at most seventeen comparisons however long the list, and one
  * table look-up where nothing in the address's /16 is watched. */
 uint32_t watchlist_find(const struct watchlist *list, const uint8_t address[16]);
+
+/* Whether either of two IPv4 addresses, one behind the other as in a packet's header, is watched. */
+bool watchlist_holds_ipv4(const struct watchlist *list, const uint8_t addresses[8]);

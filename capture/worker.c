@@ -32,6 +32,7 @@ struct worker {
     int64_t now_ns, step_start_ns, step_end_ns; /* TIME_NONE: nothing came yet */
     int64_t paced_from_ns, paced_at_ns;         /* data and wall time at which a paced replay began */
     uint64_t drops_before;
+    struct packet plain; /* the latest one that was not watched, as far as it was looked at */
 };
 
 /* ---- flows that end ---- */
@@ -90,7 +91,7 @@ struct worker *worker_new(const struct capture_options *options, const struct ru
     *worker = (struct worker){
         .options = *options, .rules = rules, .scopes = scopes, .output = output, .health = health};
     worker->live = options->interface_count > 0;
-    worker->now_ns = worker->paced_from_ns = TIME_NONE;
+    worker->now_ns = worker->step_end_ns = worker->paced_from_ns = TIME_NONE;
     const struct flow_options flow_options = {.flows_max = options->flows_max,
                                               .timeout_ns = options->flow_timeout_ns};
     const struct flow_output flow_output = {.context = worker, .ended = flow_ended};
@@ -153,8 +154,8 @@ static void close_step(struct worker *worker, struct source *source, int64_t end
     worker->output->progress(worker->output->context, worker->health, end_ns);
 }
 
-/* Data time reaches `to_ns`: every step that ended before it is closed, with zeros where nothing came. */
-static void advance(struct worker *worker, struct source *source, int64_t to_ns)
+/* Closes every step that ended before `to_ns`, with zeros where nothing came. */
+static void advance_steps(struct worker *worker, struct source *source, int64_t to_ns)
 {
     if (worker->now_ns == TIME_NONE) {
         open_step(worker, source, to_ns);
@@ -171,6 +172,15 @@ static void advance(struct worker *worker, struct source *source, int64_t to_ns)
     worker->now_ns = to_ns;
 }
 
+/* Data time reaches `to_ns`. */
+static inline void advance(struct worker *worker, struct source *source, int64_t to_ns)
+{
+    if (to_ns < worker->step_end_ns && to_ns - worker->now_ns <= worker->options.gap_max_ns)
+        worker->now_ns = to_ns;
+    else
+        advance_steps(worker, source, to_ns);
+}
+
 /* Where the source loses sight the step is cut: what came so far was seen, and the rest is unknown, not zero,
  * up to the first step that begins in full sight. */
 static void check_sight(struct worker *worker, struct source *source)
@@ -185,17 +195,16 @@ static void check_sight(struct worker *worker, struct source *source)
 }
 
 /* Gives a frame the time at which it counts. */
-static int64_t time_of(struct worker *worker, const struct frame *frame)
+static inline int64_t time_of(struct worker *worker, const struct frame *frame)
 {
+    if (frame->time_ns >= worker->now_ns && frame->time_ns != TIME_NONE)
+        return frame->time_ns;
     if (frame->time_ns == TIME_NONE) {
         worker->health->packets_untimed++;
         return worker->now_ns != TIME_NONE ? worker->now_ns : 0;
     }
-    if (worker->now_ns != TIME_NONE && frame->time_ns < worker->now_ns) {
-        worker->health->packets_late++;
-        return worker->now_ns;
-    }
-    return frame->time_ns;
+    worker->health->packets_late++;
+    return worker->now_ns;
 }
 
 /* A paced replay waits until the packet's turn has come on the wall clock; data time does not notice. */
@@ -297,11 +306,28 @@ static void refuse(struct health *health, enum decode_reason reason)
     first[reason - DECODE_LINK_TYPE]++;
 }
 
-static void take_frame(struct worker *worker, const struct frame *frame, int64_t time_ns)
+/* Most packets are plain and not watched: counts such a one with as little as that takes, or says no. */
+static inline bool take_plain(struct worker *worker, const struct frame *frame, int64_t time_ns)
+{
+    const struct watchlist *list = worker->rules->watchlist;
+    const uint8_t *addresses;
+    unsigned version = decode_plain(frame, &worker->plain, &addresses);
+    if (version == 0)
+        return false;
+    if (version == 4 ? watchlist_holds_ipv4(list, addresses)
+                     : watchlist_find(list, addresses) != WATCHLIST_NONE ||
+                           watchlist_find(list, addresses + 16) != WATCHLIST_NONE)
+        return false;
+    worker->plain.time_ns = time_ns;
+    count_tap(worker->count, &worker->plain);
+    return true;
+}
+
+/* Out of line, so that the way of most packets stays short. */
+__attribute__((noinline)) static void take_any(struct worker *worker, const struct frame *frame,
+                                               int64_t time_ns)
 {
     struct packet packet;
-    worker->health->packets_read++;
-    worker->health->packets_cut += frame->captured_bytes < frame->wire_bytes;
     enum decode_reason reason =
         worker->options.decapsulate ? decode_frame(frame, &packet) : decode_frame_outermost(frame, &packet);
     packet.time_ns = time_ns;
@@ -321,7 +347,36 @@ static void take_frame(struct worker *worker, const struct frame *frame, int64_t
         take_icmp_error(worker, &packet, watch[0] != WATCHLIST_NONE);
 }
 
+static inline void take_frame(struct worker *worker, const struct frame *frame, int64_t time_ns)
+{
+    worker->health->packets_read++;
+    worker->health->packets_cut += frame->captured_bytes < frame->wire_bytes;
+    if (!take_plain(worker, frame, time_ns))
+        take_any(worker, frame, time_ns);
+}
+
 /* ---- the loop ---- */
+
+static inline void take_one(struct worker *worker, struct source *source, const struct frame *frame,
+                            const volatile sig_atomic_t *stop)
+{
+    int64_t time_ns = time_of(worker, frame);
+    if (worker->options.speed > 0)
+        pace(worker, time_ns, stop);
+    advance(worker, source, time_ns);
+    take_frame(worker, frame, time_ns);
+}
+
+/* Takes a frame, and those that lie ready behind it. */
+static void take_frames(struct worker *worker, struct source *source, const struct frame *first,
+                        const volatile sig_atomic_t *stop)
+{
+    take_one(worker, source, first, stop);
+    const struct frame *frames;
+    size_t count = source->kind->more != NULL ? source->kind->more(source, &frames) : 0;
+    for (size_t i = 0; i < count && !*stop; i++)
+        take_one(worker, source, &frames[i], stop);
+}
 
 /* Takes what the source brings; false when it has ended. */
 static bool take_news(struct worker *worker, struct source *source, const volatile sig_atomic_t *stop,
@@ -330,14 +385,9 @@ static bool take_news(struct worker *worker, struct source *source, const volati
     struct frame frame;
     struct fault fault;
     switch (source->kind->next(source, &frame, &fault)) {
-    case SOURCE_FRAME: {
-        int64_t time_ns = time_of(worker, &frame);
-        if (worker->options.speed > 0)
-            pace(worker, time_ns, stop);
-        advance(worker, source, time_ns);
-        take_frame(worker, &frame, time_ns);
+    case SOURCE_FRAME:
+        take_frames(worker, source, &frame, stop);
         return true;
-    }
     case SOURCE_TICK:
         if (worker->now_ns == TIME_NONE || frame.time_ns > worker->now_ns)
             advance(worker, source, frame.time_ns);

@@ -45,6 +45,35 @@ struct result {
     struct packet packet;
 };
 
+static unsigned plain_frames;
+
+/* What decode_plain says of a frame must be what decode_frame says of it, where it says anything. */
+static void assert_plain(const struct frame *frame, const struct result *result)
+{
+    static struct packet plain;
+    const struct packet *packet = &result->packet;
+    const uint8_t *addresses;
+    unsigned version = decode_plain(frame, &plain, &addresses);
+    if (version == 0)
+        return;
+    unsigned size = version == 4 ? 4 : 16;
+    assert_int_equal(result->reason, DECODE_OK);
+    assert_int_equal(packet->ip_version, version);
+    assert_true(addresses >= frame->bytes && addresses + 2 * size <= frame->bytes + frame->captured_bytes);
+    assert_memory_equal(packet->tuple.source + 16 - size, addresses, size);
+    assert_memory_equal(packet->tuple.destination + 16 - size, addresses + size, size);
+    assert_int_equal(plain.interface, packet->interface);
+    assert_int_equal(plain.ip_bytes, packet->ip_bytes);
+    assert_int_equal(plain.vlan_count, packet->vlan_count);
+    assert_int_equal(plain.vlans[0], packet->vlans[0]);
+    assert_int_equal(packet->mpls_count, 0);
+    assert_true(plain.has_mac && packet->has_mac);
+    assert_memory_equal(plain.source_mac, packet->source_mac, 6);
+    assert_memory_equal(plain.destination_mac, packet->destination_mac, 6);
+    assert_false(packet->icmp_error || packet->fragment);
+    plain_frames++;
+}
+
 /* Decodes a copy that is exactly as large as what was captured, so that the address sanitizer sees any byte
  * too far. */
 static struct result decode_cut(int link_type, const uint8_t *bytes, uint32_t captured, uint32_t wire)
@@ -56,6 +85,7 @@ static struct result decode_cut(int link_type, const uint8_t *bytes, uint32_t ca
     struct result result;
     memset(&result, 0xa5, sizeof result); /* so that what is not filled shows */
     result.reason = decode_frame(&frame, &result.packet);
+    assert_plain(&frame, &result);
     if (result.packet.ip != NULL) {
         assert_true(result.packet.ip >= copy);
         assert_true(result.packet.ip + result.packet.ip_captured_bytes <= copy + captured);
@@ -803,6 +833,7 @@ static void no_mutation_of_any_frame_does_harm(void **state)
                                      DLT_LOOP,   DLT_RAW,       DLT_IPV4,       DLT_IPV6};
     uint64_t seed = 0x11975545176ULL;
     unsigned seen[DECODE__COUNT] = {0};
+    plain_frames = 0;
     for (int i = 0; i < 300000; i++) {
         const struct sample *s = &samples[random_next(&seed) % SAMPLE_COUNT];
         uint8_t bytes[256];
@@ -817,6 +848,7 @@ static void no_mutation_of_any_frame_does_harm(void **state)
         assert_sound(&r);
         seen[r.reason]++;
     }
+    assert_in_range(plain_frames, 1000, seen[DECODE_OK]);
     for (int reason = DECODE_OK; reason < DECODE_CUT_TUNNEL;
          reason++) /* the mutations reach what they should */
         if (reason != DECODE_LINK_TYPE && reason != DECODE_TOO_MANY_TAGS && reason != DECODE_TOO_MANY_HEADERS)

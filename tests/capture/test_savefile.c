@@ -160,28 +160,38 @@ static ssize_t feed_read(void *context, uint8_t *to, size_t room)
     return (ssize_t)count;
 }
 
+static struct seen seen_of(const struct frame *frame)
+{
+    bool timed = frame->time_ns != TIME_NONE;
+    int64_t seconds = timed ? clock_floor(frame->time_ns, NS_PER_S) / NS_PER_S : 0;
+    return (struct seen){.captured = frame->captured_bytes,
+                         .wire = frame->wire_bytes,
+                         .seconds = seconds,
+                         .ns = timed ? frame->time_ns - seconds * NS_PER_S : 0,
+                         .link_type = (uint32_t)frame->link_type,
+                         .digest = digest_of(frame->bytes, frame->captured_bytes)};
+}
+
 /* Reads all there is, and holds the reader to its word on the way. */
 static void read_own(const struct savefile_input *input, size_t length, struct reading *reading)
 {
     struct savefile *file = savefile_new(input);
     assert_non_null(file);
     enum savefile_news news = savefile_begin(file);
-    struct savefile_packet packet;
-    while (news == SAVEFILE_PACKET && (news = savefile_next(file, &packet)) == SAVEFILE_PACKET) {
-        bool timed = packet.time_ns != TIME_NONE;
-        int64_t seconds = timed ? clock_floor(packet.time_ns, NS_PER_S) / NS_PER_S : 0;
-        keep(reading, &(struct seen){.captured = packet.captured_bytes,
-                                     .wire = packet.wire_bytes,
-                                     .seconds = seconds,
-                                     .ns = timed ? packet.time_ns - seconds * NS_PER_S : 0,
-                                     .link_type = packet.link_type,
-                                     .digest = digest_of(packet.bytes, packet.captured_bytes)});
+    const struct frame *frames;
+    size_t count;
+    while (news == SAVEFILE_PACKETS && (news = savefile_next(file, &frames, &count)) == SAVEFILE_PACKETS) {
+        assert_in_range(count, 1, SAVEFILE_RUN_MAX);
+        for (size_t i = 0; i < count; i++) {
+            const struct seen seen = seen_of(&frames[i]);
+            keep(reading, &seen);
+        }
     }
     reading->damaged = news == SAVEFILE_DAMAGED;
     if (reading->damaged)
         snprintf(reading->words, sizeof reading->words, "%s", savefile_trouble(file));
     assert_true(savefile_offset(file) >= 0 && (size_t)savefile_offset(file) <= length);
-    assert_int_equal(savefile_next(file, &packet), news); /* and so for good */
+    assert_int_equal(savefile_next(file, &frames, &count), news); /* and so for good */
     savefile_free(file);
 }
 
@@ -209,7 +219,7 @@ static void read_libpcap(const struct bytes *bytes, struct reading *reading)
         int64_t seconds = header->ts.tv_sec, ns = header->ts.tv_usec;
         int64_t carry = clock_floor(ns, NS_PER_S);
         keep(reading, &(struct seen){.captured = header->caplen,
-                                     .wire = header->len,
+                                     .wire = header->len > header->caplen ? header->len : header->caplen,
                                      .seconds = seconds + carry / NS_PER_S,
                                      .ns = ns - carry,
                                      .link_type = (uint32_t)pcap_datalink(pcap),

@@ -29,18 +29,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct feed feed = {.data = data, .left = size};
     struct savefile *file = savefile_new(&(struct savefile_input){.context = &feed, .read = feed_read});
-    struct savefile_packet read;
-    if (file != NULL && savefile_begin(file) == SAVEFILE_PACKET)
-        while (savefile_next(file, &read) == SAVEFILE_PACKET) {
-            struct packet packet;
-            decode_frame(&(struct frame){.bytes = read.bytes,
-                                         .captured_bytes = read.captured_bytes,
-                                         .wire_bytes = read.wire_bytes,
-                                         .time_ns = read.time_ns,
-                                         .link_type = read.link_type,
-                                         .interface = read.interface},
-                         &packet);
-        }
+    const struct frame *frames;
+    size_t count;
+    if (file != NULL && savefile_begin(file) == SAVEFILE_PACKETS)
+        while (savefile_next(file, &frames, &count) == SAVEFILE_PACKETS)
+            for (size_t i = 0; i < count; i++) {
+                struct packet packet;
+                decode_frame(&frames[i], &packet);
+            }
     savefile_free(file);
     return 0;
 }
