@@ -535,14 +535,13 @@ unsigned decode_plain(const struct frame *frame, struct packet *packet, const ui
     uint16_t type = wire_u16(&wire, 12);
     bool tagged = tunnel_is_tag(type);
     packet->interface = frame->interface;
-    packet->has_mac = true;
-    wire_copy(&wire, 0, packet->destination_mac, 6);
-    wire_copy(&wire, 6, packet->source_mac, 6);
     packet->vlan_count = tagged;
-    packet->vlans[0] = tagged ? wire_u16(&wire, 14) & 0x0fff : 0;
-    if (tagged)
+    if (tagged) {
+        packet->vlans[0] = wire_u16(&wire, 14) & 0x0fff;
         type = wire_u16(&wire, 16);
-    wire_skip(&wire, tagged ? ETHERNET_BYTES + TAG_BYTES : ETHERNET_BYTES);
+        wire_skip(&wire, TAG_BYTES);
+    }
+    wire_skip(&wire, ETHERNET_BYTES);
 
     const struct wire ip = wire;
     uint32_t header_bytes = type == LAYER_IPV4 ? IPV4_BYTES : IPV6_BYTES, total_bytes;
@@ -568,4 +567,11 @@ unsigned decode_plain(const struct frame *frame, struct packet *packet, const ui
         link_bytes + total_bytes > frame->wire_bytes || !is_plain(&wire, protocol))
         return 0;
     return type == LAYER_IPV4 ? 4 : 6;
+}
+
+void decode_plain_macs(const struct frame *frame, struct packet *packet)
+{
+    struct wire wire = wire_over(frame->bytes, frame->captured_bytes);
+    uint16_t type;
+    decode_ethernet(&wire, packet, &type);
 }

@@ -233,12 +233,11 @@ static void order_lengths(const struct savefile *file, uint32_t *captured, uint3
 }
 
 /* Makes a packet of a record that is wholly there. */
-static inline void take_record(struct savefile *file, uint32_t captured, uint32_t wire, struct frame *frame)
+static inline void take_record(struct savefile *file, int32_t seconds, int32_t fraction, uint32_t captured,
+                               uint32_t wire, struct frame *frame)
 {
-    const uint8_t *record = file->buffer + file->at;
-    int32_t seconds = (int32_t)u32(file, record), fraction = (int32_t)u32(file, record + 4);
+    frame->bytes = file->buffer + file->at + file->record_bytes;
     file->at += file->record_bytes + captured;
-    frame->bytes = record + file->record_bytes;
     frame->captured_bytes = captured <= file->snaplen ? captured : file->snaplen;
     frame->wire_bytes = wire > frame->captured_bytes ? wire : frame->captured_bytes;
     frame->time_ns =
@@ -252,6 +251,7 @@ static enum savefile_news next_record(struct savefile *file, struct frame *frame
     if (!holds(file, file->record_bytes))
         return run_out(file, file->record_bytes, "a packet's header");
     const uint8_t *record = file->buffer + file->at;
+    int32_t seconds = (int32_t)u32(file, record), fraction = (int32_t)u32(file, record + 4);
     uint32_t captured = u32(file, record + 8), wire = u32(file, record + 12);
     if (file->length_order != CAPTURED_FIRST)
         order_lengths(file, &captured, &wire);
@@ -264,7 +264,7 @@ static enum savefile_news next_record(struct savefile *file, struct frame *frame
         return cut_off(file, captured, "a packet");
     }
     uint8_t *bytes = file->buffer + file->at + file->record_bytes;
-    take_record(file, captured, wire, frame);
+    take_record(file, seconds, fraction, captured, wire, frame);
     if (file->swapped && file->link_type == LINKTYPE_NFLOG)
         order_nflog(bytes, frame->captured_bytes, wire);
     return SAVEFILE_PACKETS;
@@ -276,11 +276,14 @@ static inline bool next_plain_record(struct savefile *file, struct frame *frame)
     size_t left = file->end - file->at;
     if (!file->plain || left < RECORD_BYTES)
         return false;
-    uint32_t lengths[2];
-    memcpy(lengths, file->buffer + file->at + 8, sizeof lengths);
-    if (lengths[0] > PACKET_MAX_BYTES || RECORD_BYTES + lengths[0] > left)
+    struct {
+        int32_t seconds, fraction;
+        uint32_t captured, wire;
+    } record;
+    memcpy(&record, file->buffer + file->at, sizeof record);
+    if (record.captured > PACKET_MAX_BYTES || RECORD_BYTES + record.captured > left)
         return false;
-    take_record(file, lengths[0], lengths[1], frame);
+    take_record(file, record.seconds, record.fraction, record.captured, record.wire, frame);
     return true;
 }
 
@@ -551,9 +554,12 @@ enum savefile_news savefile_next(struct savefile *file, const struct frame **fra
     if (news != SAVEFILE_PACKETS)
         return news;
     size_t got = 1;
-    while (got < SAVEFILE_RUN_MAX &&
-           (file->ng ? next_plain_block(file, &file->run[got]) : next_plain_record(file, &file->run[got])))
-        got++;
+    if (file->ng)
+        while (got < SAVEFILE_RUN_MAX && next_plain_block(file, &file->run[got]))
+            got++;
+    else
+        while (got < SAVEFILE_RUN_MAX && next_plain_record(file, &file->run[got]))
+            got++;
     *frames = file->run;
     *count = got;
     return SAVEFILE_PACKETS;

@@ -399,8 +399,8 @@ static size_t file_more(struct source *source, const struct frame **frames)
     struct input *file = self->heap[0];
     if (file->link->dlt != file->link->number)
         return 0;
-    int64_t until_ns = self->begun < self->count ? self->inputs[self->begun].first_ns : INT64_MAX;
     size_t count = 0;
+    int64_t until_ns = self->begun < self->count ? self->inputs[self->begun].first_ns : INT64_MAX;
     for (; count + 1 < file->run_count; count++) {
         const struct frame *frame = &file->run[count + 1];
         if (frame->link_type != file->link->dlt || frame->time_ns >= until_ns)

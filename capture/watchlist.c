@@ -346,9 +346,7 @@ static inline bool bucket_is_watched(const struct built *built, int family, uint
     return (built->watched[family][bucket / 64] >> bucket % 64 & 1) != 0;
 }
 
-/* Out of line, as few packets come to it. */
-__attribute__((noinline)) static uint32_t bucket_search(const struct built *built, int family,
-                                                        uint32_t bucket, struct key key)
+static uint32_t bucket_search(const struct built *built, int family, uint32_t bucket, struct key key)
 {
     return search_slow(built, key, built->start[family][bucket], built->start[family][bucket + 1]);
 }
@@ -365,17 +363,24 @@ uint32_t watchlist_find(const struct watchlist *list, const uint8_t address[16])
                                                     : WATCHLIST_NONE;
 }
 
+/* Out of line, as few packets come to it. */
+__attribute__((noinline)) static bool holds_ipv4(const struct built *built, uint32_t address)
+{
+    const struct key key = {0, 0xffff00000000 | address};
+    return bucket_search(built, IPV4, address >> 16, key) != WATCHLIST_NONE;
+}
+
 bool watchlist_holds_ipv4(const struct watchlist *list, const uint8_t addresses[8])
 {
     const struct built *built = list->built;
-    for (int i = 0; i < 2 && built != NULL; i++) {
-        uint32_t address;
-        memcpy(&address, addresses + 4 * i, sizeof address);
-        address = be32toh(address);
-        const struct key key = {0, 0xffff00000000 | address};
-        if (bucket_is_watched(built, IPV4, address >> 16) &&
-            bucket_search(built, IPV4, address >> 16, key) != WATCHLIST_NONE)
-            return true;
-    }
-    return false;
+    uint32_t pair[2];
+    if (built == NULL)
+        return false;
+    memcpy(pair, addresses, sizeof pair);
+    uint32_t one = be32toh(pair[0]), other = be32toh(pair[1]);
+    bool first = bucket_is_watched(built, IPV4, one >> 16),
+         second = bucket_is_watched(built, IPV4, other >> 16);
+    if (!first && !second)
+        return false;
+    return (first && holds_ipv4(built, one)) || (second && holds_ipv4(built, other));
 }

@@ -32,7 +32,8 @@ struct worker {
     int64_t now_ns, step_start_ns, step_end_ns; /* TIME_NONE: nothing came yet */
     int64_t paced_from_ns, paced_at_ns;         /* data and wall time at which a paced replay began */
     uint64_t drops_before;
-    struct packet plain; /* the latest one that was not watched, as far as it was looked at */
+    struct packet plain; /* the latest one that was not watched, as far as it was looked at; has_mac: a path
+                            asks for MAC addresses */
 };
 
 /* ---- flows that end ---- */
@@ -92,6 +93,7 @@ struct worker *worker_new(const struct capture_options *options, const struct ru
         .options = *options, .rules = rules, .scopes = scopes, .output = output, .health = health};
     worker->live = options->interface_count > 0;
     worker->now_ns = worker->step_end_ns = worker->paced_from_ns = TIME_NONE;
+    worker->plain.has_mac = path_asks_mac(rules);
     const struct flow_options flow_options = {.flows_max = options->flows_max,
                                               .timeout_ns = options->flow_timeout_ns};
     const struct flow_output flow_output = {.context = worker, .ended = flow_ended};
@@ -306,28 +308,11 @@ static void refuse(struct health *health, enum decode_reason reason)
     first[reason - DECODE_LINK_TYPE]++;
 }
 
-/* Most packets are plain and not watched: counts such a one with as little as that takes, or says no. */
-static inline bool take_plain(struct worker *worker, const struct frame *frame, int64_t time_ns)
-{
-    const struct watchlist *list = worker->rules->watchlist;
-    const uint8_t *addresses;
-    unsigned version = decode_plain(frame, &worker->plain, &addresses);
-    if (version == 0)
-        return false;
-    if (version == 4 ? watchlist_holds_ipv4(list, addresses)
-                     : watchlist_find(list, addresses) != WATCHLIST_NONE ||
-                           watchlist_find(list, addresses + 16) != WATCHLIST_NONE)
-        return false;
-    worker->plain.time_ns = time_ns;
-    count_tap(worker->count, &worker->plain);
-    return true;
-}
-
-/* Out of line, so that the way of most packets stays short. */
-__attribute__((noinline)) static void take_any(struct worker *worker, const struct frame *frame,
-                                               int64_t time_ns)
+static void take_frame(struct worker *worker, const struct frame *frame, int64_t time_ns)
 {
     struct packet packet;
+    worker->health->packets_read++;
+    worker->health->packets_cut += frame->captured_bytes < frame->wire_bytes;
     enum decode_reason reason =
         worker->options.decapsulate ? decode_frame(frame, &packet) : decode_frame_outermost(frame, &packet);
     packet.time_ns = time_ns;
@@ -347,18 +332,10 @@ __attribute__((noinline)) static void take_any(struct worker *worker, const stru
         take_icmp_error(worker, &packet, watch[0] != WATCHLIST_NONE);
 }
 
-static inline void take_frame(struct worker *worker, const struct frame *frame, int64_t time_ns)
-{
-    worker->health->packets_read++;
-    worker->health->packets_cut += frame->captured_bytes < frame->wire_bytes;
-    if (!take_plain(worker, frame, time_ns))
-        take_any(worker, frame, time_ns);
-}
-
 /* ---- the loop ---- */
 
-static inline void take_one(struct worker *worker, struct source *source, const struct frame *frame,
-                            const volatile sig_atomic_t *stop)
+static void take_one(struct worker *worker, struct source *source, const struct frame *frame,
+                     const volatile sig_atomic_t *stop)
 {
     int64_t time_ns = time_of(worker, frame);
     if (worker->options.speed > 0)
@@ -367,15 +344,55 @@ static inline void take_one(struct worker *worker, struct source *source, const 
     take_frame(worker, frame, time_ns);
 }
 
+/* Whether a frame is plain, and of neither end watched; then worker->plain is made of it. */
+static inline bool is_elsewhere(struct worker *worker, const struct frame *frame)
+{
+    const struct watchlist *list = worker->rules->watchlist;
+    const uint8_t *addresses;
+    unsigned version = decode_plain(frame, &worker->plain, &addresses);
+    if (version == 4)
+        return !watchlist_holds_ipv4(list, addresses);
+    return version == 6 && watchlist_find(list, addresses) == WATCHLIST_NONE &&
+           watchlist_find(list, addresses + 16) == WATCHLIST_NONE;
+}
+
+/* Most packets are plain, not watched, and within the step under way: counts those that are up to the first
+ * that is not, with as little as that takes. Says how many. */
+static size_t take_plain(struct worker *worker, const struct frame *frames, size_t count)
+{
+    size_t done = 0;
+    uint64_t cut = 0;
+    if (worker->options.speed > 0 || worker->options.step_ns > worker->options.gap_max_ns)
+        return 0;
+    for (; done < count; done++) {
+        const struct frame *frame = &frames[done];
+        if (frame->time_ns < worker->now_ns || frame->time_ns >= worker->step_end_ns ||
+            !is_elsewhere(worker, frame))
+            break;
+        if (worker->plain.has_mac)
+            decode_plain_macs(frame, &worker->plain);
+        worker->now_ns = worker->plain.time_ns = frame->time_ns;
+        count_tap(worker->count, &worker->plain);
+        cut += frame->captured_bytes < frame->wire_bytes;
+    }
+    worker->health->packets_read += done;
+    worker->health->packets_cut += cut;
+    return done;
+}
+
 /* Takes a frame, and those that lie ready behind it. */
 static void take_frames(struct worker *worker, struct source *source, const struct frame *first,
                         const volatile sig_atomic_t *stop)
 {
-    take_one(worker, source, first, stop);
+    if (take_plain(worker, first, 1) == 0)
+        take_one(worker, source, first, stop);
     const struct frame *frames;
     size_t count = source->kind->more != NULL ? source->kind->more(source, &frames) : 0;
-    for (size_t i = 0; i < count && !*stop; i++)
-        take_one(worker, source, &frames[i], stop);
+    for (size_t at = 0; at < count && !*stop;) {
+        at += take_plain(worker, frames + at, count - at);
+        if (at < count)
+            take_one(worker, source, &frames[at++], stop);
+    }
 }
 
 /* Takes what the source brings; false when it has ended. */
