@@ -32,6 +32,7 @@ static const double least_share = 0.05, gap_power = 0.4; /* balances clusters jo
 static const double acks_least = 5,
                     acks_times = 10;       /* unseen words acknowledged, at least, and over the usual */
 static const double route_samples = 3;     /* of late, before the way is told */
+static const double level_floor = 0.05;    /* of a path that a part has left */
 static const double control_learn_s = 600; /* the tap is dense: it is known sooner than a scope */
 static const double low_tail = 0.001;
 static const double shape_most = 400;    /* no rate is known better than to a twentieth */
@@ -51,8 +52,9 @@ struct analysis *analysis_new(const struct analysis_options *options, const stru
     tap_init(&analysis->tap, options->half_life_s, fmin(options->learn_s, control_learn_s));
     for (uint32_t i = 0; i < scopes->count; i++) {
         struct series *series = &analysis->series[i];
-        detect_init(&series->answered, options->half_life_s);
-        detect_init(&series->live, options->half_life_s);
+        for (int w = 0; w < WITNESS__COUNT; w++)
+            detect_init(&series->life[w], options->half_life_s);
+        series->witness = WITNESS_ANSWERED;
         detect_init(&series->knock, options->half_life_s);
         thinness_init(&series->thinness);
         change_restart(&series->change);
@@ -60,7 +62,7 @@ struct analysis *analysis_new(const struct analysis_options *options, const stru
         series->learning = LEARNING_EVENTS;
         series->alarms.nominal_per_year = analysis->alarms_per_year;
         series->hosts_usual = -1;
-        series->returned_ns = TIME_NONE;
+        series->returned_ns = series->moved_ns = TIME_NONE;
         series->detectable_s = -1;
         series->detectable_until_ns = series->clusters_until_ns = TIME_NONE;
     }
@@ -86,27 +88,6 @@ static double shortest(const struct analysis *analysis, struct series *series, s
 
 /* ---- bins ---- */
 
-/* The answered flows are the better witness; where the tap sees one direction only there are none. */
-static void choose_signal(const struct analysis *analysis, struct series *series)
-{
-    if (series->episode.open)
-        return;
-    double answered = baseline_learned(&series->answered.baseline, analysis->end_ns).events;
-    double live = baseline_learned(&series->live.baseline, analysis->end_ns).events;
-    bool one_way = live >= analysis->options.learn_flows && answered < 0.1 * live && !series->live_is_packets;
-    bool only_packets = series->live_is_packets && !(answered > 0);
-    enum signal other = series->live_is_packets ? SIGNAL_PACKETS_OUT : SIGNAL_LIVE_FLOWS;
-    enum signal chosen = one_way || only_packets ? other : SIGNAL_ANSWERED_FLOWS;
-    if (chosen == series->signal)
-        return;
-    series->signal = chosen; /* and its totals take the place of the other's */
-    series->so_far.life = series_life(series)->total;
-    series->so_far.life_expected = series_life(series)->total_expected;
-    series->at_last_life = series->so_far;
-    thinness_init(&series->thinness);
-    change_restart(&series->change);
-}
-
 static struct route route_of(const struct trend *trend)
 {
     struct route route = {-1, -1, -1, -1};
@@ -126,7 +107,7 @@ static struct bin judge_bin(struct analysis *analysis, uint32_t number)
     bool is_tap = number == scope_number_tap(analysis->scopes);
     struct population *life = is_tap ? &analysis->tap.control : series_life(series);
     bool known = series->bin_expected > 0 && series->state != STATE_BLIND;
-    double signs = detect_signs_per_event(life);
+    double signs = is_tap ? detect_signs_per_event(life) : series_signs_per_event(series);
     return (struct bin){
         .scope = number,
         .start_ns = analysis->bin_start_ns,
@@ -153,7 +134,8 @@ static void close_bin(struct analysis *analysis)
         struct bin bin = judge_bin(analysis, i);
         if (bin.tally.end_ns > bin.tally.start_ns)
             analysis->output.bin(analysis->output.context, &bin);
-        choose_signal(analysis, series);
+        witness_compare(series);
+        witness_choose(analysis, series);
         double hosts = (double)series->bin.value[TALLY_hosts];
         bool hosts_known = (series->bin.known & TALLY_BIT(TALLY_hosts)) != 0;
         if (hosts_known && (series->state == STATE_UP || series->state == STATE_LEARNING))
@@ -180,24 +162,54 @@ static bool knows(const struct tally *tally, enum tally_measure measure)
     return (tally->known & TALLY_BIT(measure)) != 0;
 }
 
-/* What is told as `bursts` of the measure are its events; the measure itself where that is not told. */
-static void take_population(struct population *population, const struct tally *tally,
-                            enum tally_measure measure, enum tally_measure bursts, struct tally_span span,
-                            const struct detect_input *how)
+/* What is told as `bursts` of the measure are its events; the measure itself where that is not told. Returns
+ * what the interval brought. */
+static struct step take_population(struct population *population, const struct tally *tally,
+                                   enum tally_measure measure, enum tally_measure bursts,
+                                   struct tally_span span, const struct detect_input *how)
 {
     if (!knows(tally, measure))
-        return;
+        return (struct step){0};
+    const struct step before = {population->total_signs, population->total, population->total_expected,
+                                population->total_prudent};
     struct detect_input input = *how;
     input.signs = (double)tally->value[measure];
     input.events = (double)tally->value[knows(tally, bursts) ? bursts : measure];
     input.span = span;
     detect_step(population, &input);
+    return (struct step){population->total_signs - before.signs, population->total - before.seen,
+                         population->total_expected - before.expected,
+                         population->total_prudent - before.prudent};
+}
+
+static const struct step *step_of(const struct series *series)
+{
+    return &series->step[series->witness];
+}
+
+static void take_life(struct series *series, const struct tally *tally, const struct detect_input *how)
+{
+    const struct tally_span none = {TIME_NONE, TIME_NONE};
+    struct population *life = series->life;
+    if (tally->known != 0) /* a row may be empty; a table that has no such column has it nowhere */
+        series->live_is_packets = !knows(tally, TALLY_live_flows);
+    series->step[WITNESS_PROVEN] = take_population(&life[WITNESS_PROVEN], tally, TALLY_proven_flows,
+                                                   TALLY_proven_bursts, tally->proven, how);
+    series->step[WITNESS_ANSWERED] = take_population(&life[WITNESS_ANSWERED], tally, TALLY_answered_flows,
+                                                     TALLY_answered_bursts, tally->answered, how);
+    series->step[WITNESS_LIVE] = series->live_is_packets
+                                     ? take_population(&life[WITNESS_LIVE], tally, TALLY_packets_out,
+                                                       TALLY_packets_out, tally->out, how)
+                                     : take_population(&life[WITNESS_LIVE], tally, TALLY_live_flows,
+                                                       TALLY_live_bursts, tally->live, how);
+    /* What the watched side begins, or somebody in its name, is not said to it. */
+    enum tally_measure knocks = knows(tally, TALLY_knocks) ? TALLY_knocks : TALLY_flows;
+    take_population(&series->knock, tally, knocks, knocks, none, how);
 }
 
 static void take_scope(struct analysis *analysis, uint32_t number, const struct tally *tally, bool proven)
 {
     struct series *series = &analysis->series[number];
-    const struct tally_span none = {TIME_NONE, TIME_NONE};
     bool explained =
         analysis->series[SCOPE_NUMBER_ALL].episode.open && analysis->scopes->items[number].counted;
     struct detect_input how = {.start_ns = tally->start_ns,
@@ -205,31 +217,15 @@ static void take_scope(struct analysis *analysis, uint32_t number, const struct 
                                .proven = proven,
                                .teach = !series->episode.open && !explained && !series->thin_doubt,
                                .ordinary = !series->episode.open && !explained};
-    if (series->step_signs > 0) { /* in the interval before this one */
+    if (step_of(series)->signs > 0) { /* in the interval before this one */
         series->at_last_life = series->so_far;
         if (!series->episode.open)
             memset(series->reporter, 0, sizeof series->reporter);
     }
     reporters_merge(series->reporter, tally->reporter);
-    const struct population *life = series_life(series);
-    double prudent_before = life->total_prudent, signs_before = life->total_signs;
-    take_population(&series->answered, tally, TALLY_answered_flows, TALLY_answered_bursts, tally->answered,
-                    &how);
-    if (tally->known != 0) /* a row may be empty; a table that has no such column has it nowhere */
-        series->live_is_packets = !knows(tally, TALLY_live_flows);
-    if (series->live_is_packets)
-        take_population(&series->live, tally, TALLY_packets_out, TALLY_packets_out, tally->out, &how);
-    else
-        take_population(&series->live, tally, TALLY_live_flows, TALLY_live_bursts, tally->live, &how);
-    take_population(&series->knock, tally, TALLY_flows, TALLY_flows, none, &how);
-
-    series->step_signs = life->total_signs - signs_before;
-    series->step_seen = life->total - series->so_far.life;
-    series->step_expected = life->total_expected - series->so_far.life_expected;
-    series->step_prudent = life->total_prudent - prudent_before;
-    series->bin_expected += series->step_expected * detect_signs_per_event(life);
-    series->so_far.life = life->total;
-    series->so_far.life_expected = life->total_expected;
+    take_life(series, tally, &how);
+    series->bin_expected += step_of(series)->expected * series_signs_per_event(series);
+    witness_mark(analysis, series);
     series->step_s = clock_seconds(tally->start_ns, tally->end_ns);
     trend_step(&series->so_far.trend, tally, how.teach);
     series->so_far.knock = series->knock.total;
@@ -240,8 +236,8 @@ static void take_scope(struct analysis *analysis, uint32_t number, const struct 
 
 static void each_population(struct series *series, void (*act)(struct population *, int64_t), int64_t at_ns)
 {
-    act(&series->answered, at_ns);
-    act(&series->live, at_ns);
+    for (int w = 0; w < WITNESS__COUNT; w++)
+        act(&series->life[w], at_ns);
     act(&series->knock, at_ns);
 }
 
@@ -445,13 +441,18 @@ static bool level_lasts(struct analysis *analysis, uint32_t number, double alarm
            clock_seconds(series->level_from_ns, analysis->end_ns) >= analysis->options.level_after_s;
 }
 
+static void rescale_to(struct series *series, double level)
+{
+    for (int w = 0; w < WITNESS__COUNT; w++)
+        detect_rescale(&series->life[w], level);
+}
+
 static void rescale(struct series *series)
 {
     double level = level_since(series);
     if (series->so_far.life - series->level_life < level_signs || level < level_least)
         return; /* silent, or too thin to tell */
-    detect_rescale(&series->answered, level);
-    detect_rescale(&series->live, level);
+    rescale_to(series, level);
 }
 
 /* What is left is normal from now on, for the scopes under a wide one too, each at its own level. */
@@ -491,7 +492,7 @@ static void follow_episode(struct analysis *analysis, uint32_t number, int64_t f
     struct population *life = series_life(series);
     double alarm = detect_threshold(life, analysis->alarms_per_year);
     const struct episode_step step = {.seen = series->step_clusters,
-                                      .expected = series->step_expected / series->clusters.size,
+                                      .expected = step_of(series)->expected / series->clusters.size,
                                       .first_ns = first_ns,
                                       .end_ns = analysis->end_ns,
                                       .silence = detect_score(life)};
@@ -598,24 +599,59 @@ static struct change_found find_onset(struct series *series, double most)
     return change_fall(&series->change, fmin(series_life(series)->rate.shape, shape_most), most);
 }
 
+/* ---- what came another way ---- */
+
+/* A path that was left is not judged before something crosses it again; where a part was left, that is normal
+ * from now on. */
+static void leave_road(struct analysis *analysis, uint32_t number, double left)
+{
+    struct series *series = &analysis->series[number];
+    if (left > 0)
+        rescale_to(series, fmax(left, level_floor));
+    else
+        series->moved_ns = series_life(series)->last_ns;
+    watch_anew(series, analysis->end_ns);
+    thinness_reset(&series->thinness);
+}
+
+/* All that comes another way must go on doing so. */
+static bool is_left(struct analysis *analysis, uint32_t number)
+{
+    struct series *series = &analysis->series[number];
+    if (series->moved_ns == TIME_NONE)
+        return false;
+    if (series->moved_ns != series_life(series)->last_ns ||
+        road_ask(analysis, number, INT64_MIN, 0) == ROAD_LOST)
+        series->moved_ns = TIME_NONE;
+    return series->moved_ns != TIME_NONE;
+}
+
 static void judge_silence(struct analysis *analysis, uint32_t number, double score)
 {
     struct series *series = &analysis->series[number];
+    const struct population *life = series_life(series);
+    bool broken = score > detect_score(life); /* it has just ended */
     enum wider wider = ask_wider(analysis, number);
-    if (wider == WIDER_IN_DOUBT || sensor_in_doubt(analysis, series))
+    enum road road =
+        road_ask(analysis, number, broken ? series->at_last_life.tap.at_ns : life->silent_from_ns, score);
+    if (road == ROAD_MOVED)
+        leave_road(analysis, number, 0);
+    if (road != ROAD_LOST || wider == WIDER_IN_DOUBT || sensor_in_doubt(analysis, series))
         return;
     struct change_found onset = find_onset(series, survivors_most);
     open_episode(analysis, number, &onset, score, EPISODE_SILENT, &series->at_last_life, wider == WIDER_DOWN);
 }
 
 /* What of a wide scope's thinness its silent prefixes account for is theirs to tell, as long as others are
- * alive. In the thinness of `all` those that have an outage of their own do not count any more. */
+ * alive. In the thinness of `all` those that have an outage of their own do not count any more. Parts are
+ * weighed by the whole's witness, whoever is judged for them. */
 static bool explained_by_parts(struct analysis *analysis, uint32_t number, double missing_share)
 {
+    enum witness witness = analysis->series[number].witness;
     double silent = 0, all = series_life(&analysis->series[number])->rate.per_s;
     for (uint32_t i = 0; i < analysis->scopes->count; i++) {
         struct series *part = &analysis->series[i];
-        double per_s = series_life(part)->rate.per_s;
+        double per_s = part->life[witness].rate.per_s;
         if (analysis->scopes->items[i].kind != SCOPE_PREFIX || !analysis->scopes->items[i].counted)
             continue;
         if (part->episode.open && number == SCOPE_NUMBER_ALL)
@@ -634,9 +670,12 @@ static void judge_thinness(struct analysis *analysis, uint32_t number, int level
     if (width(analysis->scopes->items[number].kind) > 1 && explained_by_parts(analysis, number, 1 - left))
         return;
     enum wider wider = ask_wider(analysis, number);
-    if (wider == WIDER_IN_DOUBT || sensor_in_doubt(analysis, series))
-        return;
     struct change_found onset = find_onset(series, 1);
+    enum road road = road_ask(analysis, number, onset.best_ns, thin->sum);
+    if (road == ROAD_MOVED)
+        leave_road(analysis, number, left);
+    if (road != ROAD_LOST || wider == WIDER_IN_DOUBT || sensor_in_doubt(analysis, series))
+        return;
     const struct episode_mark *before = past_at(&series->past, onset.best_ns);
     open_episode(analysis, number, &onset, thin->sum, level, before, wider == WIDER_DOWN);
 }
@@ -653,7 +692,7 @@ static void judge_spread(struct analysis *analysis)
             !part->episode.open)
             continue;
         parts++;
-        down += series_life(part)->rate.per_s;
+        down += part->life[all->witness].rate.per_s;
         odds = fmin(odds, part->episode.log_odds);
     }
     if (parts < 2 || down < nearly_all * series_life(all)->rate.per_s)
@@ -662,32 +701,30 @@ static void judge_spread(struct analysis *analysis)
     open_episode(analysis, SCOPE_NUMBER_ALL, &onset, odds, 1, past_at(&all->past, onset.best_ns), false);
 }
 
-struct counts {
-    double seen, expected, prudent;
-};
-
 /* What the step brought. The thinness of `all` is that of the rest, where a prefix has an outage of its own.
  */
-static struct counts step_counts(struct analysis *analysis, uint32_t number)
+static struct step step_counts(struct analysis *analysis, uint32_t number)
 {
     const struct series *series = &analysis->series[number];
-    struct counts counts = {series->step_seen, series->step_expected, series->step_prudent};
+    struct step counts = *step_of(series);
     if (number != SCOPE_NUMBER_ALL || series->episode.open)
         return counts;
     for (uint32_t i = 0; i < analysis->scopes->count; i++)
         if (analysis->scopes->items[i].kind == SCOPE_PREFIX && analysis->scopes->items[i].counted &&
             analysis->series[i].episode.open) {
-            counts.seen -= analysis->series[i].step_seen;
-            counts.expected -= analysis->series[i].step_expected;
-            counts.prudent -= analysis->series[i].step_prudent;
+            const struct step *part = &analysis->series[i].step[series->witness];
+            counts.seen -= part->seen;
+            counts.expected -= part->expected;
+            counts.prudent -= part->prudent;
         }
-    return (struct counts){fmax(counts.seen, 0), fmax(counts.expected, 0), fmax(counts.prudent, 0)};
+    return (struct step){counts.signs, fmax(counts.seen, 0), fmax(counts.expected, 0),
+                         fmax(counts.prudent, 0)};
 }
 
 static void take_thinness(struct analysis *analysis, uint32_t number)
 {
     struct series *series = &analysis->series[number];
-    struct counts counts = step_counts(analysis, number);
+    struct step counts = step_counts(analysis, number);
     const struct population *life = series_life(series);
     thinness_step(&series->thinness, counts.seen, counts.prudent, fmax(1, life->rate.shape),
                   life->level.dispersion, analysis->end_ns);
@@ -699,6 +736,12 @@ static void judge(struct analysis *analysis, uint32_t number)
     struct population *life = series_life(series);
     series->learning = learned(analysis, series);
     if (series->learning != LEARNING_DONE) {
+        series->state = STATE_LEARNING;
+        return;
+    }
+    if (is_left(analysis, number)) {
+        watch_anew(series, analysis->end_ns);
+        series->learning = LEARNING_THIN;
         series->state = STATE_LEARNING;
         return;
     }
@@ -728,9 +771,10 @@ static void judge(struct analysis *analysis, uint32_t number)
 
 static struct tally_span life_span(const struct series *series, const struct tally *tally)
 {
-    return series->signal == SIGNAL_ANSWERED_FLOWS ? tally->answered
-           : series->live_is_packets               ? tally->out
-                                                   : tally->live;
+    return series->witness == WITNESS_PROVEN     ? tally->proven
+           : series->witness == WITNESS_ANSWERED ? tally->answered
+           : series->live_is_packets             ? tally->out
+                                                 : tally->live;
 }
 
 static int64_t first_life(const struct series *series, const struct tally *tally)
@@ -742,7 +786,7 @@ static int64_t first_life(const struct series *series, const struct tally *tally
 static void take_change(struct analysis *analysis, uint32_t number, const struct tally *tally)
 {
     struct series *series = &analysis->series[number];
-    struct counts counts = step_counts(analysis, number);
+    struct step counts = step_counts(analysis, number);
     if (analysis->end_ns >= series->clusters_until_ns) {
         const struct population *life = series_life(series);
         series->clusters = calibrate_clusters(&life->calibrate, fmax(1, life->rate.shape));
@@ -769,7 +813,7 @@ static void note_returns(struct analysis *analysis, const struct tally *tallies)
         struct series *series = &analysis->series[i];
         if (whole->return_ns == TIME_NONE || !analysis->scopes->items[i].counted)
             series->returned_ns = TIME_NONE;
-        else if (series->returned_ns == TIME_NONE && series->step_seen > 0)
+        else if (series->returned_ns == TIME_NONE && step_of(series)->seen > 0)
             series->returned_ns = first_life(series, &tallies[i]);
     }
 }
@@ -810,19 +854,33 @@ static void confirm_all(struct analysis *analysis, bool watched)
 {
     for (uint32_t i = 0; i < analysis->scopes->count; i++) {
         struct series *series = &analysis->series[i];
-        detect_confirm(&series->answered, watched);
-        detect_confirm(&series->live, watched);
+        for (int w = 0; w < WITNESS__COUNT; w++)
+            detect_confirm(&series->life[w], watched);
         detect_confirm(&series->knock, watched);
     }
+}
+
+/* What is not watched, without the routers' words about what is: those grow with a surge towards it, or cease
+ * with it, and so are no control. */
+static struct tally control_of(const struct tally *tap, const struct tally *all)
+{
+    struct tally control = *tap;
+    if (knows(tap, TALLY_packets_in) && knows(all, TALLY_icmp_errors) && knows(all, TALLY_icmp_own)) {
+        uint64_t errors = all->value[TALLY_icmp_errors], own = all->value[TALLY_icmp_own],
+                 words = errors > own ? errors - own : 0, *packets = &control.value[TALLY_packets_in];
+        *packets -= words < *packets ? words : *packets;
+    }
+    return control;
 }
 
 static void take_interval(struct analysis *analysis, const struct tally *tallies)
 {
     uint32_t tap_number = scope_number_tap(analysis->scopes);
     struct tap *tap = &analysis->tap;
+    const struct tally control = control_of(&tallies[tap_number], &tallies[SCOPE_NUMBER_ALL]);
     double rarity = calibrate_rarity(&tap->control.calibrate, detect_score(&tap->control));
     double expected = tap->control.total_expected;
-    enum tap_news news = tap_step(tap, &tallies[tap_number], analysis->alarms_per_year);
+    enum tap_news news = tap_step(tap, &control, analysis->alarms_per_year);
     analysis->series[tap_number].bin_expected += tap->control.total_expected - expected;
     analysis->series[tap_number].state = tap_has_control(tap, analysis->end_ns) ? STATE_UP : STATE_LEARNING;
     if (news == TAP_NOTHING)

@@ -16,6 +16,7 @@
 struct episode_mark {
     double life, life_expected;
     double knock, knock_expected;
+    double whole, whole_expected; /* of `all`, by the scope's witness */
     struct trend trend;
     struct tap_mark tap;
     double surge; /* packets towards the scope of late, over what is usual */

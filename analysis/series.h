@@ -11,32 +11,46 @@
 #include "tap.h"
 #include "thinness.h"
 
+/* What speaks for the life of a scope, each with more weight than the one before. */
+enum witness {
+    WITNESS_LIVE,     /* live flows, or packets out where flows are not known */
+    WITNESS_ANSWERED, /* answered flows */
+    WITNESS_PROVEN,   /* proven flows, which are not forged from off the path */
+    WITNESS__COUNT
+};
+
+/* What an interval brought: signs of life, and of events those that came, those that should have, and how
+ * many of these may be counted on. */
+struct step {
+    double signs, seen, expected, prudent;
+};
+
 /* Plain data. The tap's own series uses only the bin. */
 struct series {
-    struct population answered; /* answered flows */
-    struct population live;     /* live flows, or packets out where flows are not known */
-    struct population knock;    /* flow starts: what is said to the scope, mostly */
+    struct population life[WITNESS__COUNT];
+    struct step step[WITNESS__COUNT]; /* of the interval just taken */
+    struct population knock;          /* what is said to the scope */
     bool live_is_packets;
-    struct thinness thinness;           /* of the one that is judged */
-    bool thin_doubt;                    /* it is half way to an alarm: what comes now teaches nothing */
+    struct thinness thinness; /* of the one that is judged */
+    bool thin_doubt;          /* it is half way to an alarm: what comes now teaches nothing */
+    int64_t moved_ns; /* the last sign of life of a path before all of it came another way; TIME_NONE: none */
     struct change change;               /* its recent past */
     struct calibrate_clusters clusters; /* how its events cluster … */
     int64_t clusters_until_ns;          /* … looked up again from here */
-    enum signal signal;                 /* which of the first two is judged */
+    enum signal signal;                 /* the measure that is told … */
+    enum witness witness;               /* … and who is judged for it */
+    double told_signs, proofs;          /* of that measure, and proven events, in ordinary bins of late */
     enum scope_state state;
     enum learning learning; /* why, in that state */
     struct alarm_rate alarms;
 
     struct episode_mark so_far, at_last_life;
-    double step_s;                   /* length of the interval just taken, in seconds */
-    double step_signs;               /* of life in it, … */
-    double step_seen, step_expected; /* the events among them, … */
-    double step_clusters;            /* … the clusters that began in it, … */
-    double step_prudent;             /* … and how many of those may be counted on */
-    double detectable_s;             /* the shortest outage to be noticed; negative: none … */
-    int64_t detectable_until_ns;     /* … looked up again from here */
-    struct past past;                /* how everything went of late */
-    double hosts_usual;              /* watched addresses in an ordinary bin; negative: not known yet */
+    double step_s;               /* length of the interval just taken, in seconds */
+    double step_clusters;        /* the clusters that began in it */
+    double detectable_s;         /* the shortest outage to be noticed; negative: none … */
+    int64_t detectable_until_ns; /* … looked up again from here */
+    struct past past;            /* how everything went of late */
+    double hosts_usual;          /* watched addresses in an ordinary bin; negative: not known yet */
 
     struct episode episode;
     int64_t level_from_ns;             /* since when its level is steady, while an outage is open … */
@@ -64,16 +78,41 @@ struct analysis {
 /* The measure of the population in which a scope is judged. */
 static inline enum tally_measure series_measure(const struct series *series)
 {
-    return series->signal == SIGNAL_ANSWERED_FLOWS ? TALLY_answered_flows
-           : series->live_is_packets               ? TALLY_packets_out
-                                                   : TALLY_live_flows;
+    return series->witness == WITNESS_PROVEN     ? TALLY_proven_flows
+           : series->witness == WITNESS_ANSWERED ? TALLY_answered_flows
+           : series->live_is_packets             ? TALLY_packets_out
+                                                 : TALLY_live_flows;
 }
 
 /* The population in which a scope is judged. */
 static inline struct population *series_life(struct series *series)
 {
-    return series->signal == SIGNAL_ANSWERED_FLOWS ? &series->answered : &series->live;
+    return &series->life[series->witness];
 }
+
+/* How many signs of the measure that is told come with an event of the population that is judged. */
+static inline double series_signs_per_event(struct series *series)
+{
+    if (series->witness == WITNESS_PROVEN && series->proofs > 0)
+        return series->told_signs / series->proofs;
+    return detect_signs_per_event(series_life(series));
+}
+
+/* Compares, in a bin that has ended, the measure that is told with proven life. */
+void witness_compare(struct series *series);
+
+/* Chooses who is judged for a series and which measure is told, as far as was learned. It changes only while
+ * there is no doubt of the scope: that is no reason for an alarm, nor for missing one. */
+void witness_choose(const struct analysis *analysis, struct series *series);
+
+/* Notes in `so_far` what the series' witness has seen and expected, of the scope and of `all`. */
+void witness_mark(const struct analysis *analysis, struct series *series);
+
+enum road { ROAD_LOST, ROAD_IN_DOUBT, ROAD_MOVED };
+
+/* Whether a path that misses what an alarm of this score needs, since about an instant, has lost it, or it
+ * came another way. A path that is not known by its link cannot be left, and what is no path neither. */
+enum road road_ask(struct analysis *analysis, uint32_t number, int64_t since_ns, double score);
 
 /* Reads the circumstances of a series' open outage (facts.c); the event's parts are filled. */
 struct cause_facts facts_gather(const struct analysis *analysis, uint32_t number, const struct event *event);

@@ -8,7 +8,7 @@
 
 #include "series.h"
 
-enum { STATE_VERSION = 12 };
+enum { STATE_VERSION = 13 };
 
 struct state_head {
     uint32_t version;

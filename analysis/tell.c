@@ -132,7 +132,7 @@ static struct event describe(struct analysis *analysis, uint32_t number, enum ev
                           .control = tap_has_control(&analysis->tap, analysis->end_ns),
                           .signal = series->signal,
                           .depth = episode->depth,
-                          .expected_rate = life->rate.per_s * 60 * detect_signs_per_event(life),
+                          .expected_rate = life->rate.per_s * 60 * series_signs_per_event(series),
                           .log_odds = episode->log_odds,
                           .recovered = -1,
                           .flaps = episode->flaps,

@@ -75,6 +75,7 @@ static bool is_silent(const struct world *world, int scope, int64_t at_ns)
 static void fill(struct tally *tally, uint64_t count)
 {
     tally->value[TALLY_flows] += count;
+    tally->value[TALLY_knocks] += count;
     tally->value[TALLY_live_flows] += count;
     tally->value[TALLY_answered_flows] += count;
     tally->value[TALLY_live_bursts] += count;
@@ -125,6 +126,7 @@ static void run(const struct world *world, struct result *result)
         fill(&tallies[ALL], sum);
         uint64_t knocks = blind ? 0 : stream_poisson(&seed, 2);
         tallies[ALL].value[TALLY_flows] += knocks;
+        tallies[ALL].value[TALLY_knocks] += knocks;
         tallies[ALL].value[TALLY_packets_in] += knocks;
         tallies[TAP].value[TALLY_packets_in] =
             blind ? 0 : stream_poisson(&seed, world->rate[TAP] / (deaf ? 24 : 12));

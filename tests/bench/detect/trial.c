@@ -112,7 +112,8 @@ static void feed(struct trial *trial, struct stream *stream)
 {
     const int64_t step_ns = (int64_t)(trial->plan->step_s * (double)NS_PER_S);
     const uint32_t scopes = trial->study.scopes.count;
-    uint32_t unknown = TALLY_BIT(TALLY_drops);
+    uint64_t unknown = TALLY_BIT(TALLY_drops) | TALLY_BIT(TALLY_proven_flows) |
+                       TALLY_BIT(TALLY_proven_bursts) | TALLY_BIT(TALLY_knocks);
     if (!trial->plan->told_apart)
         unknown |= TALLY_BIT(TALLY_live_bursts) | TALLY_BIT(TALLY_answered_bursts);
     struct oracle oracle;
