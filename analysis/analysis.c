@@ -684,18 +684,21 @@ static void judge_thinness(struct analysis *analysis, uint32_t number, int level
 static void judge_spread(struct analysis *analysis)
 {
     struct series *all = &analysis->series[SCOPE_NUMBER_ALL];
-    double down = 0, odds = INFINITY;
+    double down = 0, whole = 0, odds = INFINITY;
     unsigned parts = 0;
     for (uint32_t i = 0; i < analysis->scopes->count; i++) {
         struct series *part = &analysis->series[i];
-        if (analysis->scopes->items[i].kind != SCOPE_PREFIX || !analysis->scopes->items[i].counted ||
-            !part->episode.open)
+        if (analysis->scopes->items[i].kind != SCOPE_PREFIX || !analysis->scopes->items[i].counted)
+            continue;
+        whole += part->life[all->witness].rate.per_s;
+        if (!part->episode.open)
             continue;
         parts++;
         down += part->life[all->witness].rate.per_s;
         odds = fmin(odds, part->episode.log_odds);
     }
-    if (parts < 2 || down < nearly_all * series_life(all)->rate.per_s)
+    /* Of `all` the level may have followed what fell with them. */
+    if (parts < 2 || down < nearly_all * fmax(whole, series_life(all)->rate.per_s))
         return;
     struct change_found onset = find_onset(all, 1);
     open_episode(analysis, SCOPE_NUMBER_ALL, &onset, odds, 1, past_at(&all->past, onset.best_ns), false);
