@@ -40,14 +40,22 @@ struct traits {
 
 /* Beside the tap's old measures only `control` means anything there; services are not asked for ICMP, whose
  * quotes need not hold a port. */
-static uint64_t knowable_of(enum scope_kind kind)
+static uint64_t knowable_of(enum scope_kind kind, bool sampled)
 {
     const uint64_t icmp = TALLY_BIT(TALLY_icmp_unreachable) | TALLY_BIT(TALLY_icmp_prohibited) |
                           TALLY_BIT(TALLY_icmp_exceeded) | TALLY_BIT(TALLY_icmp_own) |
                           TALLY_BIT(TALLY_icmp_no_route);
+    /* What follows from one packet after the other, or from none having come before. */
+    const uint64_t sequels =
+        TALLY_BIT(TALLY_answered_flows) | TALLY_BIT(TALLY_answered_bursts) | TALLY_BIT(TALLY_answered_hops) |
+        TALLY_BIT(TALLY_handshakes) | TALLY_BIT(TALLY_handshake_us) | TALLY_BIT(TALLY_retransmits_in) |
+        TALLY_BIT(TALLY_retransmits_out) | TALLY_BIT(TALLY_unseen_acks_in) |
+        TALLY_BIT(TALLY_unseen_acks_out) | TALLY_BIT(TALLY_acked_flows) | TALLY_BIT(TALLY_reflected_in) |
+        TALLY_BIT(TALLY_oneway_out) | TALLY_BIT(TALLY_proven_flows) | TALLY_BIT(TALLY_proven_bursts);
     if (kind == SCOPE_TAP)
         return (TALLY_BIT(TALLY_handshakes) - 1U) | TALLY_BIT(TALLY_control);
-    return TALLY_ALL_KNOWN & ~TALLY_BIT(TALLY_control) & ~(kind == SCOPE_SERVICE ? icmp : 0);
+    return TALLY_ALL_KNOWN & ~TALLY_BIT(TALLY_control) & ~(kind == SCOPE_SERVICE ? icmp : 0) &
+           ~(sampled ? sequels : 0);
 }
 
 struct count *count_new(const struct capture_options *options, const struct rules *rules,
@@ -68,7 +76,7 @@ struct count *count_new(const struct capture_options *options, const struct rule
         return NULL;
     }
     for (uint32_t i = 0; i < scopes->count; i++)
-        count->knowable[i] = knowable_of(scopes->items[i].kind);
+        count->knowable[i] = knowable_of(scopes->items[i].kind, options->sampling > 1);
     for (size_t i = 0; i < rules->path_count; i++)
         if (path_has_link(&rules->paths[i])) {
             count->knowable[rules->paths[i].scope] |= TALLY_BIT(TALLY_control);

@@ -33,6 +33,7 @@ struct ip_layer {
     uint32_t header_bytes; /* the fixed header with IPv4's options, without IPv6's extensions */
     uint32_t total_bytes;  /* 0: it does not say */
     bool fragment, later_fragment;
+    uint32_t fragment_id;
 };
 
 /* Reads MACs and type. */
@@ -195,6 +196,8 @@ static inline enum decode_reason read_ipv4(struct wire *wire, struct ip_layer *l
     layer->fragment = layer->later_fragment || (place & 0x2000) != 0;
     layer->ttl = wire_u8(wire, 8);
     layer->protocol = wire_u8(wire, 9);
+    if (layer->fragment) /* an id is of a protocol */
+        layer->fragment_id = (uint32_t)wire_u16(wire, 4) << 8 | layer->protocol;
     copy_mapped(wire, 12, tuple->source);
     copy_mapped(wire, 16, tuple->destination);
     return layer->header_bytes < IPV4_BYTES ? DECODE_BAD_IP_HEADER : DECODE_OK;
@@ -262,7 +265,10 @@ static enum decode_reason walk_extensions(struct wire *wire, struct ip_layer *la
             return DECODE_TOO_MANY_HEADERS;
         uint8_t next = wire_u8(wire, 0);
         uint32_t size = extension_bytes(layer->protocol, wire_u8(wire, 1));
-        uint16_t place = layer->protocol == IPPROTO_FRAGMENT ? wire_u16(wire, 2) : 0;
+        bool is_place = layer->protocol == IPPROTO_FRAGMENT;
+        uint16_t place = is_place ? wire_u16(wire, 2) : 0;
+        if (is_place)
+            layer->fragment_id = wire_u32(wire, 4);
         wire_skip(wire, size);
         if (wire->cut)
             return DECODE_OK;
@@ -422,6 +428,7 @@ static inline enum decode_reason decode_ip(struct wire *wire, uint8_t promised, 
     packet->ip_captured_bytes = (uint32_t)whole.left;
     packet->fragment = layer.fragment;
     packet->later_fragment = layer.later_fragment;
+    packet->fragment_id = layer.fragment ? layer.fragment_id : 0;
     packet->shortened = total_bytes > wire_bytes;
     packet->tuple.protocol = layer.protocol;
     if (!wire->cut && !layer.later_fragment)

@@ -259,7 +259,8 @@ static void flow_count(struct flow_table *table, struct flow *flow, const struct
     flow->packets_alone += !flow->spoke[!side];
     flow->ttl[side] = packet->ttl;
     flow->last_ns = packet->time_ns;
-    if (packet->tuple.protocol == IPPROTO_TCP) {
+    flow->tcp.news = 0; /* a later fragment tells none */
+    if (packet->tuple.protocol == IPPROTO_TCP && packet->has_transport) {
         flow->closed |= (packet->tcp_flags & (TCP_FIN | TCP_RST)) != 0;
         tcp_packet(&flow->tcp, packet, side, flow->spoke[!side]);
     }
@@ -312,6 +313,16 @@ struct flow *flow_table_packet(struct flow_table *table, const struct packet *pa
         *started = false;
         return NULL;
     }
+    flow_count(table, flow, packet, *side);
+    return flow;
+}
+
+struct flow *flow_table_join(struct flow_table *table, const struct packet *packet, unsigned *side)
+{
+    struct key key = key_of(packet);
+    struct flow *flow = chain_find(*chain_of(table, &key), &key, side);
+    if (flow == NULL || is_idle(table, flow, packet->time_ns))
+        return NULL;
     flow_count(table, flow, packet, *side);
     return flow;
 }

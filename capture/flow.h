@@ -88,6 +88,10 @@ void flow_table_free(struct flow_table *table);
 struct flow *flow_table_packet(struct flow_table *table, const struct packet *packet, unsigned *side,
                                bool *started);
 
+/* Counts a later fragment, which has been given the ports of its first, in the flow of these if that is in
+ * the table. Returns it, and which side sent the fragment, or NULL. */
+struct flow *flow_table_join(struct flow_table *table, const struct packet *packet, unsigned *side);
+
 /* Ends the flows that have been idle for longer than the timeout at `now_ns`, the one heard longest ago
  * first; of those heard at the same instant, the ones in which only one side spoke, then in the order of
  * their packets. */

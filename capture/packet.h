@@ -56,7 +56,8 @@ struct packet {
     uint32_t ip_bytes; /* length of the IP packet on the wire, from its own header */
     struct packet_tuple tuple;
     bool fragment, later_fragment;
-    bool shortened; /* it was longer once: by its own header, than what came over the wire */
+    uint32_t fragment_id; /* of a fragment: what tells its packet from others between the two addresses */
+    bool shortened;       /* it was longer once: by its own header, than what came over the wire */
 
     /* the transport: valid when has_transport */
     bool has_transport;

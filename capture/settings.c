@@ -49,6 +49,8 @@ static const struct row rows[] = {
     {"capture", "interface", VALUE_WORDS, AT(capture.interfaces), 0, 0, NULL, 0, AT(capture.interface_count)},
     {"capture", "filter", VALUE_TEXT, AT(capture.filter), 0, 0, NULL, 0, 0},
     {"capture", "decapsulate", VALUE_YES_NO, AT(capture.decapsulate), 0, 0, "yes", 0, 0},
+    {"capture", "deduplicate", VALUE_YES_NO, AT(capture.deduplicate), 0, 0, "no", 0, 0},
+    {"capture", "sampling", VALUE_COUNT, AT(capture.sampling), 1, 1e6, "1", 0, 0},
     {"capture", "snaplen", VALUE_COUNT, AT(capture.snaplen), 64, 262144, "65535", 0, 0},
     {"capture", "ring_mib", VALUE_COUNT, AT(capture.ring_mib), 1, 2047, "64", 0, 0},
     {"capture", "promiscuous", VALUE_YES_NO, AT(capture.promiscuous), 0, 0, "yes", 0, 0},

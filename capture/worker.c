@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "worker.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -8,7 +9,9 @@
 #include "classify.h"
 #include "count.h"
 #include "decode.h"
+#include "duplicate.h"
 #include "flow.h"
+#include "fragment.h"
 
 enum { PROTOCOL_TCP = 6 };
 
@@ -24,6 +27,8 @@ struct worker {
     struct flow_table *flows;
     struct classify *classify;
     struct count *count;
+    struct fragment *fragments;
+    struct duplicate *duplicates;
 
     bool live, drops_known;
     bool
@@ -34,6 +39,7 @@ struct worker {
     uint64_t drops_before;
     struct packet plain; /* the latest one that was not watched, as far as it was looked at; has_mac: a path
                             asks for MAC addresses */
+    bool told_duplicates;
 };
 
 /* ---- flows that end ---- */
@@ -99,7 +105,10 @@ struct worker *worker_new(const struct capture_options *options, const struct ru
     const struct flow_output flow_output = {.context = worker, .ended = flow_ended};
     worker->flows = flow_table_new(&flow_options, &flow_output, health);
     worker->count = count_new(options, rules, scopes, health);
-    if (worker->flows == NULL || worker->count == NULL) {
+    worker->fragments = fragment_new(health);
+    worker->duplicates = duplicate_new();
+    if (worker->flows == NULL || worker->count == NULL || worker->fragments == NULL ||
+        worker->duplicates == NULL) {
         fault_set(fault, "no memory for %u flows: lower flows_max", options->flows_max);
         worker_free(worker);
         return NULL;
@@ -121,6 +130,8 @@ void worker_free(struct worker *worker)
     flow_table_free(worker->flows);
     classify_free(worker->classify);
     count_free(worker->count);
+    fragment_free(worker->fragments);
+    duplicate_free(worker->duplicates);
     free(worker);
 }
 
@@ -140,6 +151,25 @@ static void open_step(struct worker *worker, struct source *source, int64_t star
     count_open(worker->count, start_ns, new_bin, worker->blind ? 0 : known);
 }
 
+/* Says once that a share of the watched packets comes twice that is no accident. */
+static void tell_duplicates(struct worker *worker)
+{
+    const uint64_t least_packets = 1000, one_in = 20;
+    const struct health *health = worker->health;
+    if (worker->told_duplicates || worker->options.deduplicate || health->packets_watched < least_packets ||
+        health->packets_duplicate * one_in < health->packets_watched)
+        return;
+    char text[256];
+    snprintf(text, sizeof text,
+             "%.0f %% of the watched packets came a second time within %d ms, as from a mirror of both "
+             "ingress and "
+             "egress: `deduplicate = yes` in [capture] counts them once",
+             100.0 * (double)health->packets_duplicate / (double)health->packets_watched,
+             DUPLICATE_WINDOW_MS);
+    worker->output->say(worker->output->context, text);
+    worker->told_duplicates = true;
+}
+
 static void close_step(struct worker *worker, struct source *source, int64_t end_ns)
 {
     uint64_t drops = 0;
@@ -148,6 +178,7 @@ static void close_step(struct worker *worker, struct source *source, int64_t end
         drops = so_far - worker->drops_before;
         worker->drops_before = so_far;
     }
+    tell_duplicates(worker);
     flow_table_expire(worker->flows, end_ns);
     const struct tally *tallies = count_close(worker->count, end_ns, drops);
     if (worker->retracing)
@@ -269,17 +300,29 @@ static void classify_watched(struct worker *worker, const struct packet *packet,
     count_named_service(worker->count, flow, packet->time_ns);
 }
 
-static void take_watched(struct worker *worker, const struct packet *packet, const uint32_t watch[2])
+/* The flow of a later fragment's first; NULL. */
+static struct flow *join_fragment(struct worker *worker, struct packet *packet, unsigned *side)
+{
+    struct flow *flow = NULL;
+    if (fragment_join(worker->fragments, packet))
+        flow = flow_table_join(worker->flows, packet, side);
+    *(flow != NULL ? &worker->health->fragments_joined : &worker->health->fragments_later) += 1;
+    return flow;
+}
+
+static void take_watched(struct worker *worker, struct packet *packet, const uint32_t watch[2])
 {
     struct flow *flow = NULL;
     unsigned side = 0;
     worker->health->packets_watched++;
     if (packet->later_fragment)
-        worker->health->fragments_later++;
+        flow = join_fragment(worker, packet, &side);
     else if (!packet->has_transport)
         worker->health->cut_transport++;
     else if (!packet->icmp_error) {
         bool started = false;
+        if (packet->fragment)
+            fragment_keep(worker->fragments, packet);
         flow = flow_table_packet(worker->flows, packet, &side, &started);
         if (flow != NULL && started)
             begin_flow(worker, packet, watch, flow, side);
@@ -287,7 +330,7 @@ static void take_watched(struct worker *worker, const struct packet *packet, con
             count_flow(worker->count, packet, flow, side, started);
     }
     count_packet(worker->count, packet, watch, flow, side);
-    if (flow != NULL && worker->classify != NULL)
+    if (flow != NULL && worker->classify != NULL && !packet->later_fragment)
         classify_watched(worker, packet, flow, side);
 }
 
@@ -324,7 +367,13 @@ static void take_frame(struct worker *worker, const struct frame *frame, int64_t
     }
     const uint32_t watch[2] = {watchlist_find(worker->rules->watchlist, packet.tuple.source),
                                watchlist_find(worker->rules->watchlist, packet.tuple.destination)};
-    if (watch[0] == WATCHLIST_NONE && watch[1] == WATCHLIST_NONE)
+    bool watched = watch[0] != WATCHLIST_NONE || watch[1] != WATCHLIST_NONE;
+    if ((watched || worker->options.deduplicate) && duplicate_seen(worker->duplicates, &packet)) {
+        worker->health->packets_duplicate++;
+        if (worker->options.deduplicate)
+            return;
+    }
+    if (!watched)
         count_tap(worker->count, &packet);
     else
         take_watched(worker, &packet, watch);
@@ -362,7 +411,8 @@ static size_t take_plain(struct worker *worker, const struct frame *frames, size
 {
     size_t done = 0;
     uint64_t cut = 0;
-    if (worker->options.speed > 0 || worker->options.step_ns > worker->options.gap_max_ns)
+    if (worker->options.speed > 0 || worker->options.deduplicate ||
+        worker->options.step_ns > worker->options.gap_max_ns)
         return 0;
     for (; done < count; done++) {
         const struct frame *frame = &frames[done];

@@ -22,6 +22,8 @@ struct capture_options {
     size_t interface_count;
     const char *filter; /* a pcap filter expression, or NULL */
     bool decapsulate;   /* tunnels are opened, to the innermost IP; else the outermost counts */
+    bool deduplicate;   /* second copies of packets are left out */
+    uint32_t sampling;  /* one packet in so many reaches the tap */
 
     int64_t bin_ns, step_ns; /* a step divides a bin */
     int64_t gap_max_ns;      /* longer without any packet is a hole in a replay */

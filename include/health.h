@@ -29,7 +29,10 @@
     X(refused_gre_routing, "GRE packets with source routing")                                                \
     X(refused_encrypted, "frames encrypted at the link (MACsec, protected 802.11)")                          \
     X(cut_transport, "watched packets cut within the transport header: counted, no flow")                    \
-    X(fragments_later, "watched fragments that are not the first: counted, no flow")                         \
+    X(fragments_joined, "watched fragments counted with the flow of their first")                            \
+    X(fragments_later, "watched fragments whose first was not seen, or too long ago: counted, no flow")      \
+    X(fragments_forgotten, "first fragments forgotten for want of room")                                     \
+    X(packets_duplicate, "packets that came twice, the second within 5 ms (without deduplicate: watched)")   \
     X(icmp_errors_unread, "ICMP errors whose quoted packet cannot be read")                                  \
     X(flows_started, "watched flows started")                                                                \
     X(flows_evicted, "watched flows pushed out of a full table")                                             \

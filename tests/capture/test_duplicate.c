@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "clock.h"
+#include "duplicate.h"
+
+enum { LENGTH = 200 };
+
+static uint8_t bytes[8][LENGTH];
+
+/* A packet of 200 bytes whose place in the table of bytes names it. */
+static struct packet packet_of(unsigned version, unsigned number, int64_t at_us)
+{
+    for (int i = 0; i < LENGTH; i++)
+        bytes[number][i] = (uint8_t)(i * 7 + 1);
+    return (struct packet){.time_ns = at_us * 1000,
+                           .is_ip = true,
+                           .ip_version = (uint8_t)version,
+                           .ip = bytes[number],
+                           .ip_bytes = LENGTH,
+                           .ip_captured_bytes = LENGTH};
+}
+
+static void the_same_packet_again_is_a_duplicate_for_five_milliseconds(void **state)
+{
+    (void)state;
+    struct duplicate *duplicate = duplicate_new();
+    struct packet one = packet_of(4, 0, 1000), soon = packet_of(4, 1, 1001), last = packet_of(4, 2, 6000),
+                  late = packet_of(4, 3, 6001);
+    assert_false(duplicate_seen(duplicate, &one));
+    assert_true(duplicate_seen(duplicate, &soon));
+    assert_true(duplicate_seen(duplicate, &last)); /* from the first on, not from the second */
+    assert_false(duplicate_seen(duplicate, &late));
+    duplicate_free(duplicate);
+}
+
+/* In each version every byte counts but those that a router changes. */
+static void what_a_router_changes_is_left_out_and_nothing_else(void **state)
+{
+    (void)state;
+    for (unsigned version = 4; version <= 6; version += 2)
+        for (unsigned at = 0; at < LENGTH; at++) {
+            struct duplicate *duplicate = duplicate_new();
+            struct packet one = packet_of(version, 0, 1000), other = packet_of(version, 1, 1001);
+            bytes[1][at] ^= 0x40;
+            bool hop = version == 4 ? at == 8 || at == 10 || at == 11 : at == 7;
+            assert_false(duplicate_seen(duplicate, &one));
+            assert_int_equal(duplicate_seen(duplicate, &other), hop);
+            duplicate_free(duplicate);
+        }
+}
+
+/* Behind unlike link headers the snapshot length takes unlike parts. */
+static void of_cut_packets_the_headers_are_compared(void **state)
+{
+    (void)state;
+    struct duplicate *duplicate = duplicate_new();
+    struct packet one = packet_of(4, 0, 1000), other = packet_of(4, 1, 1001), third = packet_of(4, 2, 1002);
+    one.ip_captured_bytes = 82;
+    other.ip_captured_bytes = 78;
+    third.ip_captured_bytes = 78;
+    bytes[2][39] ^= 1;
+    assert_false(duplicate_seen(duplicate, &one));
+    assert_true(duplicate_seen(duplicate, &other));
+    assert_false(duplicate_seen(duplicate, &third));
+    duplicate_free(duplicate);
+}
+
+static void the_shortest_packets_are_compared_too(void **state)
+{
+    (void)state;
+    struct duplicate *duplicate = duplicate_new();
+    for (uint32_t length = 20; length < 60; length++) {
+        struct packet one = packet_of(4, 0, 1000), other = packet_of(4, 1, 1001);
+        one.ip_bytes = one.ip_captured_bytes = other.ip_bytes = other.ip_captured_bytes = length;
+        assert_false(duplicate_seen(duplicate, &one));
+        assert_true(duplicate_seen(duplicate, &other));
+    }
+    duplicate_free(duplicate);
+}
+
+static void of_very_many_the_latest_are_remembered(void **state)
+{
+    (void)state;
+    struct duplicate *duplicate = duplicate_new();
+    const unsigned sent = 3 * DUPLICATE_PACKETS_MAX;
+    struct packet packet = packet_of(4, 0, 1000);
+    for (unsigned i = 0; i < sent; i++) {
+        memcpy(bytes[0] + 40, &i, sizeof i);
+        assert_false(duplicate_seen(duplicate, &packet));
+    }
+    for (unsigned i = sent - DUPLICATE_PACKETS_MAX; i < sent; i++) {
+        memcpy(bytes[0] + 40, &i, sizeof i);
+        assert_true(duplicate_seen(duplicate, &packet));
+    }
+    unsigned forgotten = sent - DUPLICATE_PACKETS_MAX - 1;
+    memcpy(bytes[0] + 40, &forgotten, sizeof forgotten);
+    assert_false(duplicate_seen(duplicate, &packet));
+    duplicate_free(duplicate);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_same_packet_again_is_a_duplicate_for_five_milliseconds),
+        cmocka_unit_test(what_a_router_changes_is_left_out_and_nothing_else),
+        cmocka_unit_test(of_cut_packets_the_headers_are_compared),
+        cmocka_unit_test(the_shortest_packets_are_compared_too),
+        cmocka_unit_test(of_very_many_the_latest_are_remembered),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
