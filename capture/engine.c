@@ -5,6 +5,7 @@
 
 #include "rules.h"
 #include "source.h"
+#include "source_filter.h"
 #include "worker.h"
 
 static const double tick_s = 0.25;
@@ -54,6 +55,10 @@ int capture_run(struct capture *capture, const struct capture_output *output,
         worker_new(capture->options, capture->rules, capture->scopes, output, capture->health, fault);
     if (worker == NULL)
         return -1;
+    if (capture->options->filter != NULL && source_filter_blinds(capture->options->filter, capture->rules))
+        output->say(output->context,
+                    "the filter lets watched addresses through and hardly anything else: without other "
+                    "traffic beside them a blind sensor cannot be told from an outage");
     int status = worker_run(worker, capture->source, stop);
     worker_free(worker);
     return status;

@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "decode.h"
 #include "savefile.h"
+#include "source_filter.h"
 #include "unpack.h"
 
 /* A link type that has been met: what libpcap calls it, and the filter compiled for it. */
@@ -125,7 +126,7 @@ static struct link *link_find(struct file_source *self, uint16_t number, struct 
     link->dlt = pcap_datalink(pcap);
     link->decoded = decode_knows(link->dlt);
     if (self->filter != NULL && link->decoded) {
-        link->unfilterable = pcap_compile(pcap, &link->program, self->filter, 1, PCAP_NETMASK_UNKNOWN) != 0;
+        link->unfilterable = source_filter_compile(pcap, self->filter, &link->program) != 0;
         snprintf(link->words, sizeof link->words, "%s", link->unfilterable ? pcap_geterr(pcap) : "");
     }
     pcap_close(pcap);
@@ -139,8 +140,7 @@ static bool link_is_refused(const struct file_source *self, const struct link *l
 {
     const char *name = pcap_datalink_val_to_name(link->dlt);
     if (!link->decoded)
-        fault_set(fault,
-                  "link type %s (%d) of %s is not read; Ethernet, Linux cooked, raw IP and loopback are",
+        fault_set(fault, "link type %s (%d) of %s is not read; the README lists those that are",
                   name != NULL ? name : "unknown", link->dlt, input_name(file));
     else if (link->unfilterable)
         fault_set(fault, "filter '%s': %s (link type %s of %s)", self->filter, link->words,

@@ -13,6 +13,7 @@
 
 #include "clock.h"
 #include "decode.h"
+#include "source_filter.h"
 
 enum {
     BATCH_FRAMES = 64,     /* of one interface before the next has its turn */
@@ -89,7 +90,7 @@ static int say_refusal(const struct live_interface *interface, int code, struct 
 static int set_filter(pcap_t *pcap, const char *expression, struct fault *fault)
 {
     struct bpf_program program;
-    if (pcap_compile(pcap, &program, expression, 1, PCAP_NETMASK_UNKNOWN) != 0)
+    if (source_filter_compile(pcap, expression, &program) != 0)
         return fault_set(fault, "filter '%s': %s", expression, pcap_geterr(pcap));
     int failed = pcap_setfilter(pcap, &program);
     pcap_freecode(&program);
@@ -119,8 +120,7 @@ static int check_active(struct live_interface *interface, const char *filter, st
     if (!decode_knows(interface->link_type)) {
         const char *name = pcap_datalink_val_to_name(interface->link_type);
         return fault_set(fault,
-                         "link type %s (%d) of interface %s is not read; Ethernet, Linux cooked, raw IP and "
-                         "loopback are",
+                         "link type %s (%d) of interface %s is not read; the README lists those that are",
                          name != NULL ? name : "unknown", interface->link_type, interface->name);
     }
     bool fine = pcap_get_tstamp_precision(interface->pcap) == PCAP_TSTAMP_PRECISION_NANO;

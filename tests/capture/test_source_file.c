@@ -617,7 +617,7 @@ static void a_link_type_that_is_not_read_is_told_by_name_and_number(void **state
     REFUSED(path);
     assert_fault_says("link type USB_LINUX (189) of ");
     assert_fault_says(path);
-    assert_fault_says("is not read; Ethernet");
+    assert_fault_says("is not read; the README");
 }
 
 static void a_bad_filter_is_refused_with_its_text(void **state)
