@@ -111,6 +111,8 @@ const struct tally *count_close(struct count *count, int64_t end_ns, uint64_t dr
         count->tallies[i].end_ns = end_ns;
         count->tallies[i].value[TALLY_drops] = drops;
     }
+    struct tally *tap = &count->tallies[scope_number_tap(count->scopes)];
+    tap->value[TALLY_control] = tap->value[TALLY_packets_in];
     return count->tallies;
 }
 
@@ -203,7 +205,6 @@ void count_tap(struct count *count, const struct packet *packet)
     unsigned leg = legs_find(count->legs, packet);
     tally->value[TALLY_packets_in]++;
     tally->value[TALLY_bytes_in] += packet->ip_bytes;
-    tally->value[TALLY_control]++;
     tally->leg[leg]++;
     tally_span_add(&tally->in, packet->time_ns);
     if (!count->has_link_paths)

@@ -526,54 +526,57 @@ enum decode_reason decode_frame_outermost(const struct frame *frame, struct pack
     return decode(frame, false, packet);
 }
 
-/* Whether what the cursor stands at is a transport that carries no packet within. */
-static inline bool is_plain(struct wire *wire, uint8_t protocol)
+enum { PORTS_BYTES = 4 };
+
+/* Whether a transport with these ports at the cursor carries no packet within. Which of the two protocols it
+ * is nobody can foresee, so it is not branched upon. */
+static inline bool is_plain(struct wire *wire, size_t offset, uint8_t protocol)
 {
-    return protocol == IPPROTO_TCP ||
-           (protocol == IPPROTO_UDP && !tunnel_may_be_port(wire_u16(wire, 0), wire_u16(wire, 2)));
+    bool tunnel = tunnel_may_be_port(wire_u16(wire, offset), wire_u16(wire, offset + 2));
+    return (protocol == IPPROTO_TCP) | ((protocol == IPPROTO_UDP) & !tunnel);
+}
+
+/* From the IPv4 header on: without options, no fragment, whole. */
+static inline bool is_plain_ipv4(struct wire *wire, uint32_t wire_bytes, uint32_t *total_bytes)
+{
+    *total_bytes = wire_u16(wire, 2);
+    return wire_u8(wire, 0) == 0x45 && (wire_u16(wire, 6) & 0x3fff) == 0 &&
+           *total_bytes >= IPV4_BYTES + PORTS_BYTES && *total_bytes <= wire_bytes &&
+           is_plain(wire, IPV4_BYTES, wire_u8(wire, 9));
+}
+
+/* From the IPv6 header on: the same. */
+static inline bool is_plain_ipv6(struct wire *wire, uint32_t wire_bytes, uint32_t *total_bytes)
+{
+    *total_bytes = IPV6_BYTES + (uint32_t)wire_u16(wire, 4);
+    return wire->left >= IPV6_BYTES + PORTS_BYTES && wire_u8(wire, 0) >> 4 == 6 &&
+           *total_bytes >= IPV6_BYTES + PORTS_BYTES && *total_bytes <= wire_bytes &&
+           is_plain(wire, IPV6_BYTES, wire_u8(wire, 6));
 }
 
 unsigned decode_plain(const struct frame *frame, struct packet *packet, const uint8_t **addresses)
 {
-    enum { PORTS_BYTES = 4 };
+    enum { LEAST_BYTES = ETHERNET_BYTES + TAG_BYTES + IPV4_BYTES + PORTS_BYTES };
     struct wire wire = wire_over(frame->bytes, frame->captured_bytes);
-    if (frame->link_type != DLT_EN10MB || wire.left < ETHERNET_BYTES + TAG_BYTES + IPV4_BYTES + PORTS_BYTES)
+    if (frame->link_type != DLT_EN10MB || wire.left < LEAST_BYTES ||
+        frame->wire_bytes < frame->captured_bytes)
         return 0;
     uint16_t type = wire_u16(&wire, 12);
-    bool tagged = tunnel_is_tag(type);
+    uint32_t wire_bytes = frame->wire_bytes - ETHERNET_BYTES;
     packet->interface = frame->interface;
-    packet->vlan_count = tagged;
-    if (tagged) {
+    packet->vlan_count = 0;
+    if (type != LAYER_IPV4 && tunnel_is_tag(type)) {
+        packet->vlan_count = 1;
         packet->vlans[0] = wire_u16(&wire, 14) & 0x0fff;
         type = wire_u16(&wire, 16);
         wire_skip(&wire, TAG_BYTES);
+        wire_bytes -= TAG_BYTES;
     }
     wire_skip(&wire, ETHERNET_BYTES);
-
-    const struct wire ip = wire;
-    uint32_t header_bytes = type == LAYER_IPV4 ? IPV4_BYTES : IPV6_BYTES, total_bytes;
-    uint8_t protocol;
-    bool ordinary;
-    if (type == LAYER_IPV4) {
-        total_bytes = wire_u16(&wire, 2);
-        protocol = wire_u8(&wire, 9);
-        ordinary = wire_u8(&wire, 0) == 0x45 && (wire_u16(&wire, 6) & 0x3fff) == 0; /* no fragment */
-        *addresses = ip.at + 12;
-    } else {
-        if (type != LAYER_IPV6 || wire.left < IPV6_BYTES + PORTS_BYTES)
-            return 0;
-        total_bytes = IPV6_BYTES + (uint32_t)wire_u16(&wire, 4);
-        protocol = wire_u8(&wire, 6);
-        ordinary = wire_u8(&wire, 0) >> 4 == 6 && total_bytes > IPV6_BYTES;
-        *addresses = ip.at + 8;
-    }
-    uint32_t link_bytes = frame->captured_bytes - (uint32_t)ip.left;
-    wire_skip(&wire, header_bytes);
-    packet->ip_bytes = total_bytes;
-    if (!ordinary || total_bytes < header_bytes + PORTS_BYTES ||
-        link_bytes + total_bytes > frame->wire_bytes || !is_plain(&wire, protocol))
-        return 0;
-    return type == LAYER_IPV4 ? 4 : 6;
+    *addresses = wire.at + (type == LAYER_IPV4 ? 12 : 8);
+    if (type == LAYER_IPV4)
+        return is_plain_ipv4(&wire, wire_bytes, &packet->ip_bytes) ? 4 : 0;
+    return type == LAYER_IPV6 && is_plain_ipv6(&wire, wire_bytes, &packet->ip_bytes) ? 6 : 0;
 }
 
 void decode_plain_macs(const struct frame *frame, struct packet *packet)

@@ -31,7 +31,7 @@ struct flow_table {
     size_t count;
     size_t bucket_mask; /* their number, a power of two, less one */
     uint64_t seed;
-    struct flow *buckets[];
+    struct flow **buckets;
 };
 
 /* What names a flow: the ends in the packet's order, with the ports as flows have them. */
@@ -228,6 +228,29 @@ static bool table_make_room(struct flow_table *table, int64_t now_ns)
     return true;
 }
 
+/* Doubles the buckets when there are as many flows, so that a table which may become large is small, and in
+ * the cache, while it need not be. Without memory for more the chains grow longer. */
+static void table_grow(struct flow_table *table)
+{
+    size_t buckets = 2 * (table->bucket_mask + 1);
+    if (table->count <= table->bucket_mask || buckets > BUCKETS_MAX)
+        return;
+    struct flow **former = table->buckets, **more = calloc(buckets, sizeof(struct flow *));
+    if (more == NULL)
+        return;
+    table->buckets = more;
+    table->bucket_mask = buckets - 1;
+    for (size_t i = 0; i < buckets / 2; i++)
+        for (struct flow *flow = former[i], *next; flow != NULL; flow = next) {
+            next = flow->hash_next;
+            struct key key = key_of_flow(flow);
+            struct flow **chain = chain_of(table, &key);
+            flow->hash_next = *chain;
+            *chain = flow;
+        }
+    free(former);
+}
+
 /* Puts a new flow in the table, or returns NULL. */
 static struct flow *table_start(struct flow_table *table, const struct packet *packet, const struct key *key,
                                 unsigned *side)
@@ -238,6 +261,7 @@ static struct flow *table_start(struct flow_table *table, const struct packet *p
         table->health->flows_refused++;
         return NULL;
     }
+    table_grow(table);
     struct flow **chain = chain_of(table, key);
     flow->hash_next = *chain;
     *chain = flow;
@@ -270,16 +294,15 @@ static void flow_count(struct flow_table *table, struct flow *flow, const struct
 struct flow_table *flow_table_new(const struct flow_options *options, const struct flow_output *output,
                                   struct health *health)
 {
-    size_t buckets = BUCKETS_MIN;
-    while (buckets < options->flows_max && buckets < BUCKETS_MAX)
-        buckets *= 2;
-    struct flow_table *table = calloc(1, sizeof *table + buckets * sizeof(struct flow *));
-    if (table == NULL)
+    struct flow_table *table = calloc(1, sizeof *table);
+    if (table == NULL || (table->buckets = calloc(BUCKETS_MIN, sizeof(struct flow *))) == NULL) {
+        free(table);
         return NULL;
+    }
     table->options = *options;
     table->output = *output;
     table->health = health;
-    table->bucket_mask = buckets - 1;
+    table->bucket_mask = BUCKETS_MIN - 1;
     table->seed = hash_seed(table);
     return table;
 }
@@ -293,6 +316,7 @@ void flow_table_free(struct flow_table *table)
             next = flow->newer;
             flow_free(flow);
         }
+    free(table->buckets);
     free(table);
 }
 

@@ -15,7 +15,14 @@ struct leg_paths {
     unsigned count;
 };
 
-struct legs;
+/* The head of the legs: those found lately, by the low bits of interface and VLAN, so that the leg of nearly
+ * every packet is found at once. */
+enum { LEGS_FOUND = 64, LEG_UNTAGGED = 0xffff };
+struct legs {
+    uint32_t found[LEGS_FOUND]; /* LEG_KEY, or one that no packet has */
+    uint8_t number[LEGS_FOUND];
+};
+#define LEG_KEY(interface, vlan) ((uint32_t)(interface) << 16 | (vlan))
 
 /* Borrows all; `names` are of the interfaces, in the order of their numbers, none for a replay, and `list`
  * receives the names of the legs, unless it is NULL. NULL: no memory. */
@@ -23,9 +30,19 @@ struct legs *legs_new(const struct rules *rules, const char *const *names, size_
                       struct leg_list *list);
 void legs_free(struct legs *legs);
 
+/* legs_find for a packet that has another leg than the latest in its place. */
+unsigned legs_look_up(struct legs *legs, uint16_t interface, uint16_t vlan);
+
 /* The number of the leg by which a packet came, below TALLY_LEGS. The sixteenth and all later share the last.
  */
-unsigned legs_find(struct legs *legs, const struct packet *packet);
+static inline unsigned legs_find(struct legs *legs, const struct packet *packet)
+{
+    uint16_t vlan = packet->vlan_count > 0 ? packet->vlans[0] : LEG_UNTAGGED;
+    unsigned place = (unsigned)(vlan ^ packet->interface) % LEGS_FOUND;
+    if (legs->found[place] == LEG_KEY(packet->interface, vlan))
+        return legs->number[place];
+    return legs_look_up(legs, packet->interface, vlan);
+}
 
 /* The paths that a packet without a watched address crossed, by what they name of the link. `leg` is the
  * packet's. Valid until the next call. */

@@ -232,20 +232,6 @@ static void order_lengths(const struct savefile *file, uint32_t *captured, uint3
     *wire = first;
 }
 
-/* Makes a packet of a record that is wholly there. */
-static inline void take_record(struct savefile *file, int32_t seconds, int32_t fraction, uint32_t captured,
-                               uint32_t wire, struct frame *frame)
-{
-    frame->bytes = file->buffer + file->at + file->record_bytes;
-    file->at += file->record_bytes + captured;
-    frame->captured_bytes = captured <= file->snaplen ? captured : file->snaplen;
-    frame->wire_bytes = wire > frame->captured_bytes ? wire : frame->captured_bytes;
-    frame->time_ns =
-        seconds != 0 || fraction != 0 ? seconds * NS_PER_S + fraction * file->fraction_ns : TIME_NONE;
-    frame->link_type = file->link_type;
-    frame->interface = 0;
-}
-
 static enum savefile_news next_record(struct savefile *file, struct frame *frame)
 {
     if (!holds(file, file->record_bytes))
@@ -264,27 +250,46 @@ static enum savefile_news next_record(struct savefile *file, struct frame *frame
         return cut_off(file, captured, "a packet");
     }
     uint8_t *bytes = file->buffer + file->at + file->record_bytes;
-    take_record(file, seconds, fraction, captured, wire, frame);
+    file->at += file->record_bytes + captured;
+    frame->bytes = bytes;
+    frame->captured_bytes = captured <= file->snaplen ? captured : file->snaplen;
+    frame->wire_bytes = wire > frame->captured_bytes ? wire : frame->captured_bytes;
+    frame->time_ns =
+        seconds != 0 || fraction != 0 ? seconds * NS_PER_S + fraction * file->fraction_ns : TIME_NONE;
+    frame->link_type = file->link_type;
+    frame->interface = 0;
     if (file->swapped && file->link_type == LINKTYPE_NFLOG)
         order_nflog(bytes, frame->captured_bytes, wire);
     return SAVEFILE_PACKETS;
 }
 
-/* The same for a record that is at hand and as nearly all are; false: it is not. */
-static inline bool next_plain_record(struct savefile *file, struct frame *frame)
+/* The same for the records at hand, up to `room`, while they are as nearly all are: in this machine's byte
+ * order, in today's format, timed, and no longer than they should be. Says how many. */
+static size_t next_plain_records(struct savefile *file, struct frame *frames, size_t room)
 {
-    size_t left = file->end - file->at;
-    if (!file->plain || left < RECORD_BYTES)
-        return false;
     struct {
         int32_t seconds, fraction;
         uint32_t captured, wire;
     } record;
-    memcpy(&record, file->buffer + file->at, sizeof record);
-    if (record.captured > PACKET_MAX_BYTES || RECORD_BYTES + record.captured > left)
-        return false;
-    take_record(file, record.seconds, record.fraction, record.captured, record.wire, frame);
-    return true;
+    const uint8_t *at = file->buffer + file->at, *end = file->buffer + file->end;
+    const int64_t fraction_ns = file->fraction_ns;
+    const uint32_t most = file->snaplen < PACKET_MAX_BYTES ? file->snaplen : PACKET_MAX_BYTES;
+    const int link_type = file->link_type;
+    size_t count = 0;
+    while (count < room && end - at >= RECORD_BYTES) {
+        memcpy(&record, at, sizeof record);
+        if (record.captured > most || record.captured > record.wire || record.seconds == 0 ||
+            end - at - RECORD_BYTES < (ptrdiff_t)record.captured)
+            break;
+        frames[count++] = (struct frame){.bytes = at + RECORD_BYTES,
+                                         .captured_bytes = record.captured,
+                                         .wire_bytes = record.wire,
+                                         .time_ns = record.seconds * NS_PER_S + record.fraction * fraction_ns,
+                                         .link_type = link_type};
+        at += RECORD_BYTES + record.captured;
+    }
+    file->at = (size_t)(at - file->buffer);
+    return count;
 }
 
 /* ---- pcapng: blocks ---- */
@@ -554,12 +559,10 @@ enum savefile_news savefile_next(struct savefile *file, const struct frame **fra
     if (news != SAVEFILE_PACKETS)
         return news;
     size_t got = 1;
-    if (file->ng)
-        while (got < SAVEFILE_RUN_MAX && next_plain_block(file, &file->run[got]))
-            got++;
-    else
-        while (got < SAVEFILE_RUN_MAX && next_plain_record(file, &file->run[got]))
-            got++;
+    if (file->plain)
+        got += next_plain_records(file, file->run + 1, SAVEFILE_RUN_MAX - 1);
+    while (file->ng && got < SAVEFILE_RUN_MAX && next_plain_block(file, &file->run[got]))
+        got++;
     *frames = file->run;
     *count = got;
     return SAVEFILE_PACKETS;

@@ -399,16 +399,20 @@ static size_t file_more(struct source *source, const struct frame **frames)
     struct input *file = self->heap[0];
     if (file->link->dlt != file->link->number)
         return 0;
-    size_t count = 0;
-    int64_t until_ns = self->begun < self->count ? self->inputs[self->begun].first_ns : INT64_MAX;
-    for (; count + 1 < file->run_count; count++) {
-        const struct frame *frame = &file->run[count + 1];
-        if (frame->link_type != file->link->dlt || frame->time_ns >= until_ns)
+    const struct frame *next = file->run + 1;
+    size_t count = 0, most = file->run_count - 1;
+    if (self->begun == self->count && savefile_link_type(file->savefile) >= 0)
+        count = most; /* nothing can come between them */
+    else
+        while (count < most && next[count].link_type == file->link->dlt &&
+               (self->begun == self->count || next[count].time_ns < self->inputs[self->begun].first_ns))
+            count++;
+    for (size_t i = count; i > 0; i--)
+        if (next[i - 1].time_ns != TIME_NONE) {
+            file->key_ns = next[i - 1].time_ns;
             break;
-        if (frame->time_ns != TIME_NONE)
-            file->key_ns = frame->time_ns;
-    }
-    *frames = file->run + 1;
+        }
+    *frames = next;
     file->run += count;
     file->run_count -= count;
     return count;

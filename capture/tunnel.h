@@ -56,21 +56,27 @@ static inline bool tunnel_is_tag(uint16_t type)
     return type == LAYER_8021Q || type == LAYER_8021AD || type == LAYER_QINQ_OLD || type == LAYER_QINQ_OLDER;
 }
 
+/* The ports by a number of four bits in which no two of them agree (the compiler would say so), so that it
+ * takes one comparison and no branch to see that a port is none of them. */
+#define TUNNEL_SLOT(port) ((uint16_t)((port)*443U) >> 12)
+static inline bool tunnel_is_port(uint16_t port)
+{
+    static const uint16_t ports[16] = {[TUNNEL_SLOT(0)] =
+                                           0xffff, /* is in another slot, as is 0xffff itself */
+                                       [TUNNEL_SLOT(TUNNEL_PORT_L2TP)] = TUNNEL_PORT_L2TP,
+                                       [TUNNEL_SLOT(TUNNEL_PORT_GTP)] = TUNNEL_PORT_GTP,
+                                       [TUNNEL_SLOT(TUNNEL_PORT_TEREDO)] = TUNNEL_PORT_TEREDO,
+                                       [TUNNEL_SLOT(TUNNEL_PORT_VXLAN)] = TUNNEL_PORT_VXLAN,
+                                       [TUNNEL_SLOT(TUNNEL_PORT_VXLAN_GPE)] = TUNNEL_PORT_VXLAN_GPE,
+                                       [TUNNEL_SLOT(TUNNEL_PORT_GENEVE)] = TUNNEL_PORT_GENEVE,
+                                       [TUNNEL_SLOT(TUNNEL_PORT_VXLAN_OLD)] = TUNNEL_PORT_VXLAN_OLD,
+                                       [TUNNEL_SLOT(TUNNEL_PORT_TZSP)] = TUNNEL_PORT_TZSP};
+    return ports[TUNNEL_SLOT(port)] == port;
+}
+
 static inline bool tunnel_may_be_port(uint16_t source, uint16_t destination)
 {
-    switch (destination) {
-    case TUNNEL_PORT_L2TP:
-    case TUNNEL_PORT_GTP:
-    case TUNNEL_PORT_TEREDO:
-    case TUNNEL_PORT_VXLAN:
-    case TUNNEL_PORT_VXLAN_GPE:
-    case TUNNEL_PORT_GENEVE:
-    case TUNNEL_PORT_VXLAN_OLD:
-    case TUNNEL_PORT_TZSP:
-        return true;
-    default:
-        return source == TUNNEL_PORT_L2TP || source == TUNNEL_PORT_TEREDO;
-    }
+    return tunnel_is_port(destination) | (source == TUNNEL_PORT_L2TP) | (source == TUNNEL_PORT_TEREDO);
 }
 
 /* Whether an IP packet is worth a look by tunnel_open_ip: what it costs those that are not. */

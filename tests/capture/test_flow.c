@@ -648,10 +648,30 @@ static void a_flow_follows_its_tcp_connection(void **state)
     assert_int_equal(show(packet).flow->tcp.side[0].known, 0);
 }
 
+static void every_flow_is_found_again_as_the_table_grows(void **state)
+{
+    (void)state;
+    enum { FLOWS = 20000 };
+    static struct flow *flows[FLOWS];
+    flow_table_free(fixture.table);
+    begin(&fixture, FLOWS);
+    for (unsigned i = 0; i < FLOWS; i++) {
+        struct shown shown = show(packet_of(1, IPPROTO_UDP, 1, (uint16_t)(1000 + i), 2, 53, 0));
+        assert_true(shown.started);
+        flows[i] = shown.flow;
+        struct shown reply = show(packet_of(1, IPPROTO_UDP, 2, 53, 1, (uint16_t)(1000 + i / 2), 0));
+        assert_ptr_equal(reply.flow, flows[i / 2]);
+    }
+    for (unsigned i = 0; i < FLOWS; i++)
+        assert_ptr_equal(show(packet_of(2, IPPROTO_UDP, 1, (uint16_t)(1000 + i), 2, 53, 0)).flow, flows[i]);
+    assert_int_equal(flow_table_count(fixture.table), FLOWS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(both_directions_are_one_flow_and_each_side_is_counted),
+        TEST(every_flow_is_found_again_as_the_table_grows),
         TEST(a_new_flow_belongs_to_nothing_yet_and_keeps_the_tags_of_its_first_packet),
         TEST(ports_protocol_and_addresses_tell_flows_apart),
         TEST(a_flow_from_an_end_to_itself_is_one_flow),
