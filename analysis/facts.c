@@ -11,6 +11,9 @@
 static const double knocks_least = 5;  /* expected since the onset before their absence means anything */
 static const double lives_least = 10;  /* expected signs of life before their share does */
 static const double samples_least = 3; /* of round trips */
+static const double hops_least = 1;    /* that another way is longer or shorter */
+static const int64_t at_once_ns =
+    1200 * NS_PER_S; /* what routers say later follows from it, whatever it was */
 static const int64_t before_rest_ns = 300 * NS_PER_S; /* so much sooner is sooner */
 
 /* What a surge is measured against where there is usually next to nothing, a second. */
@@ -126,6 +129,10 @@ static void read_route(const struct analysis *analysis, struct cause_facts *fact
             continue;
         double trip = trend_mean_fast(trend, TALLY_handshake_us, TALLY_handshakes) / 1000,
                was = trend_mean_usual(trend, TALLY_handshake_us, TALLY_handshakes) / 1000;
+        double further = fabs(trend_mean_fast(trend, TALLY_answered_hops, TALLY_answered_flows) -
+                              trend_mean_usual(trend, TALLY_answered_hops, TALLY_answered_flows));
+        if (trend_samples_fast(trend, TALLY_answered_flows) < samples_least || further < hops_least)
+            continue; /* slower alone is a queue, and no other way */
         if (was > 0 && fabs(trip - was) > most) {
             most = fabs(trip - was);
             usual = was;
@@ -189,7 +196,8 @@ struct cause_facts facts_gather(const struct analysis *analysis, uint32_t number
     else
         read_before(analysis, series, &facts);
     read_knocks(series, &facts);
-    read_routers(series, &facts);
+    if (!told || analysis->end_ns - series->episode.onset_ns < at_once_ns)
+        read_routers(series, &facts);
     read_route(analysis, &facts);
     read_names(analysis, &facts);
     count_parts(analysis, number, event, &facts);
