@@ -47,8 +47,10 @@ static int bad(const struct bins_file *file, struct fault *fault, const char *wh
 /* The comma behind a cell, or NULL: one within quotes is part of it. */
 static char *end_of_cell(char *cell)
 {
-    const char *closing =
-        *(cell + strspn(cell, " \t")) == '"' ? strchr(cell + strspn(cell, " \t") + 1, '"') : NULL;
+    const char *begin = cell;
+    while (*begin == ' ' || *begin == '\t')
+        begin++;
+    const char *closing = *begin == '"' ? strchr(begin + 1, '"') : NULL;
     return strchr(closing != NULL ? (char *)closing : cell, ',');
 }
 

@@ -57,6 +57,8 @@ def innermost(fields):
     if "icmp" in protocols:
         protocols = protocols[:protocols.index("icmp")]
     layers = [protocol for protocol in protocols if protocol in ("ip", "ipv6")]
+    if not layers:  # tshark 4.4 leaves IP out behind MPLS
+        layers = ["ip" if fields["ip.src"] else "ipv6"]
     place = layers.count(layers[-1]) - 1
     of = lambda field: fields[field].split(",")[place]
     if layers[-1] == "ip":
@@ -75,12 +77,17 @@ def test_tshark_finds_the_same_innermost(tmp_path):
         command += ["-e", field]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     theirs = iter(run.stdout.splitlines())
+    compared = 0
     for name in names:
         for _, facts, _ in ours[name]:
             us = dict(zip(OURS, facts))
-            assert [us[key] for key in ("source", "destination", "ip_bytes", "ttl")] == innermost(
-                dict(zip(FIELDS, next(theirs).split(";")))), name
+            fields = dict(zip(FIELDS, next(theirs).split(";")))
+            opened = name != "mpls-ip" or fields["frame.protocols"].count("ip") > 1  # 4.4 knows no MPLS in IP
+            found = innermost(fields) if opened else None
+            compared += found is not None
+            assert found in (None, [us[key] for key in ("source", "destination", "ip_bytes", "ttl")]), name
     assert next(theirs, None) is None
+    assert compared > 0.9 * sum(len(ours[name]) for name in names)
 
 
 def test_what_is_not_opened_is_refused_by_name_or_counts_itself():

@@ -14,7 +14,7 @@ logging.getLogger("scapy").setLevel(logging.ERROR)
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import make_decode
 from scapy.all import (GRE, ICMP, IP, L2TP, LLC, SNAP, TCP, UDP, Dot1AD, Dot1Q, Ether, GRE_PPTP, IPerror, IPv6,
-                       IPv6ExtHdrFragment, PPP, PPPoE, Raw, TCPerror)
+                       IPv6ExtHdrFragment, PPPoE, Raw, TCPerror)
 from scapy.contrib.erspan import ERSPAN_II, ERSPAN_III, ERSPAN_PlatformSpecific
 from scapy.contrib.geneve import GENEVE
 from scapy.contrib.gtp import GTP_U_Header, GTPPDUSessionContainer
@@ -66,8 +66,9 @@ def only(wanted):
     return lambda packet: version(packet) == wanted
 
 
-def ppp(packet):
-    return PPP(proto={4: 0x21, 6: 0x57}[version(packet)]) / packet
+def ppp_short(packet):
+    """As bytes, with the protocol in one byte; whether scapy writes one or two differs between its versions."""
+    return bytes([{4: 0x21, 6: 0x57}[version(packet)]]) + bytes(packet)
 
 
 def udp(port, source=49152):
@@ -182,7 +183,7 @@ TUNNELS = {
                         "via mpls label=2000 vlan", None),
     "mpls-ip": (1, lambda p: ether(IP(src=MIRROR.src, dst=MIRROR.dst, proto=137) / Raw(stacked((1017,), p))),
                 "via mpls label=1017 vlan", None),
-    "pppoe": (1, lambda p: Ether(**OUTER, type=0x8864) / PPPoE(sessionid=321) / ppp(p), "via pppoe=321 vlan", None),
+    "pppoe": (1, lambda p: Ether(**OUTER, type=0x8864) / PPPoE(sessionid=321) / Raw(ppp_short(p)), "via pppoe=321 vlan", None),
     "gre": (1, lambda p: gre(p), "via gre vlan", None),
     "gre-full": (1, lambda p: gre(p, chksum_present=1, key_present=1, key=0xdeadbeef, seqnum_present=1, sequence_number=3),
                  "via gre=3735928559 vlan", None),
@@ -190,7 +191,7 @@ TUNNELS = {
     "gre-mpls": (1, lambda p: ether(MIRROR / GRE(proto=0x8847) / Raw(stacked((1017,), p))),
                  "via gre mpls label=1017 vlan", None),
     "pptp": (1, lambda p: ether(MIRROR / GRE_PPTP(call_id=55, seqnum_present=1, sequence_number=1, acknum_present=1, ack_number=2)
-                                / Raw(b"\xff\x03" + bytes(ppp(p)))), "via pptp=55 vlan", None),
+                                / Raw(b"\xff\x03" + ppp_short(p))), "via pptp=55 vlan", None),
     "erspan-1": (1, lambda p: bridged(MIRROR / GRE(proto=0x88be), p), "via gre erspan vlan", None),
     "erspan-2": (1, lambda p: erspan(ERSPAN_II(ver=1, vlan=7, session_id=100), p), "via gre erspan=100 vlan", None),
     "erspan-3": (1, lambda p: erspan(ERSPAN_III(vlan=7, session_id=1000), p, 0x22eb, 8), "via gre erspan=1000 vlan 8", None),
@@ -220,7 +221,7 @@ TUNNELS = {
                        "via geneve=99 vlan", None),
     "gtp": (1, gtp, "via gtp=4660 vlan", None),
     "gtp-extension": (1, lambda p: gtp(p, True), "via gtp=4660 vlan", None),
-    "l2tp": (1, lambda p: ether(udp(1701, 1701) / Raw(struct.pack(">HHHH", 0x4002, len(ppp(p)) + 10, 7, 8) + b"\xff\x03" + bytes(ppp(p)))),
+    "l2tp": (1, lambda p: ether(udp(1701, 1701) / Raw(struct.pack(">HHHH", 0x4002, len(ppp_short(p)) + 10, 7, 8) + b"\xff\x03" + ppp_short(p))),
              "via l2tp=8 vlan", None),
     "l2tpv3": (1, lambda p: l2tpv3(p, b""), "via l2tp=99 vlan", None),
     "l2tpv3-cookie": (1, lambda p: l2tpv3(p, b"\x11\x22\x33\x44\x55\x66\x77\x88\0\0\0\0"), "via l2tp=99 vlan", None),
@@ -234,9 +235,9 @@ TUNNELS = {
     "eight": (1, lambda p: ether(MIRROR / MIRROR / MIRROR / MIRROR / MIRROR / MIRROR / MIRROR / MIRROR / p),
               "via ipip ipip ipip ipip ipip ipip ipip ipip vlan", only(4)),
     # links
-    "ppp": (9, lambda p: b"\xff\x03" + bytes(ppp(p)), "vlan", None),
-    "ppp-serial": (50, lambda p: b"\xff\x03" + bytes(ppp(p)), "vlan", None),
-    "ppp-ether": (51, lambda p: PPPoE(sessionid=321) / ppp(p), "via pppoe=321 vlan", None),
+    "ppp": (9, lambda p: b"\xff\x03" + ppp_short(p), "vlan", None),
+    "ppp-serial": (50, lambda p: b"\xff\x03" + ppp_short(p), "vlan", None),
+    "ppp-ether": (51, lambda p: PPPoE(sessionid=321) / Raw(ppp_short(p)), "via pppoe=321 vlan", None),
     "hdlc": (104, lambda p: b"\x0f\0" + NAMES[version(p)].to_bytes(2, "big") + bytes(p), "vlan", None),
     "frame-relay": (107, lambda p: b"\x18\x41\x03" + bytes([{4: 0xcc, 6: 0x8e}[version(p)]]) + bytes(p), "vlan", None),
     "mpls-link": (219, lambda p: stacked((1017,), p), "via mpls label=1017 vlan", None),
@@ -257,7 +258,7 @@ def refusals():
     yield "erspan-version-5", erspan(Raw(b"\x50" + bytes(7)), packet), "bad_tunnel"
     yield "nine", ether(MIRROR / MIRROR / MIRROR / MIRROR / MIRROR / MIRROR / MIRROR / MIRROR / MIRROR / packet), "too_many_tunnels"
     yield "seventeen-labels", mpls(tuple(range(100, 117)), packet), "too_many_tunnels"
-    yield "pppoe-version", Ether(**OUTER, type=0x8864) / PPPoE(version=2) / ppp(packet), "bad_tunnel"
+    yield "pppoe-version", Ether(**OUTER, type=0x8864) / PPPoE(version=2) / Raw(ppp_short(packet)), "bad_tunnel"
     yield "pppoe-discovery", Ether(**OUTER, type=0x8863) / Raw(b"\x11\x09" + bytes(20)), "not_ip"
     yield "later-fragment", ether(IP(src=MIRROR.src, dst=MIRROR.dst, id=8, frag=100, proto=47) / Raw(bytes(64))), "tunnel_fragment"
     yield "bridged-arp", ether(udp(4789) / VXLAN(vni=1, flags=8) / Raw(bytes(Ether(**OUTER, type=0x0806)) + bytes.fromhex(
