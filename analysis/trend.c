@@ -12,30 +12,63 @@ static double filled(double seconds, double memory_s)
     return -expm1(-seconds / memory_s);
 }
 
+/* Long after its begin a unit would outgrow a double: start a new one. */
+static void rebase(double *unit, double sums[TALLY__COUNT])
+{
+    if (*unit < 0x1p200)
+        return;
+    for (int i = 0; i < TALLY__COUNT; i++)
+        sums[i] /= *unit;
+    *unit = 1;
+}
+
+/* Lets the memories fade by an interval: (1 - f) x + f r is the sum of all f r, each over the product of the
+ * later (1 - f), which is what the unit has grown by. */
+static void begin_step(struct trend *trend, double seconds, bool usual)
+{
+    if (trend->seconds <= 0)
+        trend->fast_unit = trend->slow_unit = 1;
+    if (seconds != trend->step_s) {
+        trend->step_s = seconds;
+        trend->step_fast = filled(seconds, fast_s);
+        trend->step_slow = filled(seconds, slow_s);
+    }
+    trend->seconds += seconds;
+    trend->fast_unit /= 1 - trend->step_fast;
+    rebase(&trend->fast_unit, trend->fast);
+    if (!usual)
+        return;
+    trend->usual_s += seconds;
+    trend->slow_unit /= 1 - trend->step_slow;
+    rebase(&trend->slow_unit, trend->slow);
+}
+
 void trend_step(struct trend *trend, const struct tally *tally, bool usual)
 {
     double seconds = clock_seconds(tally->start_ns, tally->end_ns);
     if (!(seconds > 0))
         return;
-    trend->seconds += seconds;
-    double fast = filled(seconds, fast_s), slow = usual ? filled(seconds, slow_s) : 0;
-    trend->usual_s += usual ? seconds : 0;
+    begin_step(trend, seconds, usual);
+    double fast = trend->step_fast * trend->fast_unit / seconds,
+           slow = usual ? trend->step_slow * trend->slow_unit / seconds : 0;
     for (int i = 0; i < TALLY__COUNT; i++) {
-        double count = tally->known & TALLY_BIT(i) ? (double)tally->value[i] : 0, rate = count / seconds;
+        if (tally->value[i] == 0 || !(tally->known & TALLY_BIT(i)))
+            continue;
+        double count = (double)tally->value[i];
         trend->total[i] += count;
-        trend->fast[i] += fast * (rate - trend->fast[i]);
-        trend->slow[i] += slow * (rate - trend->slow[i]);
+        trend->fast[i] += fast * count;
+        trend->slow[i] += slow * count;
     }
 }
 
 double trend_fast(const struct trend *trend, enum tally_measure measure)
 {
-    return trend->seconds > 0 ? trend->fast[measure] / filled(trend->seconds, fast_s) : 0;
+    return trend->seconds > 0 ? trend->fast[measure] / trend->fast_unit / filled(trend->seconds, fast_s) : 0;
 }
 
 double trend_usual(const struct trend *trend, enum tally_measure measure)
 {
-    return trend->usual_s > 0 ? trend->slow[measure] / filled(trend->usual_s, slow_s) : 0;
+    return trend->usual_s > 0 ? trend->slow[measure] / trend->slow_unit / filled(trend->usual_s, slow_s) : 0;
 }
 
 double trend_surge(const struct trend *trend, enum tally_measure measure, double least_per_s)
@@ -57,7 +90,7 @@ double trend_mean_fast(const struct trend *trend, enum tally_measure sum, enum t
 
 double trend_samples_fast(const struct trend *trend, enum tally_measure count)
 {
-    return trend->fast[count] * fast_s;
+    return trend->seconds > 0 ? trend->fast[count] / trend->fast_unit * fast_s : 0;
 }
 
 double trend_mean_usual(const struct trend *trend, enum tally_measure sum, enum tally_measure count)

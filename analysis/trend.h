@@ -10,7 +10,10 @@
 /* Plain data: a copy is a mark to compare with later. Rates are a second, and fade in watched time: `fast`
  * remembers a quarter of an hour, `slow` a day of what was ordinary. */
 struct trend {
-    double seconds, usual_s; /* watched so far, and of that ordinary */
+    double seconds, usual_s;             /* watched so far, and of that ordinary */
+    double step_s, step_fast, step_slow; /* the length of the last interval, and what it does to a memory */
+    double fast_unit,
+        slow_unit; /* both memories are kept in units that grow, so that what is zero costs nothing */
     double total[TALLY__COUNT], fast[TALLY__COUNT], slow[TALLY__COUNT];
 };
 

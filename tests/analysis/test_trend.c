@@ -67,6 +67,19 @@ static void test_what_is_not_ordinary_does_not_become_usual(void **state)
     assert_true(trend_fast(&trend, TALLY_packets_in) < 1e-9);
 }
 
+static void test_months_do_not_wear_it_out(void **state)
+{
+    (void)state;
+    struct trend trend;
+    memset(&trend, 0, sizeof trend);
+    int64_t at_ns = go(&trend, START, 3 * 17280, 10, true); /* its unit grew by e^288 and was begun anew */
+    assert_true(near(trend_fast(&trend, TALLY_packets_in), 2));
+    assert_true(near(trend_usual(&trend, TALLY_packets_in), 2));
+    go(&trend, at_ns, 720, 0, true);
+    assert_true(trend_fast(&trend, TALLY_packets_in) < 0.05);
+    assert_true(near(trend_mean_usual(&trend, TALLY_bytes_in, TALLY_packets_in), 60));
+}
+
 static void test_from_a_mark_to_now_only_what_came_between_counts(void **state)
 {
     (void)state;
@@ -100,6 +113,7 @@ int main(void)
         cmocka_unit_test(test_what_is_steady_is_as_usual_from_the_first_hour),
         cmocka_unit_test(test_a_surge_shows_within_minutes),
         cmocka_unit_test(test_what_is_not_ordinary_does_not_become_usual),
+        cmocka_unit_test(test_months_do_not_wear_it_out),
         cmocka_unit_test(test_from_a_mark_to_now_only_what_came_between_counts),
         cmocka_unit_test(test_what_is_not_known_counts_as_nothing),
     };
