@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a replay costs, beside tcpdump with the same watch list as filter and a libpcap loop that does nothing.
+"""What a replay costs, beside tcpdump with the same watch list as filter and a libpcap loop that does nothing; and of a
+packed capture, beside what unpacks it.
 
-    tests/bench/bench.py BUILD_FOLDER [--rounds N] [--packets N]
+    tests/bench/bench.py BUILD_FOLDER [--rounds N] [--packets N] [--small N]
 
 Makes its captures in BUILD_FOLDER/bench where they are not there yet, runs the programs in turns whose order changes,
 and prints medians; the same and every single run are in BUILD_FOLDER/bench/result.json. Only the ratios mean anything
@@ -88,43 +89,78 @@ def summarise(runs, packets):
     return figures
 
 
-def show(title, packets, path, figures):
+def show(title, packets, path, figures, columns):
+    """A row a program; `columns` are headings and the figures under them, each with its digits."""
     print(f"\n{title}: {packets:,} packets, {path.stat().st_size / 1e6:.0f} MB")
-    print(f"  {'':<12}{'Mpkt/s':>8}{'CPU s':>8}{'x tcpdump':>11}{'x libpcap':>11}{'RSS MiB':>9}")
+    print(f"  {'':<12}{'Mpkt/s':>8}" + "".join(f"{heading:>11}" for heading, _, _ in columns))
     for name, figure in figures.items():
-        print(f"  {name:<12}{figure['packets_per_s'] / 1e6:>8.2f}{figure['cpu_s']:>8.3f}{figure['cpu_of_tcpdump']:>11.2f}"
-              f"{figure['cpu_of_libpcap']:>11.2f}{figure['rss_mib']:>9.1f}")
+        print(f"  {name:<12}{figure['packets_per_s'] / 1e6:>8.2f}" +
+              "".join(f"{figure[field]:>11.{digits}f}" for _, field, digits in columns))
+
+
+def bench_plain(title, path, options, folder, lightsout, expression):
+    """Beside tcpdump and libpcap's loop, by CPU."""
+    counted = int(subprocess.run([folder / "floor", path], capture_output=True, text=True, check=True).stdout)
+    (folder / "events").unlink(missing_ok=True)  # it is appended to
+    runs = rounds_of(options.rounds, folder / "measure", {
+        "lightsout": [lightsout, "-q", "-r", path, "--bins", folder / "bins.csv", "--events", folder / "events"],
+        "tcpdump": ["tcpdump", "-r", path, "-w", "/dev/null", expression],
+        "libpcap": [folder / "floor", path],
+    }, folder / "log")
+    figures = summarise(runs, counted)
+    show(title, counted, path, figures, [("CPU s", "cpu_s", 3), ("x tcpdump", "cpu_of_tcpdump", 2),
+                                         ("x libpcap", "cpu_of_libpcap", 2), ("RSS MiB", "rss_mib", 1)])
+    return {"packets": counted, "bytes": path.stat().st_size, "figures": figures, "runs": runs}
+
+
+def bench_packed(title, plain, packer, unpacker, options, folder, lightsout):
+    """Beside what unpacks the capture to nowhere, by the time on the wall."""
+    path = folder / f"{plain.name}{'.gz' if packer[0] == 'gzip' else '.zst'}"
+    if not path.exists() or path.stat().st_mtime < plain.stat().st_mtime:
+        with path.open("wb") as out:
+            subprocess.run([*packer, plain], stdout=out, check=True)
+    counted = int(subprocess.run([folder / "floor", plain], capture_output=True, text=True, check=True).stdout)
+    (folder / "events").unlink(missing_ok=True)
+    runs = rounds_of(options.rounds, folder / "measure", {
+        "lightsout": [lightsout, "-q", "-r", path, "--bins", folder / "bins.csv", "--events", folder / "events"],
+        unpacker: [unpacker, path],
+    }, folder / "log")
+    figures = summarise(runs, counted)
+    for name, of_name in runs.items():
+        figures[name]["wall_of_unpacker"] = statistics.median(
+            run["wall_s"] / beside["wall_s"] for run, beside in zip(of_name, runs[unpacker]))
+    show(title, counted, path, figures, [("wall s", "wall_s", 3), (f"x {unpacker}", "wall_of_unpacker", 2),
+                                         ("CPU s", "cpu_s", 3), ("RSS MiB", "rss_mib", 1)])
+    return {"packets": counted, "bytes": path.stat().st_size, "figures": figures, "runs": runs}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("build", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--packets", type=int, default=4_000_000, help="of the mixed capture")
+    parser.add_argument("--packets", type=int, default=8_000_000, help="of the mixed capture")
+    parser.add_argument("--small", type=int, default=20_000_000, help="of the capture of small packets")
     options = parser.parse_args()
     build = options.build.resolve()
     folder, lightsout = build / "bench", build / "lightsout"
+    maker = folder / "traces"
+    mixed = make_trace(folder / f"mixed-{options.packets}.pcap", maker, "mixed", options.packets)
     traces = {
-        "the sample twelve times over": make_trace(folder / "sample.pcap", folder / "traces", "repeat", 12, packed=SAMPLE),
-        "a busy tap, 1 % watched": make_trace(folder / f"mixed-{options.packets}.pcap", folder / "traces", "mixed",
-                                              options.packets),
+        "the sample twelve times over": make_trace(folder / "sample.pcap", maker, "repeat", 12, packed=SAMPLE),
+        "a busy tap, 1 % watched": mixed,
+        "the same as pcapng": make_trace(folder / f"mixed-{options.packets}.pcapng", maker, "pcapng", options.packets),
+        "small packets, 1 % watched": make_trace(folder / f"small64-{options.small}.pcap", maker, "small64", options.small),
     }
     expression = watch_filter(lightsout)
-    outputs = ["--bins", folder / "bins.csv", "--events", folder / "events"]
     result = {"machine": platform.processor() or platform.machine(), "cores": os.cpu_count(), "rounds": options.rounds,
               "filter": expression, "traces": {}}
-    print(f"medians of {options.rounds} rounds; CPU is user + system of all threads; x is CPU, within a round")
+    print(f"medians of {options.rounds} rounds; CPU is user + system of all threads; x is CPU, within a round, but of a\n"
+          "packed capture time on the wall")
     for title, path in traces.items():
-        (folder / "events").unlink(missing_ok=True)  # it is appended to
-        counted = subprocess.run([folder / "floor", path], capture_output=True, text=True, check=True).stdout
-        runs = rounds_of(options.rounds, folder / "measure", {
-            "lightsout": [lightsout, "-q", "-r", path, *outputs],
-            "tcpdump": ["tcpdump", "-r", path, "-w", "/dev/null", expression],
-            "libpcap": [folder / "floor", path],
-        }, folder / "log")
-        figures = summarise(runs, int(counted))
-        show(title, int(counted), path, figures)
-        result["traces"][title] = {"packets": int(counted), "bytes": path.stat().st_size, "figures": figures, "runs": runs}
+        result["traces"][title] = bench_plain(title, path, options, folder, lightsout, expression)
+    for title, packer, unpacker in (("the busy tap in gzip", ["gzip", "-c"], "zcat"),
+                                    ("the busy tap in zstd", ["zstd", "-q", "-c"], "zstdcat")):
+        result["traces"][title] = bench_packed(title, mixed, packer, unpacker, options, folder, lightsout)
     (folder / "result.json").write_text(json.dumps(result, indent=2) + "\n")
     print(f"\nlibpcap: a pcap_loop that does nothing. All figures: {os.path.relpath(folder / 'result.json')}")
 

@@ -6,9 +6,12 @@
  *                                 hours of the day stay where they are
  *   traces mixed PACKETS          a busy tap: frames of 64, 570 and 1518 bytes as 7 : 4 : 1, cut at 128
  * bytes, 8 % of them IPv6, 11 % tagged, and 1 % watched, these whole
+ *   traces small64 PACKETS        the same with every frame that is not watched of 64 bytes
+ *   traces pcapng PACKETS         mixed, as pcapng
  *
  * To standard output; the number of packets, and of those watched where it is known, to standard error.
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,12 +32,43 @@ static int refuse(const char *words)
     return 1;
 }
 
+static bool ng; /* what is written is pcapng */
+
+static void write_words(const uint32_t *words, size_t count)
+{
+    fwrite(words, sizeof *words, count, stdout);
+}
+
+/* The header of an Ethernet capture with microseconds. */
+static void write_header(void)
+{
+    const uint32_t header[] = {0xa1b2c3d4, 0x00040002, 0, 0, 65535, 1};
+    const uint32_t section[] = {0x0a0d0d0a, 28, 0x1a2b3c4d, 1, 0xffffffff, 0xffffffff, 28};
+    const uint32_t interface[] = {1, 20, 1, 65535, 20};
+    if (!ng) {
+        write_words(header, sizeof header / sizeof *header);
+        return;
+    }
+    write_words(section, sizeof section / sizeof *section);
+    write_words(interface, sizeof interface / sizeof *interface);
+}
+
 static void write_packet(uint32_t seconds, uint32_t micros, const uint8_t *bytes, uint32_t captured,
                          uint32_t wire)
 {
     const uint32_t record[] = {seconds, micros, captured, wire};
-    fwrite(record, sizeof record, 1, stdout);
+    uint64_t time_us = seconds * 1000000ULL + micros;
+    uint32_t padding = -captured & 3, total = 32 + captured + padding;
+    const uint32_t block[] = {6, total, 0, (uint32_t)(time_us >> 32), (uint32_t)time_us, captured, wire};
+    if (ng)
+        write_words(block, sizeof block / sizeof *block);
+    else
+        write_words(record, sizeof record / sizeof *record);
     fwrite(bytes, captured, 1, stdout);
+    if (ng) {
+        fwrite("\0\0\0", padding, 1, stdout);
+        write_words(&total, 1);
+    }
 }
 
 /* ---- repeat ---- */
@@ -213,7 +247,7 @@ static uint8_t *put_ip(uint8_t *at, bool version6, uint64_t ends, uint8_t protoc
 }
 
 /* A packet of one of very many flows that nobody watches, its first bytes; its length on the wire. */
-static uint32_t background_packet(struct prng *prng, uint8_t bytes[CUT_BYTES])
+static uint32_t background_packet(struct prng *prng, bool small, uint8_t bytes[CUT_BYTES])
 {
     static const uint16_t wire_bytes[] = {60, 60, 60, 60, 60, 60, 60, 566, 566, 566, 566, 1514};
     struct prng flow;
@@ -221,7 +255,7 @@ static uint32_t background_packet(struct prng *prng, uint8_t bytes[CUT_BYTES])
     uint64_t ends = (uint64_t)prng_next(&flow) << 32 | prng_next(&flow);
     bool version6 = prng_chance(&flow, 0.08), tagged = prng_chance(&flow, 0.11),
          udp = prng_chance(&flow, 0.3);
-    uint32_t wire = wire_bytes[prng_below(prng, 12)];
+    uint32_t wire = wire_bytes[prng_below(prng, small ? 7 : 12)];
     memset(bytes, 0, CUT_BYTES);
     memcpy(bytes, inner_mac, 6);
     memcpy(bytes + 6, outer_mac, 6);
@@ -242,16 +276,15 @@ static uint32_t background_packet(struct prng *prng, uint8_t bytes[CUT_BYTES])
     return wire;
 }
 
-static int mixed(unsigned long packets)
+static int mixed(unsigned long packets, bool small)
 {
-    const uint32_t header[] = {0xa1b2c3d4, 0x00040002, 0, 0, 65535, 1};
     struct mixed *mixed = calloc(1, sizeof *mixed);
     uint8_t bytes[FRAME_MAX_BYTES];
     unsigned long watched = 0;
     if (mixed == NULL)
         return refuse("no memory");
     prng_seed(&mixed->prng, 20250606, 1);
-    fwrite(header, sizeof header, 1, stdout);
+    write_header();
     for (unsigned long i = 0; i < packets; i++) {
         uint32_t seconds = begin_s + (uint32_t)(i / PACKETS_PER_S);
         uint32_t micros = (uint32_t)(i % PACKETS_PER_S * 1000000 / PACKETS_PER_S);
@@ -260,7 +293,7 @@ static int mixed(unsigned long packets)
             write_packet(seconds, micros, bytes, length, length);
             watched++;
         } else {
-            uint32_t wire = background_packet(&mixed->prng, bytes);
+            uint32_t wire = background_packet(&mixed->prng, small, bytes);
             write_packet(seconds, micros, bytes, wire < CUT_BYTES ? wire : CUT_BYTES, wire);
         }
     }
@@ -272,13 +305,16 @@ static int mixed(unsigned long packets)
 int main(int argc, char **argv)
 {
     long number = argc == 3 ? strtol(argv[2], NULL, 10) : 0;
+    const char *what = number > 0 ? argv[1] : "";
     int status = 2;
-    if (number > 0 && strcmp(argv[1], "repeat") == 0)
+    ng = strcmp(what, "pcapng") == 0;
+    if (strcmp(what, "repeat") == 0)
         status = repeat(number);
-    else if (number > 0 && strcmp(argv[1], "mixed") == 0)
-        status = mixed((unsigned long)number);
+    else if (strcmp(what, "mixed") == 0 || strcmp(what, "small64") == 0 || ng)
+        status = mixed((unsigned long)number, strcmp(what, "small64") == 0);
     else
-        refuse("usage: traces repeat TIMES <CAPTURE >CAPTURE, or traces mixed PACKETS >CAPTURE");
+        refuse(
+            "usage: traces repeat TIMES <CAPTURE >CAPTURE, or traces mixed|small64|pcapng PACKETS >CAPTURE");
     if (fflush(stdout) != 0 || ferror(stdout))
         return refuse("cannot write the capture");
     return status;
