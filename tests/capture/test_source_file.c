@@ -174,19 +174,28 @@ static int tell_time(char *to, size_t room, int64_t ns)
     return snprintf(to, room, "%lld.%09lld", (long long)(ns / NS_PER_S), (long long)(ns % NS_PER_S));
 }
 
-static const char *tell(struct source *source)
+static size_t tell_frame(size_t at, const struct frame *frame)
+{
+    assert_int_equal(frame->captured_bytes, 4);
+    at += (size_t)snprintf(told + at, sizeof told - at, "%s%u%.1s@", at > 0 ? " " : "",
+                           frame->bytes[0] | frame->bytes[1] << 8, &"\0bcde"[frame->interface]);
+    return at + (size_t)tell_time(told + at, sizeof told - at, frame->time_ns);
+}
+
+/* `by_runs`: what lies ready is taken at once. */
+static const char *tell_all(struct source *source, bool by_runs)
 {
     size_t at = 0;
     told[0] = '\0';
     for (;;) {
         struct frame frame;
         struct fault news;
+        const struct frame *frames;
         switch (source->kind->next(source, &frame, &news)) {
         case SOURCE_FRAME:
-            assert_int_equal(frame.captured_bytes, 4);
-            at += (size_t)snprintf(told + at, sizeof told - at, "%s%u%.1s@", at > 0 ? " " : "",
-                                   frame.bytes[0] | frame.bytes[1] << 8, &"\0bcde"[frame.interface]);
-            at += (size_t)tell_time(told + at, sizeof told - at, frame.time_ns);
+            at = tell_frame(at, &frame);
+            for (size_t i = 0, count = by_runs ? source->kind->more(source, &frames) : 0; i < count; i++)
+                at = tell_frame(at, &frames[i]);
             break;
         case SOURCE_FAILED:
             fault = news;
@@ -195,6 +204,7 @@ static const char *tell(struct source *source)
         case SOURCE_END:
             snprintf(told + at, sizeof told - at, ".");
             assert_int_equal(source->kind->next(source, &frame, &news), SOURCE_END); /* and stays so */
+            assert_int_equal(source->kind->more(source, &frames), 0);
             struct health drops = {0};
             assert_false(source->kind->drops(source, &drops));
             source->kind->close(source);
@@ -203,6 +213,11 @@ static const char *tell(struct source *source)
             fail_msg("a savefile neither ticks nor idles");
         }
     }
+}
+
+static const char *tell(struct source *source)
+{
+    return tell_all(source, true);
 }
 
 static struct source *open_paths(const char *filter, const char *const *paths)
@@ -215,12 +230,20 @@ static struct source *open_paths(const char *filter, const char *const *paths)
     return source_file_open(paths, count, filter, &health, &fault);
 }
 
+/* Reads twice, packet by packet and by runs, which must come to the same. */
 static const char *read_filtered(const char *filter, const char *const *paths)
 {
-    struct source *source = open_paths(filter, paths);
-    if (source == NULL)
-        fail_msg("%s", fault.text);
-    return tell(source);
+    static char one_by_one[sizeof told];
+    for (int by_runs = 0; by_runs < 2; by_runs++) {
+        struct source *source = open_paths(filter, paths);
+        if (source == NULL)
+            fail_msg("%s", fault.text);
+        tell_all(source, by_runs != 0);
+        if (by_runs == 0)
+            strcpy(one_by_one, told);
+    }
+    assert_string_equal(told, one_by_one);
+    return told;
 }
 
 /* The last fault must speak of this. */
@@ -437,7 +460,8 @@ static void long_captures_come_through_every_dress_alike(void **state)
         assert_int_equal(source->kind->next(source, &frame, &fault), SOURCE_END);
         source->kind->close(source);
         source = open_paths(NULL, PATHS(paths[dress]));
-        for (uint32_t i = 0; i < PACKETS / 3; i++)
+        const struct frame *frames;
+        for (size_t i = 0; i < PACKETS / 3; i += 1 + source->kind->more(source, &frames))
             assert_int_equal(source->kind->next(source, &frame, &fault), SOURCE_FRAME);
         source->kind->close(source); /* in the midst */
     }

@@ -17,7 +17,7 @@
 #define S  NS_PER_S
 
 enum { ALL, PREFIX, WEB, TAP, SCOPES };
-enum { SCRIPT_MAX = 64, STEPS_MAX = 60000, FLOWS_MAX = 64, PACKET_BYTES = 40 };
+enum { SCRIPT_MAX = 64, STEPS_MAX = 60000, FLOWS_MAX = 64, PACKET_BYTES = 40, ETHERNET_BYTES = 14 };
 
 static const struct scope scope_items[SCOPES] = {
     {SCOPE_ALL, true, "all", false},
@@ -50,9 +50,46 @@ struct scripted {
     uint64_t drops;
     bool stop_at_end, blind;
     size_t captured; /* lines that are still delivered after a stop */
+    bool ethernet;   /* frames come in Ethernet, not as bare IP … */
+    bool runs;       /* … and those that lie ready behind one another at once */
+    uint8_t frames[SCRIPT_MAX][ETHERNET_BYTES + PACKET_BYTES];
+    struct frame run[SCRIPT_MAX];
 };
 
 static sig_atomic_t stop;
+
+/* The frame of a line, in its dress. */
+static struct frame frame_of(struct scripted *script, size_t number)
+{
+    const struct line *line = &script->lines[number];
+    struct frame frame = {.bytes = line->bytes,
+                          .captured_bytes = line->captured_bytes,
+                          .wire_bytes = PACKET_BYTES,
+                          .time_ns = line->time_ns,
+                          .link_type = DLT_RAW};
+    if (!script->ethernet)
+        return frame;
+    uint8_t *bytes = script->frames[number];
+    memset(bytes, 0, ETHERNET_BYTES);
+    bytes[12] = 8; /* IPv4 */
+    memcpy(bytes + ETHERNET_BYTES, line->bytes, PACKET_BYTES);
+    frame.bytes = bytes;
+    frame.captured_bytes += ETHERNET_BYTES;
+    frame.wire_bytes += ETHERNET_BYTES;
+    frame.link_type = DLT_EN10MB;
+    return frame;
+}
+
+static size_t scripted_more(struct source *source, const struct frame **frames)
+{
+    struct scripted *script = (struct scripted *)source;
+    size_t count = 0;
+    for (; script->runs && script->next < script->count && script->lines[script->next].news == SOURCE_FRAME;
+         script->next++)
+        script->run[count++] = frame_of(script, script->next);
+    *frames = script->run;
+    return count;
+}
 
 static enum source_news scripted_next(struct source *source, struct frame *frame, struct fault *fault)
 {
@@ -65,11 +102,7 @@ static enum source_news scripted_next(struct source *source, struct frame *frame
     script->blind = line->blind;
     stop |= line->stop;
     script->drops = line->drops > script->drops ? line->drops : script->drops;
-    *frame = (struct frame){.bytes = line->bytes,
-                            .captured_bytes = line->captured_bytes,
-                            .wire_bytes = PACKET_BYTES,
-                            .time_ns = line->time_ns,
-                            .link_type = DLT_RAW};
+    *frame = frame_of(script, script->next - 1);
     if (line->news == SOURCE_FAILED)
         fault_set(fault, "the wire is torn");
     else if (line->news == SOURCE_SAYS)
@@ -104,6 +137,7 @@ static void scripted_close(struct source *source)
 }
 
 static const struct source_kind scripted_kind = {.next = scripted_next,
+                                                 .more = scripted_more,
                                                  .drops = scripted_drops,
                                                  .sees = scripted_sees,
                                                  .finish = scripted_finish,
@@ -722,6 +756,52 @@ static void test_a_bin_of_another_length_is_parted_by_the_same_step(void **state
     assert_int_equal(got.tally[2][ALL].value[TALLY_hosts], 1); /* the next */
 }
 
+/* Forgets what came out. */
+static void forget_results(void)
+{
+    got.steps = got.flow_count = got.said = 0;
+    health = (struct health){0};
+    script.next = 0;
+}
+
+/* What is plain and not watched takes a shorter way, and another one again in runs: it must not show. */
+static void test_packets_count_alike_one_by_one_and_in_runs(void **state)
+{
+    (void)state;
+    static struct tally tallies[20][SCOPES];
+    other(T0 - S)->captured_bytes = 30; /* too short to be plain */
+    for (int i = 0; i < 4; i++)
+        other(T0 + i);
+    knock(T0 + 4);
+    other(TIME_NONE);
+    other(T0 + 2); /* late */
+    other(T0 + 5 * S - 1);
+    other(T0 + 5 * S);
+    answer(T0 + 5 * S);
+    other(T0 + 40 * S);
+    other(T0 + 41 * S);
+    say(SOURCE_FAILED, 0);
+    other(T0 + 42 * S);
+    other(T0 + 43 * S)->bytes[6] = 0x20; /* a fragment */
+    other(T0 + 43 * S);
+    options.bin_ns = 60 * S;
+    assert_int_equal(run_script(), 1);
+    unsigned steps = got.steps;
+    struct health wanted = health;
+    assert_in_range(steps, 10, 20);
+    memcpy(tallies, got.tally, steps * sizeof tallies[0]);
+    assert_int_equal(sum_of(TAP, TALLY_packets_in), 14);
+    for (int dress = 0; dress < 2; dress++) {
+        forget_results();
+        script.ethernet = true;
+        script.runs = dress == 1;
+        assert_int_equal(run_script(), 1);
+        assert_int_equal(got.steps, steps);
+        assert_memory_equal(got.tally, tallies, steps * sizeof tallies[0]);
+        assert_memory_equal(&health, &wanted, sizeof health);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -752,6 +832,7 @@ int main(void)
         TEST(test_drops_of_a_savefile_are_unknown),
         TEST(test_drops_of_an_interface_are_those_of_the_step),
         TEST(test_damage_is_said_and_what_follows_is_read),
+        TEST(test_packets_count_alike_one_by_one_and_in_runs),
         TEST(test_a_stop_ends_it_with_everything_told),
         TEST(test_what_was_captured_before_a_stop_is_counted),
         TEST(test_what_is_not_seen_is_unknown_and_not_zero),
