@@ -82,7 +82,7 @@ def test_tshark_finds_the_same_innermost(tmp_path):
         for _, facts, _ in ours[name]:
             us = dict(zip(OURS, facts))
             fields = dict(zip(FIELDS, next(theirs).split(";")))
-            opened = name != "mpls-ip" or fields["frame.protocols"].count("ip") > 1  # 4.4 knows no MPLS in IP
+            opened = name != "mpls-ip" or ":mpls:ip" in fields["frame.protocols"]  # 4.4 leaves IP out there
             found = innermost(fields) if opened else None
             compared += found is not None
             assert found in (None, [us[key] for key in ("source", "destination", "ip_bytes", "ttl")]), name
