@@ -527,7 +527,7 @@ static void follow_episode(struct analysis *analysis, uint32_t number, int64_t f
 
 static enum learning learned(const struct analysis *analysis, struct series *series)
 {
-    struct baseline_cell so_far = baseline_learned(&series_life(series)->baseline, analysis->end_ns);
+    struct baseline_cell so_far = baseline_learned(&series_life(series)->baseline);
     double signs = so_far.events * detect_signs_per_event(series_life(series));
     return signs < analysis->options.learn_flows        ? LEARNING_EVENTS
            : so_far.seconds < analysis->options.learn_s ? LEARNING_TIME
@@ -581,7 +581,7 @@ static bool sensor_in_doubt(struct analysis *analysis, struct series *series)
         go_blind(analysis);
         return true;
     }
-    if (!tap_has_control(tap, analysis->end_ns))
+    if (!tap_has_control(tap))
         return false;
     bool collapsed = tap_collapsed(tap);
     if (!collapsed) {
@@ -670,11 +670,13 @@ static void judge_thinness(struct analysis *analysis, uint32_t number, int level
     if (width(analysis->scopes->items[number].kind) > 1 && explained_by_parts(analysis, number, 1 - left))
         return;
     enum wider wider = ask_wider(analysis, number);
+    if (wider == WIDER_IN_DOUBT)
+        return;
     struct change_found onset = find_onset(series, 1);
     enum road road = road_ask(analysis, number, onset.best_ns, thin->sum);
     if (road == ROAD_MOVED)
         leave_road(analysis, number, left);
-    if (road != ROAD_LOST || wider == WIDER_IN_DOUBT || sensor_in_doubt(analysis, series))
+    if (road != ROAD_LOST || sensor_in_doubt(analysis, series))
         return;
     const struct episode_mark *before = past_at(&series->past, onset.best_ns);
     open_episode(analysis, number, &onset, thin->sum, level, before, wider == WIDER_DOWN);
@@ -885,7 +887,7 @@ static void take_interval(struct analysis *analysis, const struct tally *tallies
     double expected = tap->control.total_expected;
     enum tap_news news = tap_step(tap, &control, analysis->alarms_per_year);
     analysis->series[tap_number].bin_expected += tap->control.total_expected - expected;
-    analysis->series[tap_number].state = tap_has_control(tap, analysis->end_ns) ? STATE_UP : STATE_LEARNING;
+    analysis->series[tap_number].state = tap_has_control(tap) ? STATE_UP : STATE_LEARNING;
     if (news == TAP_NOTHING)
         news = tap_hear(tap, (double)tallies[SCOPE_NUMBER_ALL].value[TALLY_packets_out]);
     if (news == TAP_IMPAIRED)

@@ -7,8 +7,8 @@
  * (empirical Bayes, by the method of moments): the squares of what the cells saw less what their parents
  * expect, less what chance accounts for. Hours of the day are compared one by one; of the week only whole
  * days, as a single hour is soon known too little to tell. Where few were seen, they are taken to differ some
- * more than they show. Where hours of the day do differ, the last half hour knows better than the overall
- * mean, and lends in its place.
+ * more than they show. Where hours of the day do differ, those before and after one, or the last half hour,
+ * know better than the overall mean, and lend in its place.
  */
 #include "baseline.h"
 
@@ -26,7 +26,7 @@ static const double recent_s = 1800.0;         /* half-life of `recent`, in seco
 
 void baseline_init(struct baseline *baseline, double half_life_s)
 {
-    *baseline = (struct baseline){.half_life_s = half_life_s, .origin_ns = TIME_NONE};
+    *baseline = (struct baseline){.half_life_s = half_life_s, .unit = 1};
 }
 
 /* The hour of the week of an instant; the epoch was a Thursday, and which day counts as first does not
@@ -37,11 +37,6 @@ static unsigned week_hour(int64_t at_ns)
     return (unsigned)(((hour % BASELINE_WEEK) + BASELINE_WEEK) % BASELINE_WEEK);
 }
 
-static double unit_at(const struct baseline *baseline, int64_t at_ns)
-{
-    return exp2(clock_seconds(baseline->origin_ns, at_ns) / baseline->half_life_s);
-}
-
 static void cell_add(struct baseline_cell *cell, double events, double seconds)
 {
     cell->events += events;
@@ -50,7 +45,7 @@ static void cell_add(struct baseline_cell *cell, double events, double seconds)
 
 static void learn_hour(struct baseline *baseline, int64_t at_ns, double seconds, double events)
 {
-    double unit = unit_at(baseline, at_ns);
+    double unit = baseline->unit *= exp2(seconds / baseline->half_life_s);
     unsigned hour = week_hour(at_ns);
     cell_add(&baseline->week[hour], unit * events, unit * seconds);
     cell_add(&baseline->day[hour % BASELINE_DAY], unit * events, unit * seconds);
@@ -65,34 +60,74 @@ static double expect(struct baseline_cell child, struct baseline_cell parent)
     return parent.seconds > 0 ? child.seconds * parent.events / parent.seconds : 0;
 }
 
-static void differ_add(struct baseline_differ *differ, double seen, double expected)
+/* The hours before and after one of the day. */
+static struct baseline_cell neighbours_of(const struct baseline *baseline, unsigned hour)
 {
-    differ->squares += (seen - expected) * (seen - expected);
-    differ->expected += expected;
-    differ->expected_squares += expected * expected;
+    struct baseline_cell before = baseline->day[(hour + BASELINE_DAY - 1) % BASELINE_DAY],
+                         after = baseline->day[(hour + 1) % BASELINE_DAY];
+    if (!(before.seconds > 0) || !(after.seconds > 0))
+        return (struct baseline_cell){0, 0}; /* one alone would have the hour's slope in it */
+    return (struct baseline_cell){before.events + after.events, before.seconds + after.seconds};
 }
 
-/* Compares the cells with their parents, in plain units. */
-static void measure(struct baseline *baseline, double unit)
+/* `rough` is the variance of what is expected itself, over that of what is seen by chance. */
+static void differ_add(struct baseline_differ *differ, double seen, double expected, double rough)
 {
-    baseline->hours = baseline->days = (struct baseline_differ){0, 0, 0};
-    for (int hour = 0; hour < BASELINE_DAY; hour++)
-        differ_add(&baseline->hours, baseline->day[hour].events / unit,
-                   expect(baseline->day[hour], baseline->overall) / unit);
+    double chance = expected * (1 + rough);
+    differ->squares += (seen - expected) * (seen - expected);
+    differ->expected_squares += expected * expected;
+    differ->chance += chance;
+    differ->chance_squares += chance * chance;
+    differ->cells += expected; /* the sum as yet */
+}
+
+static void differ_end(struct baseline_differ *differ)
+{
+    if (differ->expected_squares > 0)
+        differ->cells *= differ->cells / differ->expected_squares;
+}
+
+static void measure_hours(struct baseline *baseline)
+{
+    double unit = baseline->unit;
+    for (unsigned hour = 0; hour < BASELINE_DAY; hour++) {
+        struct baseline_cell cell = baseline->day[hour], near = neighbours_of(baseline, hour);
+        differ_add(&baseline->hours, cell.events / unit, expect(cell, baseline->overall) / unit, 0);
+        if (near.seconds > 0)
+            differ_add(&baseline->neighbours, cell.events / unit, expect(cell, near) / unit,
+                       cell.seconds / near.seconds);
+    }
+}
+
+static void measure_days(struct baseline *baseline)
+{
+    double unit = baseline->unit;
     for (int first = 0; first < BASELINE_WEEK; first += BASELINE_DAY) {
         double seen = 0, expected = 0;
         for (int hour = 0; hour < BASELINE_DAY; hour++) {
             seen += baseline->week[first + hour].events;
             expected += expect(baseline->week[first + hour], baseline->day[hour]);
         }
-        differ_add(&baseline->days, seen / unit, expected / unit);
+        differ_add(&baseline->days, seen / unit, expected / unit, 0);
     }
 }
 
-/* Long after the origin the unit would outgrow a double: start a new one. */
-static void rebase(struct baseline *baseline, int64_t at_ns)
+/* Compares the cells with their parents. */
+static void measure(struct baseline *baseline)
 {
-    double unit = unit_at(baseline, at_ns);
+    struct baseline_differ *all[] = {&baseline->hours, &baseline->neighbours, &baseline->days};
+    for (int i = 0; i < 3; i++)
+        *all[i] = (struct baseline_differ){0, 0, 0, 0, 0};
+    measure_hours(baseline);
+    measure_days(baseline);
+    for (int i = 0; i < 3; i++)
+        differ_end(all[i]);
+}
+
+/* The unit would outgrow a double: start a new one. */
+static void rebase(struct baseline *baseline)
+{
+    double unit = baseline->unit;
     if (unit < 0x1p200)
         return;
     struct baseline_cell *cells[] = {baseline->week, baseline->day, &baseline->overall};
@@ -102,7 +137,7 @@ static void rebase(struct baseline *baseline, int64_t at_ns)
             cells[i][j].events /= unit;
             cells[i][j].seconds /= unit;
         }
-    baseline->origin_ns = at_ns;
+    baseline->unit = 1;
 }
 
 void baseline_scale(struct baseline *baseline, double times)
@@ -113,19 +148,18 @@ void baseline_scale(struct baseline *baseline, double times)
         baseline->day[i].events *= times;
     baseline->overall.events *= times;
     baseline->recent.events *= times;
-    struct baseline_differ *differ[] = {&baseline->hours, &baseline->days};
-    for (int i = 0; i < 2; i++) {
+    struct baseline_differ *differ[] = {&baseline->hours, &baseline->neighbours, &baseline->days};
+    for (int i = 0; i < 3; i++) {
         differ[i]->squares *= times * times;
-        differ[i]->expected *= times;
         differ[i]->expected_squares *= times * times;
+        differ[i]->chance *= times;
+        differ[i]->chance_squares *= times * times;
     }
 }
 
 void baseline_learn(struct baseline *baseline, int64_t from_ns, int64_t to_ns, double events)
 {
-    if (baseline->origin_ns == TIME_NONE)
-        baseline->origin_ns = from_ns;
-    rebase(baseline, to_ns);
+    rebase(baseline);
     bool hour_ended = clock_floor(to_ns, HOUR_NS) > clock_floor(from_ns, HOUR_NS);
     while (to_ns > clock_floor(from_ns, HOUR_NS) + HOUR_NS) {
         int64_t next_ns = clock_floor(from_ns, HOUR_NS) + HOUR_NS;
@@ -134,7 +168,7 @@ void baseline_learn(struct baseline *baseline, int64_t from_ns, int64_t to_ns, d
     }
     learn_hour(baseline, from_ns, clock_seconds(from_ns, to_ns), events);
     if (hour_ended)
-        measure(baseline, unit_at(baseline, to_ns));
+        measure(baseline);
 }
 
 /* The relative variance among cells: what chance does not account for, plus some of the standard error of
@@ -143,11 +177,10 @@ static double variance_of(const struct baseline_differ *differ, double per_event
 {
     if (!(differ->expected_squares > 0))
         return 2 * unseen;
-    double chance = per_event * differ->expected / differ->expected_squares;
-    double error = per_event * sqrt(2 / differ->expected_squares);
+    double chance = per_event * differ->chance / differ->expected_squares;
+    double error = per_event * sqrt(2 * differ->chance_squares) / differ->expected_squares;
     double over = differ->squares / differ->expected_squares - chance;
-    double seen = differ->expected * differ->expected / differ->expected_squares;
-    return (over + sqrt(over * over + 2 * error * error)) / 2 + unseen / (seen + 0.5);
+    return (over + sqrt(over * over + 2 * error * error)) / 2 + unseen / (differ->cells + 0.5);
 }
 
 /* Of two who can lend, the one that knows better. */
@@ -179,37 +212,43 @@ static struct baseline_rate rate_of(struct baseline_cell cell, double weight)
     return (struct baseline_rate){.per_s = cell.events / cell.seconds, .shape = weight * cell.events};
 }
 
-struct baseline_rate baseline_at(const struct baseline *baseline, int64_t at_ns,
-                                 struct baseline_scatter scatter)
+struct baseline_lending baseline_lending(const struct baseline *baseline, struct baseline_scatter scatter)
 {
-    if (baseline->origin_ns == TIME_NONE || !(baseline->overall.events > 0))
-        return (struct baseline_rate){0, 0};
-    double unit = unit_at(baseline, at_ns);
-    unsigned hour = week_hour(at_ns);
     /* Clustered events count for less, and those of one hour have its level in common. */
-    double hourly = baseline->overall.events / baseline->overall.seconds * 3600;
-    double per_event = fmax(1, scatter.dispersion) + scatter.wander * hourly, weight = 1 / per_event;
-    struct baseline_rate overall = rate_of(baseline->overall, weight / unit),
-                         recent = rate_of(baseline->recent, weight);
-    struct baseline_rate lent = better(lend(overall, variance_of(&baseline->hours, per_event, hours_unseen)),
-                                       lend(recent, recent_variance));
-    struct baseline_rate day = shrink(baseline->day[hour % BASELINE_DAY], weight / unit, lent);
-    lent = lend(day, variance_of(&baseline->days, per_event, days_unseen));
-    return shrink(baseline->week[hour], weight / unit, lent);
+    struct baseline_cell overall = baseline->overall;
+    double hourly = overall.seconds > 0 ? overall.events / overall.seconds * 3600 : 0;
+    double per_event = fmax(1, scatter.dispersion) + scatter.wander * hourly;
+    return (struct baseline_lending){.weight = 1 / per_event,
+                                     .hours = variance_of(&baseline->hours, per_event, hours_unseen),
+                                     .neighbours =
+                                         variance_of(&baseline->neighbours, per_event, hours_unseen),
+                                     .days = variance_of(&baseline->days, per_event, days_unseen)};
+}
+
+struct baseline_rate baseline_at(const struct baseline *baseline, int64_t at_ns,
+                                 const struct baseline_lending *lending)
+{
+    if (!(baseline->overall.events > 0))
+        return (struct baseline_rate){0, 0};
+    unsigned hour = week_hour(at_ns), of_day = hour % BASELINE_DAY;
+    double weight = lending->weight / baseline->unit;
+    struct baseline_rate lent = better(lend(rate_of(baseline->overall, weight), lending->hours),
+                                       lend(rate_of(baseline->recent, lending->weight), recent_variance));
+    lent = better(lent, lend(rate_of(neighbours_of(baseline, of_day), weight), lending->neighbours));
+    lent = lend(shrink(baseline->day[of_day], weight, lent), lending->days);
+    return shrink(baseline->week[hour], weight, lent);
 }
 
 double baseline_of_day(const struct baseline *baseline, int64_t at_ns)
 {
     struct baseline_cell cell = baseline->day[week_hour(at_ns) % BASELINE_DAY];
-    return cell.seconds > 3600 * unit_at(baseline, at_ns) ? cell.events / cell.seconds : -1;
+    return cell.seconds > 3600 * baseline->unit ? cell.events / cell.seconds : -1;
 }
 
-struct baseline_cell baseline_learned(const struct baseline *baseline, int64_t at_ns)
+struct baseline_cell baseline_learned(const struct baseline *baseline)
 {
-    if (baseline->origin_ns == TIME_NONE)
-        return (struct baseline_cell){0, 0};
-    double unit = unit_at(baseline, at_ns);
-    return (struct baseline_cell){baseline->overall.events / unit, baseline->overall.seconds / unit};
+    return (struct baseline_cell){baseline->overall.events / baseline->unit,
+                                  baseline->overall.seconds / baseline->unit};
 }
 
 double baseline_low(double mean, double shape, double tail)

@@ -14,9 +14,10 @@ struct baseline_cell {
 
 /* How far the cells of one kind lie from what their parents expect, in sums over the cells. */
 struct baseline_differ {
-    double squares;          /* of seen less expected */
-    double expected;         /* events … */
-    double expected_squares; /* … and their squares */
+    double squares;                /* of seen less expected */
+    double expected_squares;       /* of the events expected */
+    double chance, chance_squares; /* of the first, were events Poisson: its mean, and its variance by half */
+    double cells;                  /* how many that is, were all alike */
 };
 
 /* How counts scatter about their rate. */
@@ -25,14 +26,16 @@ struct baseline_scatter {
     double wander;     /* relative variance of the level of one hour from that of another */
 };
 
-/* All sums are kept in units that grow by two every half-life, so that what is old weighs less without ever
- * being touched again. Plain data: a copy is a copy. */
+/* All sums are kept in a unit that doubles with every half-life learned from, so that what is old weighs less
+ * without ever being touched again; nothing is forgotten while nothing is learned. Plain data: a copy is a
+ * copy. */
 struct baseline {
     double half_life_s;
-    int64_t origin_ns; /* when the unit was one; TIME_NONE before anything was learned */
+    double unit;
     struct baseline_cell week[BASELINE_WEEK], day[BASELINE_DAY], overall;
-    struct baseline_cell recent;        /* of the last half hour or so, in plain units */
-    struct baseline_differ hours, days; /* of the day and of the week, as of the last full hour */
+    struct baseline_cell recent; /* of the last half hour or so, in plain units */
+    /* As of the last full hour: hours from the mean of the day, and from those before and after, and days. */
+    struct baseline_differ hours, neighbours, days;
 };
 
 /* A rate and how well it is known: the mean and the shape of its Gamma distribution. The shape reads as
@@ -51,17 +54,25 @@ void baseline_learn(struct baseline *baseline, int64_t from_ns, int64_t to_ns, d
 /* From now on so many times as much is normal at every hour. */
 void baseline_scale(struct baseline *baseline, double times);
 
-/* The rate to expect at an instant: hour of the week, shrunk towards hour of the day, towards the recent or
- * the overall rate, as far as these have been found not to differ. per_s is 0 before anything was learned. */
+/* How far hours and days are taken to differ, given how counts scatter. */
+struct baseline_lending {
+    double weight;                  /* of an event, in independent ones */
+    double hours, neighbours, days; /* relative variances */
+};
+struct baseline_lending baseline_lending(const struct baseline *baseline, struct baseline_scatter scatter);
+
+/* The rate to expect at an instant: hour of the week, shrunk towards hour of the day, towards the hours
+ * beside it, the recent or the overall rate, as far as these have been found not to differ. Within an hour it
+ * is the same. per_s is 0 before anything was learned. */
 struct baseline_rate baseline_at(const struct baseline *baseline, int64_t at_ns,
-                                 struct baseline_scatter scatter);
+                                 const struct baseline_lending *lending);
 
 /* What the hour of the day has had so far, a second; negative: not seen on more than one day, so that the
  * present would be compared with itself. */
 double baseline_of_day(const struct baseline *baseline, int64_t at_ns);
 
-/* Events and seconds learned from, as they weigh at `at_ns`. */
-struct baseline_cell baseline_learned(const struct baseline *baseline, int64_t at_ns);
+/* Events and seconds learned from, as they weigh now. */
+struct baseline_cell baseline_learned(const struct baseline *baseline);
 
 /* The count that a Gamma-Poisson variable of this mean and shape falls short of with probability at most
  * `tail`. */

@@ -12,10 +12,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-static const double quiet_most = 0.5;                     /* expected: a longer silence is kept in pieces */
-static const double onset_held = 0.935, end_held = 0.955; /* probability of an interval */
-static const double fineness = 18;                        /* distance over the length of a piece */
-static const double long_from = 2;                        /* expected in a piece */
+static const double quiet_most = 0.5;                    /* expected: a longer silence is kept in pieces */
+static const double onset_held = 0.935, end_held = 0.98; /* probability of an interval */
+static const double fineness = 18;                       /* distance over the length of a piece */
+static const double long_from = 2;                       /* expected in a piece */
+static const double negligible = 30;
 enum { CELLS = 4, CELLS_LONG = 32, KEPT = CHANGE_PIECES - CHANGE_PIECES / 8 };
 
 /* Shares that may be left, and how likely each is before anything is known: nothing at all half the time. */
@@ -25,15 +26,20 @@ static const struct {
             {0.28, 0.1},  {0.4, 0.1},   {0.5, 0.1},   {0.6, 0.1},  {0.7, 0.1}, {0.85, 0.1}};
 enum { LEFT = sizeof left / sizeof left[0] };
 
-/* A return may come at once, with one of these shares, or rise evenly, in a time of twice, four times … as
- * many expected. */
-static const double back[] = {0.35, 0.5, 0.7, 1, 1.4};
+/* A return may come at once, with one of these shares, or rise evenly from nothing or from one of these
+ * parts, in a time of four, five … as many expected. */
+static const double back[] = {0.35, 0.5, 0.7, 1, 1.4}, jumps[] = {0, 0.1};
 static const double well_possible = 0.2;
 static const double ruled_out = 8;   /* so much less likely than another share left, as a logarithm */
 static const double rise_weight = 1; /* against a return at once */
-static const double rise_shortest = 4, rise_ratio = 1.15;
+static const double rise_shortest = 4, rise_ratio = 1.32;
 static const double remnant[] = {0.0002, 0.003, 0.03, 0.08, 0.15, 0.25, 0.4, 0.6};
-enum { BACK = sizeof back / sizeof back[0], REMNANTS = sizeof remnant / sizeof remnant[0], RISES = 40 };
+enum {
+    BACK = sizeof back / sizeof back[0],
+    JUMPS = sizeof jumps / sizeof jumps[0],
+    REMNANTS = sizeof remnant / sizeof remnant[0],
+    RISES = 20
+};
 
 void change_restart(struct change *change)
 {
@@ -153,14 +159,17 @@ struct stretch {
     uint32_t count;
 };
 
-/* A part of a piece: the instant may lie in it. */
+/* A part of a piece: the instant may lie in it. All weights are logarithms until they are normalised. */
 struct cell {
     int64_t to_ns;
-    double weight; /* logarithm; -INFINITY: it does not */
+    double begin;  /* as a part of the piece */
+    double length; /* logarithm, in clusters expected */
+    double weight; /* -INFINITY: it does not */
 };
 
 struct posterior {
     uint32_t count;
+    double most; /* weight of any cell so far */
     struct cell cells[CHANGE_PIECES * CELLS_LONG];
 };
 
@@ -188,34 +197,37 @@ static double cell_begin(int cells, int i)
 static void begin_posterior(const struct stretch *stretch, struct posterior *posterior)
 {
     posterior->count = 0;
+    posterior->most = -INFINITY;
     int64_t from_ns = stretch->from_ns;
     for (uint32_t i = 0; i < stretch->count; i++) {
         const struct change_piece *piece = &stretch->pieces[i];
         int cells = cells_in(piece);
         for (int k = 0; k < cells; k++) {
-            double end = cell_begin(cells, k + 1);
+            double begin = cell_begin(cells, k), end = cell_begin(cells, k + 1);
             int64_t to_ns = from_ns + (int64_t)(end * (double)(piece->to_ns - from_ns));
-            posterior->cells[posterior->count++] = (struct cell){to_ns, -INFINITY};
+            posterior->cells[posterior->count++] =
+                (struct cell){to_ns, begin, log((end - begin) * piece->expected), -INFINITY};
         }
         from_ns = piece->to_ns;
     }
 }
 
-static void add_weight(struct cell *cell, double logarithm)
+/* What is less by so much that all of it together would not count is left out: that is nearly everything. */
+static void add_weight(struct posterior *posterior, struct cell *cell, double weight)
 {
-    double more = fmax(cell->weight, logarithm), less = fmin(cell->weight, logarithm);
-    if (more > -INFINITY)
-        cell->weight = more + log1p(exp(less - more));
+    if (!(weight > posterior->most - negligible))
+        return;
+    double more = fmax(cell->weight, weight), less = fmin(cell->weight, weight);
+    cell->weight = more + log1p(exp(less - more));
+    posterior->most = fmax(posterior->most, cell->weight);
 }
 
 /* The logarithms become probabilities. */
 static void normalise(struct posterior *posterior)
 {
-    double most = -INFINITY, sum = 0;
+    double sum = 0;
     for (uint32_t i = 0; i < posterior->count; i++)
-        most = fmax(most, posterior->cells[i].weight);
-    for (uint32_t i = 0; i < posterior->count; i++)
-        sum += posterior->cells[i].weight = exp(posterior->cells[i].weight - most);
+        sum += posterior->cells[i].weight = exp(posterior->cells[i].weight - posterior->most);
     for (uint32_t i = 0; i < posterior->count; i++)
         posterior->cells[i].weight /= sum;
 }
@@ -294,12 +306,37 @@ static struct sums add_up_until(const struct stretch *stretch, int64_t until_ns)
 struct hypothesis {
     double (*odds)(const struct hypothesis *hypothesis, const struct stretch *stretch, uint32_t piece,
                    double part, struct sums before);
+    /* No less than that is at any part of the piece; NULL: not known. */
+    double (*bound)(const struct hypothesis *hypothesis, const struct change_piece *piece,
+                    struct sums before);
     struct sums all;
-    double weight;
-    double low, full; /* the lower rate and the higher one, as shares of the expected */
-    double shape;     /* of the rate, for a fall */
-    double length;    /* of the rise of a return, in clusters expected */
+    double weight;            /* logarithm */
+    double low, full;         /* the lower rate and the higher one, as shares of the expected … */
+    double log_low, log_full; /* … and their logarithms */
+    double shape;             /* of the rate, for a fall */
+    double length, jump;      /* of the rise of a return, in clusters expected, and the part it begins with */
 };
+
+static void set_low(struct hypothesis *hypothesis, double share)
+{
+    hypothesis->low = share;
+    hypothesis->log_low = log(share);
+}
+
+static void set_full(struct hypothesis *hypothesis, double share)
+{
+    hypothesis->full = share;
+    hypothesis->log_full = log(share);
+}
+
+static bool hopeless(const struct hypothesis *hypothesis, const struct change_piece *piece,
+                     struct sums before, double most)
+{
+    return !(piece->expected > 0) ||
+           (hypothesis->bound != NULL &&
+            hypothesis->bound(hypothesis, piece, before) + hypothesis->weight + log(piece->expected) <
+                most - negligible);
+}
 
 static void weigh(const struct hypothesis *hypothesis, const struct stretch *stretch,
                   struct posterior *posterior)
@@ -310,12 +347,12 @@ static void weigh(const struct hypothesis *hypothesis, const struct stretch *str
         const struct change_piece *piece = &stretch->pieces[i];
         int cells = cells_in(piece), each = hypothesis->length > 0 ? cells : 1; /* a rise begins gently */
         double odds = 0;
-        for (int k = 0; k < cells && piece->expected > 0; k++) {
-            double from = cell_begin(cells, k), to = cell_begin(cells, k + 1);
+        bool skipped = hopeless(hypothesis, piece, before, posterior->most);
+        for (int k = 0; k < cells && !skipped; k++) {
             if (k % each == 0)
-                odds = hypothesis->odds(hypothesis, stretch, i, (from + cell_begin(cells, k + each)) / 2,
-                                        before);
-            add_weight(cell + k, odds + log(hypothesis->weight * (to - from) * piece->expected));
+                odds = hypothesis->odds(hypothesis, stretch, i,
+                                        (cell[k].begin + cell_begin(cells, k + each)) / 2, before);
+            add_weight(posterior, &cell[k], odds + hypothesis->weight + cell[k].length);
         }
         cell += cells;
     }
@@ -331,8 +368,18 @@ static double fall_odds(const struct hypothesis *hypothesis, const struct stretc
     double after = hypothesis->all.seen - before.seen - at->within;
     double early = before.expected + part * at->expected;
     double mean = early + low * (hypothesis->all.expected - early);
-    return after * log(low) + at->within * log(part + low * (1 - part)) -
+    return after * hypothesis->log_low + at->within * log(part + low * (1 - part)) -
            (shape + hypothesis->all.seen) * log(shape + mean);
+}
+
+/* As if it were at the begin, and what came within had come before. */
+static double fall_bound(const struct hypothesis *hypothesis, const struct change_piece *piece,
+                         struct sums before)
+{
+    double after = hypothesis->all.seen - before.seen - piece->within;
+    double mean = before.expected + hypothesis->low * (hypothesis->all.expected - before.expected);
+    return after * hypothesis->log_low -
+           (hypothesis->shape + hypothesis->all.seen) * log(hypothesis->shape + mean);
 }
 
 struct change_found change_fall(const struct change *change, double shape, double most)
@@ -340,10 +387,11 @@ struct change_found change_fall(const struct change *change, double shape, doubl
     struct stretch stretch = stretch_since(change, INT64_MIN);
     struct posterior posterior;
     begin_posterior(&stretch, &posterior);
-    struct hypothesis hypothesis = {.odds = fall_odds, .all = add_up(&stretch), .shape = shape};
+    struct hypothesis hypothesis = {
+        .odds = fall_odds, .bound = fall_bound, .all = add_up(&stretch), .shape = shape};
     for (int i = 0; i < LEFT && left[i].share <= most; i++) {
-        hypothesis.low = left[i].share;
-        hypothesis.weight = left[i].weight;
+        set_low(&hypothesis, left[i].share);
+        hypothesis.weight = log(left[i].weight);
         weigh(&hypothesis, &stretch, &posterior);
     }
     normalise(&posterior);
@@ -353,32 +401,35 @@ struct change_found change_fall(const struct change *change, double shape, doubl
 /* ---- a return ---- */
 
 /* The part of a rise that has been climbed, and the sum of that, so much expected after its begin. */
-static double climbed(double length, double since)
+static double climbed(const struct hypothesis *hypothesis, double since)
 {
-    return length > 0 && since < length ? since / length : 1;
+    double length = hypothesis->length, jump = hypothesis->jump;
+    return since < length ? jump + (1 - jump) * since / length : 1;
 }
 
-static double climbed_sum(double length, double since)
+static double climbed_sum(const struct hypothesis *hypothesis, double since)
 {
-    return since < length ? since * since / (2 * length) : since - length / 2;
+    double length = hypothesis->length, jump = hypothesis->jump;
+    return since < length ? jump * since + (1 - jump) * since * since / (2 * length)
+                          : since - (1 - jump) * length / 2;
 }
 
 static double return_odds(const struct hypothesis *hypothesis, const struct stretch *stretch, uint32_t piece,
                           double part, struct sums before)
 {
     double low = hypothesis->low, rise = hypothesis->full - low, length = hypothesis->length, since = 0;
-    double odds = before.seen * log(low) - before.expected * low;
+    double odds = before.seen * hypothesis->log_low - before.expected * low;
     for (uint32_t i = piece; i < stretch->count && (i == piece || since < length); i++, part = 0) {
         const struct change_piece *at = &stretch->pieces[i];
-        double sum = climbed_sum(length, since);
+        double sum = climbed_sum(hypothesis, since);
         since += at->expected * (1 - part);
-        double mean = low * at->expected + rise * (climbed_sum(length, since) - sum);
-        odds += at->within * log(mean / at->expected) - mean;
+        double mean = low * at->expected + rise * (climbed_sum(hypothesis, since) - sum);
+        odds += (at->within > 0 ? at->within * log(mean / at->expected) : 0) - mean;
         if (at->at_end > 0)
-            odds += at->at_end * log(low + rise * climbed(length, since));
+            odds += at->at_end * log(low + rise * climbed(hypothesis, since));
         add_piece(&before, at);
     }
-    return odds + (hypothesis->all.seen - before.seen) * log(hypothesis->full) -
+    return odds + (hypothesis->all.seen - before.seen) * hypothesis->log_full -
            (hypothesis->all.expected - before.expected) * hypothesis->full;
 }
 
@@ -392,17 +443,18 @@ static double remnant_odds(struct sums down, double share)
 static void weigh_return(struct hypothesis *hypothesis, const struct stretch *stretch,
                          struct posterior *posterior)
 {
-    hypothesis->length = 0;
-    hypothesis->weight = 1.0 / BACK;
+    hypothesis->length = hypothesis->jump = 0;
+    hypothesis->weight = log(1.0 / BACK);
     for (int i = 0; i < BACK; i++) {
-        hypothesis->full = back[i];
+        set_full(hypothesis, back[i]);
         if (back[i] > hypothesis->low)
             weigh(hypothesis, stretch, posterior);
     }
-    hypothesis->full = 1;
-    hypothesis->weight = rise_weight / RISES;
-    for (int i = 0; i < RISES; i++) {
-        hypothesis->length = rise_shortest * pow(rise_ratio, i);
+    set_full(hypothesis, 1);
+    hypothesis->weight = log(rise_weight / (RISES * JUMPS));
+    for (int i = 0; i < RISES * JUMPS; i++) {
+        hypothesis->length = rise_shortest * pow(rise_ratio, i % RISES);
+        hypothesis->jump = jumps[i / RISES];
         weigh(hypothesis, stretch, posterior);
     }
 }
@@ -418,7 +470,7 @@ struct change_found change_return(const struct change *change, int64_t since_ns,
     for (int i = 0; i < REMNANTS; i++)
         best = fmax(best, remnant_odds(down, remnant[i]));
     for (int i = 0; i < REMNANTS; i++) {
-        hypothesis.low = remnant[i];
+        set_low(&hypothesis, remnant[i]);
         if (remnant_odds(down, remnant[i]) > best - ruled_out)
             weigh_return(&hypothesis, &stretch, &posterior);
     }

@@ -9,17 +9,18 @@
 
 #include <math.h>
 
-static const int64_t rate_keep_ns = 60 * NS_PER_S; /* how long a computed rate serves at most … */
-static const double rate_keep_share = 1.0 / 16;    /* … of the time in which it was learned */
+static const int64_t hourly_keep_ns = 600 * NS_PER_S; /* how long a rate looked up serves at most … */
+static const double hourly_keep_share = 1.0 / 16;     /* … of the time in which it was learned */
 static const double noted_from = 50; /* events: silences scored by a rate known from fewer say little */
 static const int64_t shift_ns = 1800 * NS_PER_S; /* by which the pattern of a day may move unannounced */
 static const double shift_deviations = 2;
-static const double shape_most = 400; /* no rate is known better than to a twentieth */
+static const double doubt_share = 0.75; /* of an alarm: so improbable a silence may be an outage */
+static const double shape_most = 400;   /* no rate is known better than to a twentieth */
 static const double year_s = 365.25 * 86400;
 
 void detect_init(struct population *population, double half_life_s)
 {
-    *population = (struct population){.rate_until_ns = INT64_MIN,
+    *population = (struct population){.hourly_until_ns = INT64_MIN,
                                       .silent_from_ns = TIME_NONE,
                                       .last_ns = TIME_NONE,
                                       .last_not_before_ns = TIME_NONE};
@@ -54,39 +55,47 @@ static struct baseline_rate rate_now(const struct population *population, struct
     return rate;
 }
 
-static struct baseline_rate hourly_at(const struct population *population, int64_t at_ns)
+static struct baseline_lending lending_now(const struct population *population)
 {
     const struct level *level = &population->level;
-    return baseline_at(&population->baseline, at_ns,
-                       (struct baseline_scatter){level->dispersion, level->wander});
+    return baseline_lending(&population->baseline,
+                            (struct baseline_scatter){level->dispersion, level->wander});
 }
 
 /* Clocks are changed, and office hours: where half an hour before or after an instant much less is usual, no
  * more may be counted on. What is less by chance alone does not count. */
-static struct baseline_rate prudent_rate(const struct population *population, int64_t at_ns)
+static struct baseline_rate least_of(struct baseline_rate before, struct baseline_rate here,
+                                     struct baseline_rate after)
 {
-    struct baseline_rate here = hourly_at(population, at_ns), least = here;
-    for (int side = -1; side <= 1; side += 2) {
-        struct baseline_rate near = hourly_at(population, at_ns + side * shift_ns);
-        double doubt = shift_deviations * sqrt(1 / here.shape + 1 / near.shape);
-        if (near.per_s * (1 + doubt) < here.per_s && near.per_s < least.per_s)
-            least = near;
+    const struct baseline_rate near[] = {before, after};
+    struct baseline_rate least = here;
+    for (int i = 0; i < 2; i++) {
+        double doubt = shift_deviations * sqrt(1 / here.shape + 1 / near[i].shape);
+        if (near[i].per_s * (1 + doubt) < here.per_s && near[i].per_s < least.per_s)
+            least = near[i];
     }
-    return rate_now(population, least);
+    return least;
+}
+
+static void look_up(struct population *population, int64_t at_ns)
+{
+    const struct baseline *baseline = &population->baseline;
+    struct baseline_lending lending = lending_now(population);
+    population->hourly = baseline_at(baseline, at_ns, &lending);
+    population->hourly_least = least_of(baseline_at(baseline, at_ns - shift_ns, &lending), population->hourly,
+                                        baseline_at(baseline, at_ns + shift_ns, &lending));
+    double learned_s = baseline_learned(baseline).seconds;
+    int64_t keep_ns = (int64_t)(fmin(learned_s, 1e6) * hourly_keep_share * (double)NS_PER_S);
+    int64_t until_ns = clock_floor(at_ns, hourly_keep_ns) + hourly_keep_ns;
+    population->hourly_until_ns = keep_ns < until_ns - at_ns ? at_ns + keep_ns : until_ns;
 }
 
 static void refresh_rate(struct population *population, int64_t at_ns)
 {
-    if (at_ns < population->rate_until_ns)
-        return;
-    struct baseline_rate hourly = hourly_at(population, at_ns);
-    population->hourly_per_s = hourly.per_s;
-    population->rate = rate_now(population, hourly);
-    population->prudent = prudent_rate(population, at_ns);
-    double learned_s = baseline_learned(&population->baseline, at_ns).seconds;
-    int64_t keep_ns = (int64_t)(fmin(learned_s, 1e6) * rate_keep_share * (double)NS_PER_S);
-    int64_t until_ns = clock_floor(at_ns, rate_keep_ns) + rate_keep_ns;
-    population->rate_until_ns = keep_ns < until_ns - at_ns ? at_ns + keep_ns : until_ns;
+    if (at_ns >= population->hourly_until_ns)
+        look_up(population, at_ns);
+    population->rate = rate_now(population, population->hourly);
+    population->prudent = rate_now(population, population->hourly_least);
 }
 
 /* Lets the clock of the silence run for so many seconds. */
@@ -122,7 +131,7 @@ static void end_silence(struct population *population, int64_t at_ns, double eve
     if (teach && !population->unproven && at_ns >= population->silent_from_ns) {
         double seconds = clock_seconds(population->silent_from_ns, at_ns);
         if (population->total >= noted_from)
-            level_learn(&population->level, events, population->hourly_per_s * seconds, seconds);
+            level_learn(&population->level, events, population->hourly.per_s * seconds, seconds);
         baseline_learn(&population->baseline, population->silent_from_ns, at_ns, events);
     }
     begin_silence(population, at_ns);
@@ -168,7 +177,9 @@ void detect_step(struct population *population, const struct detect_input *input
     double within_s = clock_seconds(span.first_ns, span.last_ns);
     note_silences(population, input, population->prudent.per_s * within_s);
     double first = fmin(1, input->events);
-    end_silence(population, span.first_ns, first, input->teach);
+    bool doubted = population->broken_score >= doubt_share * population->calibrate.threshold &&
+                   population->calibrate.threshold > 0;
+    end_silence(population, span.first_ns, first, input->teach && !doubted);
     if (input->signs > 1)
         end_silence(population, span.last_ns, input->events - first, input->teach);
     if (input->span.first_ns == TIME_NONE)
@@ -203,7 +214,7 @@ void detect_rescale(struct population *population, double share)
     population->spread *= share;
     population->held_expected *= share;
     population->held_spread *= share;
-    population->rate_until_ns = INT64_MIN;
+    population->hourly_until_ns = INT64_MIN;
 }
 
 double detect_events_per_year(const struct population *population)
@@ -228,10 +239,15 @@ double detect_threshold(struct population *population, double alarms_per_year)
 
 double detect_shortest(const struct population *population, int64_t at_ns, double threshold)
 {
+    const struct baseline *baseline = &population->baseline;
+    const struct baseline_lending lending = lending_now(population);
     double expected = 0, spread = 0, slope = population->calibrate.slope;
     int64_t now_ns = at_ns;
+    struct baseline_rate before = baseline_at(baseline, now_ns - shift_ns, &lending),
+                         here = baseline_at(baseline, now_ns, &lending);
     for (int i = 0; i < 2 * BASELINE_WEEK + 1; i++) { /* half an hour at a time, where rates change */
-        struct baseline_rate rate = prudent_rate(population, now_ns);
+        struct baseline_rate after = baseline_at(baseline, now_ns + shift_ns, &lending),
+                             rate = rate_now(population, least_of(before, here, after));
         if (!(rate.per_s > 0))
             return -1;
         int64_t next_ns = clock_floor(now_ns, shift_ns) + shift_ns;
@@ -252,6 +268,8 @@ double detect_shortest(const struct population *population, int64_t at_ns, doubl
         expected += all;
         spread += rough;
         now_ns = next_ns;
+        before = here;
+        here = after;
     }
     return -1;
 }

@@ -19,11 +19,11 @@ struct population {
     struct baseline baseline;
     struct calibrate calibrate;
     struct level level;
-    double hourly_per_s;          /* what the hour of the week expects, and … */
-    struct baseline_rate rate;    /* … with the present level … */
-    struct baseline_rate prudent; /* … and as much of it as may be counted on if the day began a little later
-                                     or earlier than usual: what the clock runs at, in force … */
-    int64_t rate_until_ns;        /* … until here */
+    struct baseline_rate hourly;       /* what the hour of the week expects … */
+    struct baseline_rate hourly_least; /* … as much of it as may be counted on if the day began a little later
+                                          or earlier than usual … */
+    int64_t hourly_until_ns;           /* … in force until here, and … */
+    struct baseline_rate rate, prudent; /* … both with the present level; the clock runs at the latter */
 
     int64_t silent_from_ns; /* start of the silence: the last event, or the begin of watching; TIME_NONE: not
                                watching */

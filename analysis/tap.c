@@ -22,9 +22,9 @@ void tap_init(struct tap *tap, double half_life_s, double learn_s)
     detect_init(&tap->control, half_life_s);
 }
 
-bool tap_has_control(const struct tap *tap, int64_t at_ns)
+bool tap_has_control(const struct tap *tap)
 {
-    struct baseline_cell learned = baseline_learned(&tap->control.baseline, at_ns);
+    struct baseline_cell learned = baseline_learned(&tap->control.baseline);
     return learned.events >= control_least && learned.seconds >= tap->learn_s;
 }
 
@@ -36,7 +36,7 @@ bool tap_collapsed(const struct tap *tap)
 
 bool tap_proves(const struct tap *tap, const struct tally *tally)
 {
-    return tally->value[TALLY_packets_in] > 0 || !tap_has_control(tap, tally->end_ns);
+    return tally->value[TALLY_packets_in] > 0 || !tap_has_control(tap);
 }
 
 struct tap_mark tap_mark(const struct tap *tap, int64_t at_ns)
@@ -155,7 +155,7 @@ enum tap_news tap_step(struct tap *tap, const struct tally *tally, double alarms
         return TAP_NOTHING;
     if (tally->known == 0)
         return lose_sight(tap, tally);
-    bool control = tap_has_control(tap, tally->start_ns);
+    bool control = tap_has_control(tap);
     if (tap->unwatched && !control) {
         tap->blind = tap->unwatched = false;
         tap->lost_per_s = 0;

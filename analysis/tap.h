@@ -44,7 +44,7 @@ void tap_init(struct tap *tap, double half_life_s, double learn_s);
 enum tap_news tap_step(struct tap *tap, const struct tally *tally, double alarms_per_year);
 
 /* Whether the tap carries enough other traffic to compare with. */
-bool tap_has_control(const struct tap *tap, int64_t at_ns);
+bool tap_has_control(const struct tap *tap);
 
 /* Whether what other traffic there is has collapsed just now, though the sensor is not yet called blind:
  * silence of anything else proves nothing then. */

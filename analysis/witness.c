@@ -10,17 +10,16 @@ static const double surge_times = 2, surge_slack = 5;
 static const double fade = 1e-4; /* a bin: about a week */
 static const double calm = 3;    /* score of a silence: who is more silent does not take over */
 
-static double events_learned(const struct analysis *analysis, const struct series *series,
-                             enum witness witness)
+static double events_learned(const struct series *series, enum witness witness)
 {
-    return baseline_learned(&series->life[witness].baseline, analysis->end_ns).events;
+    return baseline_learned(&series->life[witness].baseline).events;
 }
 
 /* The answered flows are the better measure; where the tap sees one direction only there are none. */
 static enum signal choose_signal(const struct analysis *analysis, const struct series *series)
 {
-    double answered = events_learned(analysis, series, WITNESS_ANSWERED);
-    double live = events_learned(analysis, series, WITNESS_LIVE);
+    double answered = events_learned(series, WITNESS_ANSWERED);
+    double live = events_learned(series, WITNESS_LIVE);
     bool one_way =
         live >= analysis->options.learn_flows && answered < one_way_most * live && !series->live_is_packets;
     bool only_packets = series->live_is_packets && !(answered > 0);
@@ -28,19 +27,17 @@ static enum signal choose_signal(const struct analysis *analysis, const struct s
     return one_way || only_packets ? other : SIGNAL_ANSWERED_FLOWS;
 }
 
-static double proven_signs(const struct analysis *analysis, const struct series *series)
+static double proven_signs(const struct series *series)
 {
-    return events_learned(analysis, series, WITNESS_PROVEN) *
-           detect_signs_per_event(&series->life[WITNESS_PROVEN]);
+    return events_learned(series, WITNESS_PROVEN) * detect_signs_per_event(&series->life[WITNESS_PROVEN]);
 }
 
 /* Proven life is the best witness, where there is enough of it. */
 static bool is_enough(const struct analysis *analysis, const struct series *series, enum witness told)
 {
     return (series->bin.known & TALLY_BIT(TALLY_proven_flows)) &&
-           proven_signs(analysis, series) >= analysis->options.learn_flows &&
-           events_learned(analysis, series, WITNESS_PROVEN) >=
-               proven_least * events_learned(analysis, series, told);
+           proven_signs(series) >= analysis->options.learn_flows &&
+           events_learned(series, WITNESS_PROVEN) >= proven_least * events_learned(series, told);
 }
 
 /* Once it has been judged it stays so as long as it is known at all: what floods in beside it may be forged.
@@ -49,7 +46,7 @@ static bool stays_proven(const struct analysis *analysis, const struct series *s
 {
     bool untold = series->bin.known != 0 && !(series->bin.known & TALLY_BIT(TALLY_proven_flows));
     return series->witness == WITNESS_PROVEN && !untold &&
-           proven_signs(analysis, series) >= analysis->options.learn_flows / 2;
+           proven_signs(series) >= analysis->options.learn_flows / 2;
 }
 
 void witness_mark(const struct analysis *analysis, struct series *series)

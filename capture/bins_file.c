@@ -21,8 +21,8 @@ struct bins_file {
     char *line; /* LINE_MAX_BYTES */
     unsigned number;
     int column[COLUMNS_MAX];
-    unsigned column_count;
-    uint64_t known; /* measures that have a column */
+    unsigned column_count, named_count; /* all columns, and those up to both time and scope */
+    uint64_t known;                     /* measures that have a column */
     struct scope *scopes;
     struct scope_list list;
     uint32_t scope_room;
@@ -54,30 +54,25 @@ static char *end_of_cell(char *cell)
     return strchr(closing != NULL ? (char *)closing : cell, ',');
 }
 
-/* Cuts the line into cells in place; quotes around a cell are taken off. Returns how many there are. */
-static unsigned cut_cells(char *line, char *cells[COLUMNS_MAX])
+/* Cuts the first cell off a line, in place; blanks and quotes around it are taken off. `rest` becomes what is
+ * behind its comma, or NULL after the last cell. */
+static char *cut_cell(char **rest)
 {
-    unsigned count = 0;
-    char *rest = line;
-    line[strcspn(line, "\r\n")] = '\0';
-    while (rest != NULL && count < COLUMNS_MAX) {
-        char *cell = rest, *comma = end_of_cell(rest);
-        rest = comma != NULL ? comma + 1 : NULL;
-        size_t length = comma != NULL ? (size_t)(comma - cell) : strlen(cell);
-        cell[length] = '\0';
-        while (isspace((unsigned char)*cell)) {
-            cell++;
-            length--;
-        }
-        while (length > 0 && isspace((unsigned char)cell[length - 1]))
-            cell[--length] = '\0';
-        if (length >= 2 && cell[0] == '"' && cell[length - 1] == '"') {
-            cell[length - 1] = '\0';
-            cell++;
-        }
-        cells[count++] = cell;
+    char *cell = *rest, *comma = end_of_cell(cell);
+    size_t length = comma != NULL ? (size_t)(comma - cell) : strlen(cell);
+    *rest = comma != NULL ? comma + 1 : NULL;
+    cell[length] = '\0';
+    while (isspace((unsigned char)*cell)) {
+        cell++;
+        length--;
     }
-    return count;
+    while (length > 0 && isspace((unsigned char)cell[length - 1]))
+        cell[--length] = '\0';
+    if (length >= 2 && cell[0] == '"' && cell[length - 1] == '"') {
+        cell[length - 1] = '\0';
+        cell++;
+    }
+    return cell;
 }
 
 /* ISO 8601 in UTC ("2025-06-07T00:14:00Z", a blank for the T, a fraction, +00:00 or nothing for the Z) or
@@ -144,6 +139,35 @@ static bool read_count(const char *text, uint64_t *count)
     return true;
 }
 
+/* The short way for nearly every cell: plain digits, or nothing. Returns whether the cell was that. */
+static bool read_plain_count(char **rest, uint64_t *count, bool *known)
+{
+    const unsigned char *begin = (const unsigned char *)*rest, *digit = begin;
+    uint64_t number = 0;
+    for (; (unsigned)(*digit - '0') < 10; digit++)
+        number = number * 10 + (uint64_t)(*digit - '0');
+    if ((*digit != ',' && *digit != '\0') || digit - begin > 18)
+        return false;
+    *known = digit > begin;
+    *count = number;
+    *rest = *digit == ',' ? (char *)digit + 1 : NULL;
+    return true;
+}
+
+/* Reads one line, without its end. Returns 1, or 0 at the end of the file, or -1 with the fault. */
+static int read_line(struct bins_file *file, struct fault *fault)
+{
+    do {
+        if (fgets(file->line, LINE_MAX_BYTES, file->file) == NULL)
+            return ferror(file->file) ? fault_set(fault, "%s: %s", file->path, strerror(errno)) : 0;
+        file->number++;
+        size_t length = strlen(file->line);
+        while (length > 0 && (file->line[length - 1] == '\n' || file->line[length - 1] == '\r'))
+            file->line[--length] = '\0';
+    } while (file->line[strspn(file->line, " \t")] == '\0');
+    return 1;
+}
+
 static int read_header(struct bins_file *file, struct fault *fault)
 {
     static const char *const measures[] = {
@@ -151,7 +175,6 @@ static int read_header(struct bins_file *file, struct fault *fault)
         TALLY_MEASURES(MEASURE_NAME)
 #undef MEASURE_NAME
     };
-    char *cells[COLUMNS_MAX];
     bool has_time = false, has_scope = false;
     if (fgets(file->line, LINE_MAX_BYTES, file->file) == NULL)
         return fault_set(fault, "%s: empty: a header line with 'time', 'scope' and measures is wanted",
@@ -159,19 +182,23 @@ static int read_header(struct bins_file *file, struct fault *fault)
     file->number = 1;
     if (strncmp(file->line, "\xef\xbb\xbf", 3) == 0)
         memmove(file->line, file->line + 3, strlen(file->line + 3) + 1);
-    file->column_count = cut_cells(file->line, cells);
-    for (unsigned i = 0; i < file->column_count; i++) {
-        file->column[i] = COLUMN_IGNORED;
-        if (strcmp(cells[i], "time") == 0) {
-            file->column[i] = COLUMN_TIME;
+    file->line[strcspn(file->line, "\r\n")] = '\0';
+    for (char *rest = file->line; rest != NULL && file->column_count < COLUMNS_MAX;) {
+        const char *cell = cut_cell(&rest);
+        int *column = &file->column[file->column_count++];
+        *column = COLUMN_IGNORED;
+        if (strcmp(cell, "time") == 0) {
+            *column = COLUMN_TIME;
             has_time = true;
-        } else if (strcmp(cells[i], "scope") == 0) {
-            file->column[i] = COLUMN_SCOPE;
+        } else if (strcmp(cell, "scope") == 0) {
+            *column = COLUMN_SCOPE;
             has_scope = true;
         }
+        if (*column != COLUMN_IGNORED)
+            file->named_count = file->column_count;
         for (int measure = 0; measure < TALLY__COUNT; measure++)
-            if (strcmp(cells[i], measures[measure]) == 0) {
-                file->column[i] = measure;
+            if (strcmp(cell, measures[measure]) == 0) {
+                *column = measure;
                 file->known |= TALLY_BIT(measure);
             }
     }
@@ -183,33 +210,47 @@ static int read_header(struct bins_file *file, struct fault *fault)
     return 0;
 }
 
+static int read_cell(struct bins_file *file, int column, char **rest, struct bins_row *row,
+                     struct fault *fault)
+{
+    bool known;
+    if (column >= 0 && read_plain_count(rest, &row->value[column], &known)) {
+        row->known |= known ? TALLY_BIT(column) : 0;
+        return 0;
+    }
+    const char *cell = cut_cell(rest);
+    if (column == COLUMN_TIME && !read_time_again(file, cell, &row->time_ns))
+        return bad(file, fault, "no time in UTC:", cell);
+    if (column == COLUMN_SCOPE)
+        row->scope = cell;
+    if (column < 0 || *cell == '\0')
+        return 0;
+    if (!read_count(cell, &row->value[column]))
+        return bad(file, fault, "no count:", cell);
+    row->known |= TALLY_BIT(column);
+    return 0;
+}
+
+static int wrong_width(const struct bins_file *file, unsigned count, struct fault *fault)
+{
+    return fault_set(fault, "%s:%u: %u cells, where the header has %u", file->path, file->number, count,
+                     file->column_count);
+}
+
 /* Reads the next row: 1, or 0 at the end, or -1 with the fault. */
 static int read_row(struct bins_file *file, struct bins_row *row, struct fault *fault)
 {
-    char *cells[COLUMNS_MAX];
-    do {
-        if (fgets(file->line, LINE_MAX_BYTES, file->file) == NULL)
-            return ferror(file->file) ? fault_set(fault, "%s: %s", file->path, strerror(errno)) : 0;
-        file->number++;
-    } while (file->line[strspn(file->line, " \t\r\n")] == '\0');
-    unsigned count = cut_cells(file->line, cells);
-    if (count != file->column_count)
-        return fault_set(fault, "%s:%u: %u cells, where the header has %u", file->path, file->number, count,
-                         file->column_count);
+    int status = read_line(file, fault);
+    if (status <= 0)
+        return status;
+    unsigned count = 0;
     row->known = 0;
-    for (unsigned i = 0; i < count; i++) {
-        int column = file->column[i];
-        if (column == COLUMN_TIME && !read_time_again(file, cells[i], &row->time_ns))
-            return bad(file, fault, "no time in UTC:", cells[i]);
-        if (column == COLUMN_SCOPE)
-            row->scope = cells[i];
-        if (column < 0 || cells[i][0] == '\0')
-            continue;
-        if (!read_count(cells[i], &row->value[column]))
-            return bad(file, fault, "no count:", cells[i]);
-        row->known |= TALLY_BIT(column);
-    }
-    return 1;
+    for (char *rest = file->line; rest != NULL; count++)
+        if (count >= file->column_count)
+            cut_cell(&rest);
+        else if (read_cell(file, file->column[count], &rest, row, fault) != 0)
+            return -1;
+    return count == file->column_count ? 1 : wrong_width(file, count, fault);
 }
 
 /* ---- scopes ---- */
@@ -269,13 +310,28 @@ static int by_kind(const void *a, const void *b)
     return strcmp(one->text, other->text);
 }
 
+/* The time and the scope of the next row, as read_row; whoever has read one row well has read the table's
+ * kind, and what is wrong further down is told when it is come to. */
+static int read_row_name(struct bins_file *file, struct bins_row *row, struct fault *fault)
+{
+    int status = read_line(file, fault);
+    char *rest = file->line;
+    for (unsigned i = 0; status > 0 && i < file->named_count; i++) {
+        if (rest == NULL)
+            return wrong_width(file, i, fault);
+        if (read_cell(file, file->column[i], &rest, row, fault) != 0)
+            return -1;
+    }
+    return status;
+}
+
 /* The first pass: which scopes there are, and how long a bin is (the least step between two times). */
 static int survey(struct bins_file *file, struct fault *fault)
 {
     struct bins_row row;
     int64_t before_ns = TIME_NONE;
-    int status;
-    while ((status = read_row(file, &row, fault)) > 0) {
+    int status = read_row(file, &row, fault);
+    for (; status > 0; status = read_row_name(file, &row, fault)) {
         if (find_scope(file, row.scope) == SCOPE_NONE && add_scope(file, row.scope, fault) != 0)
             return -1;
         if (before_ns != TIME_NONE && row.time_ns < before_ns)

@@ -17,6 +17,19 @@
 static const double half_life_s = 14 * 86400;
 static const struct baseline_scatter poisson = {1, 0};
 
+static struct baseline_rate rate_at(const struct baseline *baseline, int64_t at_ns,
+                                    struct baseline_scatter scatter)
+{
+    struct baseline_lending lending = baseline_lending(baseline, scatter);
+    return baseline_at(baseline, at_ns, &lending);
+}
+
+/* A minute's rate at an hour of a day that is a wave, highest at six. */
+static double wave_at(int hour)
+{
+    return 0.167 * (1 + 0.8 * sin(6.283185307179586 * hour / 24));
+}
+
 /* Learns `hours` of a stream of `per_minute`, minute by minute. */
 static void learn(struct baseline *baseline, int64_t from_ns, int hours, double per_minute, uint64_t *seed)
 {
@@ -30,8 +43,8 @@ static void test_nothing_learned_expects_nothing(void **state)
     (void)state;
     struct baseline baseline;
     baseline_init(&baseline, half_life_s);
-    assert_true(baseline_at(&baseline, START, poisson).per_s <= 0);
-    assert_true(baseline_learned(&baseline, START).events <= 0);
+    assert_true(rate_at(&baseline, START, poisson).per_s <= 0);
+    assert_true(baseline_learned(&baseline).events <= 0);
 }
 
 static void test_a_flat_stream_is_learned_to_its_rate(void **state)
@@ -41,7 +54,7 @@ static void test_a_flat_stream_is_learned_to_its_rate(void **state)
     uint64_t seed = 1;
     baseline_init(&baseline, half_life_s);
     learn(&baseline, START, 48, 7, &seed);
-    struct baseline_rate rate = baseline_at(&baseline, START + 25 * HOUR_NS, poisson);
+    struct baseline_rate rate = rate_at(&baseline, START + 25 * HOUR_NS, poisson);
     assert_true(fabs(rate.per_s * 60 - 7) < 0.7);
     assert_true(rate.shape > 300);
 }
@@ -56,8 +69,8 @@ static void test_night_and_day_are_told_apart(void **state)
         learn(&baseline, START + day * 24 * HOUR_NS, 12, 10, &seed);
         learn(&baseline, START + (day * 24 + 12) * HOUR_NS, 12, 1, &seed);
     }
-    double noon = baseline_at(&baseline, START + (7 * 24 + 5) * HOUR_NS, poisson).per_s * 60;
-    double night = baseline_at(&baseline, START + (7 * 24 + 18) * HOUR_NS, poisson).per_s * 60;
+    double noon = rate_at(&baseline, START + (7 * 24 + 5) * HOUR_NS, poisson).per_s * 60;
+    double night = rate_at(&baseline, START + (7 * 24 + 18) * HOUR_NS, poisson).per_s * 60;
     assert_true(fabs(noon - 10) < 1);
     assert_true(fabs(night - 1) < 0.25);
 }
@@ -69,8 +82,8 @@ static void test_an_hour_never_seen_is_known_only_roughly(void **state)
     uint64_t seed = 3;
     baseline_init(&baseline, half_life_s);
     learn(&baseline, START, 6, 30, &seed);
-    struct baseline_rate seen = baseline_at(&baseline, START + 2 * HOUR_NS, poisson);
-    struct baseline_rate unseen = baseline_at(&baseline, START + 10 * HOUR_NS, poisson);
+    struct baseline_rate seen = rate_at(&baseline, START + 2 * HOUR_NS, poisson);
+    struct baseline_rate unseen = rate_at(&baseline, START + 10 * HOUR_NS, poisson);
     assert_true(unseen.per_s > 0);
     assert_true(seen.shape > 1000);
     assert_true(unseen.shape < 250);
@@ -86,7 +99,7 @@ static void test_hours_that_are_alike_are_known_together(void **state)
         uint64_t chance = seed;
         baseline_init(&baseline, half_life_s);
         learn(&baseline, START, 84, 0.1, &chance);
-        struct baseline_rate rate = baseline_at(&baseline, START + 84 * HOUR_NS, poisson);
+        struct baseline_rate rate = rate_at(&baseline, START + 84 * HOUR_NS, poisson);
         assert_true(fabs(rate.per_s * 60 - 0.1) < 0.03);
         shapes += rate.shape;
     }
@@ -102,10 +115,29 @@ static void test_an_hour_to_come_is_known_once_many_were_alike(void **state)
     baseline_init(&many, half_life_s);
     learn(&few, START, 2, 10, &seed);
     learn(&many, START, 16, 10, &seed);
-    double after_few = baseline_at(&few, START + 2 * HOUR_NS, poisson).shape;
-    double after_many = baseline_at(&many, START + 16 * HOUR_NS, poisson).shape;
+    double after_few = rate_at(&few, START + 2 * HOUR_NS, poisson).shape;
+    double after_many = rate_at(&many, START + 16 * HOUR_NS, poisson).shape;
     assert_true(after_few < 60);
     assert_true(after_many > 2 * after_few);
+}
+
+static void test_an_hour_is_known_by_those_beside_it_where_the_day_is_a_wave(void **state)
+{
+    (void)state;
+    /* A fortnight, between two and eighteen a day and hour: half the doubt of an hour alone. */
+    double shapes = 0, worst = 0;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct baseline baseline;
+        uint64_t chance = seed;
+        baseline_init(&baseline, half_life_s);
+        for (int hour = 0; hour < 14 * 24; hour++)
+            learn(&baseline, START + hour * HOUR_NS, 1, wave_at(hour), &chance);
+        struct baseline_rate rate = rate_at(&baseline, START + (14 * 24 + 6) * HOUR_NS, poisson);
+        shapes += rate.shape / (baseline.day[6].events / baseline.unit) / 20;
+        worst = fmax(worst, fabs(rate.per_s * 60 / wave_at(6) - 1));
+    }
+    assert_true(shapes > 1.5);
+    assert_true(worst < 0.3);
 }
 
 static void test_hours_that_differ_say_little_of_each_other(void **state)
@@ -117,7 +149,7 @@ static void test_hours_that_differ_say_little_of_each_other(void **state)
     learn(&baseline, START, 6, 10, &seed);
     learn(&baseline, START + 6 * HOUR_NS, 6, 2, &seed);
     learn(&baseline, START + 12 * HOUR_NS, 6, 10, &seed);
-    assert_true(baseline_at(&baseline, START + 18 * HOUR_NS, poisson).shape < 40);
+    assert_true(rate_at(&baseline, START + 18 * HOUR_NS, poisson).shape < 40);
 }
 
 static void test_a_weekend_is_told_from_the_days_before(void **state)
@@ -128,8 +160,8 @@ static void test_a_weekend_is_told_from_the_days_before(void **state)
     baseline_init(&baseline, half_life_s);
     for (int day = 0; day < 28; day++)
         learn(&baseline, START + day * 24 * HOUR_NS, 24, day % 7 == 3 || day % 7 == 4 ? 4 : 8, &seed);
-    double monday = baseline_at(&baseline, START + (28 * 24 + 5 * 24 + 6) * HOUR_NS, poisson).per_s * 60;
-    double saturday = baseline_at(&baseline, START + (28 * 24 + 3 * 24 + 6) * HOUR_NS, poisson).per_s * 60;
+    double monday = rate_at(&baseline, START + (28 * 24 + 5 * 24 + 6) * HOUR_NS, poisson).per_s * 60;
+    double saturday = rate_at(&baseline, START + (28 * 24 + 3 * 24 + 6) * HOUR_NS, poisson).per_s * 60;
     assert_true(fabs(monday - 8) < 0.8);
     assert_true(fabs(saturday - 4) < 0.5);
 }
@@ -142,21 +174,36 @@ static void test_clustered_or_wandering_counts_tell_less(void **state)
     baseline_init(&baseline, half_life_s);
     learn(&baseline, START, 7 * 24, 2, &seed);
     int64_t at_ns = START + 7 * 24 * HOUR_NS;
-    double even = baseline_at(&baseline, at_ns, poisson).shape;
-    assert_true(baseline_at(&baseline, at_ns, (struct baseline_scatter){4, 0}).shape < 0.8 * even);
-    assert_true(baseline_at(&baseline, at_ns, (struct baseline_scatter){1, 0.1}).shape < 0.8 * even);
+    double even = rate_at(&baseline, at_ns, poisson).shape;
+    assert_true(rate_at(&baseline, at_ns, (struct baseline_scatter){4, 0}).shape < 0.8 * even);
+    assert_true(rate_at(&baseline, at_ns, (struct baseline_scatter){1, 0.1}).shape < 0.8 * even);
 }
 
-static void test_the_old_level_is_forgotten_by_half_in_a_half_life(void **state)
+static void test_the_old_level_is_forgotten_by_half_in_a_half_life_of_learning(void **state)
 {
     (void)state;
     struct baseline baseline;
     uint64_t seed = 4;
     baseline_init(&baseline, 86400);
     learn(&baseline, START, 24, 10, &seed);
-    double before = baseline_learned(&baseline, START + 24 * HOUR_NS).events;
-    double after = baseline_learned(&baseline, START + 48 * HOUR_NS).events;
-    assert_true(fabs(after / before - 0.5) < 0.01);
+    double before = baseline_learned(&baseline).events;
+    learn(&baseline, START + 24 * HOUR_NS, 24, 0, &seed);
+    assert_true(fabs(baseline_learned(&baseline).events / before - 0.5) < 0.01);
+}
+
+static void test_nothing_is_forgotten_while_nothing_is_learned(void **state)
+{
+    (void)state;
+    struct baseline through, interrupted;
+    uint64_t seed = 4, same = 4;
+    baseline_init(&through, 86400);
+    baseline_init(&interrupted, 86400);
+    learn(&through, START, 24, 10, &seed);
+    learn(&through, START + 24 * HOUR_NS, 1, 10, &seed);
+    learn(&interrupted, START, 24, 10, &same);
+    learn(&interrupted, START + 10 * 24 * HOUR_NS, 1, 10, &same); /* after an outage of nine days */
+    double before = baseline_learned(&through).events, after = baseline_learned(&interrupted).events;
+    assert_true(fabs(after - before) < 1e-6 * before);
 }
 
 static void test_centuries_do_not_overflow_the_unit(void **state)
@@ -166,7 +213,7 @@ static void test_centuries_do_not_overflow_the_unit(void **state)
     baseline_init(&baseline, 3600);
     for (int day = 0; day < 400; day++)
         baseline_learn(&baseline, START + day * 24 * HOUR_NS, START + day * 24 * HOUR_NS + 60 * NS_PER_S, 5);
-    struct baseline_rate rate = baseline_at(&baseline, START + 400LL * 24 * HOUR_NS, poisson);
+    struct baseline_rate rate = rate_at(&baseline, START + 400LL * 24 * HOUR_NS, poisson);
     assert_true(isfinite(rate.per_s) && rate.per_s > 0 && isfinite(rate.shape));
 }
 
@@ -188,10 +235,12 @@ int main(void)
         cmocka_unit_test(test_an_hour_never_seen_is_known_only_roughly),
         cmocka_unit_test(test_hours_that_are_alike_are_known_together),
         cmocka_unit_test(test_an_hour_to_come_is_known_once_many_were_alike),
+        cmocka_unit_test(test_an_hour_is_known_by_those_beside_it_where_the_day_is_a_wave),
         cmocka_unit_test(test_hours_that_differ_say_little_of_each_other),
         cmocka_unit_test(test_a_weekend_is_told_from_the_days_before),
         cmocka_unit_test(test_clustered_or_wandering_counts_tell_less),
-        cmocka_unit_test(test_the_old_level_is_forgotten_by_half_in_a_half_life),
+        cmocka_unit_test(test_the_old_level_is_forgotten_by_half_in_a_half_life_of_learning),
+        cmocka_unit_test(test_nothing_is_forgotten_while_nothing_is_learned),
         cmocka_unit_test(test_centuries_do_not_overflow_the_unit),
         cmocka_unit_test(test_low_is_the_thousandth_of_a_poisson_when_the_rate_is_known),
     };
