@@ -583,12 +583,11 @@ static bool sensor_in_doubt(struct analysis *analysis, struct series *series)
     }
     if (!tap_has_control(tap))
         return false;
+    /* A collapse may be the loss of a part that chance makes look worse: what is left is measured too. */
     bool collapsed = tap_collapsed(tap);
-    if (!collapsed) {
-        enum tap_fall fall = tap_fell(tap, &before->tap, analysis->end_ns);
-        if (fall != TAP_FELL)
-            return fall == TAP_MAY_HAVE_FALLEN;
-    }
+    enum tap_fall fall = tap_fell(tap, &before->tap, analysis->end_ns);
+    if (!collapsed && fall != TAP_FELL)
+        return fall == TAP_MAY_HAVE_FALLEN;
     tap_blame(tap, collapsed ? tap->control.last_ns : series_life(series)->last_ns);
     go_blind(analysis);
     return true;

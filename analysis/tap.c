@@ -12,6 +12,7 @@ static const double part_packets = 40;       /* expected before the loss of a pa
 static const double part_back_packets = 160; /* and before its return is */
 static const double part_share = 0.75;       /* left: more is no loss */
 static const double part_deviations = 2.5;
+static const double hardly_any = 0.1;            /* left: all is lost, and soon seen to be back */
 static const double heard_least = 3;             /* packets of the watched side before it is heard again */
 static const double within_hour_variance = 0.01; /* of a rate, relative */
 static const double per_s_memory_s = 1800;
@@ -75,7 +76,7 @@ enum tap_fall tap_fell(struct tap *tap, const struct tap_mark *before, int64_t n
         return TAP_STANDS;
     if ((1 - share) / spread < part_deviations)
         return TAP_MAY_HAVE_FALLEN;
-    tap->lost_per_s = before->per_s;
+    tap->lost_per_s = share < hardly_any ? 0 : before->per_s;
     tap->lost_share = share;
     return TAP_FELL;
 }
