@@ -586,11 +586,17 @@ static bool sensor_in_doubt(struct analysis *analysis, struct series *series)
     /* A collapse may be the loss of a part that chance makes look worse: what is left is measured too. */
     bool collapsed = tap_collapsed(tap);
     enum tap_fall fall = tap_fell(tap, &before->tap, analysis->end_ns);
-    if (!collapsed && fall != TAP_FELL)
-        return fall == TAP_MAY_HAVE_FALLEN;
+    if (fall != TAP_FELL) /* what is quiet for a moment may be so by chance */
+        return collapsed || fall == TAP_MAY_HAVE_FALLEN;
     tap_blame(tap, collapsed ? tap->control.last_ns : series_life(series)->last_ns);
     go_blind(analysis);
     return true;
+}
+
+/* Whether to wait for a wider scope or for the sensor. What a wider outage explains needs neither. */
+static bool is_excused(struct analysis *analysis, struct series *series, enum wider wider)
+{
+    return wider == WIDER_IN_DOUBT || (wider == WIDER_UP && sensor_in_doubt(analysis, series));
 }
 
 static struct change_found find_onset(struct series *series, double most)
@@ -635,7 +641,7 @@ static void judge_silence(struct analysis *analysis, uint32_t number, double sco
         road_ask(analysis, number, broken ? series->at_last_life.tap.at_ns : life->silent_from_ns, score);
     if (road == ROAD_MOVED)
         leave_road(analysis, number, 0);
-    if (road != ROAD_LOST || wider == WIDER_IN_DOUBT || sensor_in_doubt(analysis, series))
+    if (road != ROAD_LOST || is_excused(analysis, series, wider))
         return;
     struct change_found onset = find_onset(series, survivors_most);
     open_episode(analysis, number, &onset, score, EPISODE_SILENT, &series->at_last_life, wider == WIDER_DOWN);
@@ -675,7 +681,7 @@ static void judge_thinness(struct analysis *analysis, uint32_t number, int level
     enum road road = road_ask(analysis, number, onset.best_ns, thin->sum);
     if (road == ROAD_MOVED)
         leave_road(analysis, number, left);
-    if (road != ROAD_LOST || sensor_in_doubt(analysis, series))
+    if (road != ROAD_LOST || (wider == WIDER_UP && sensor_in_doubt(analysis, series)))
         return;
     const struct episode_mark *before = past_at(&series->past, onset.best_ns);
     open_episode(analysis, number, &onset, thin->sum, level, before, wider == WIDER_DOWN);
