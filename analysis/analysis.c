@@ -202,6 +202,8 @@ static void take_life(struct series *series, const struct tally *tally, const st
                                                        TALLY_packets_out, tally->out, how)
                                      : take_population(&life[WITNESS_LIVE], tally, TALLY_live_flows,
                                                        TALLY_live_bursts, tally->live, how);
+    series->step[WITNESS_ACKED] =
+        take_population(&life[WITNESS_ACKED], tally, TALLY_acked_flows, TALLY_acked_flows, tally->acked, how);
     /* What the watched side begins, or somebody in its name, is not said to it. */
     enum tally_measure knocks = knows(tally, TALLY_knocks) ? TALLY_knocks : TALLY_flows;
     take_population(&series->knock, tally, knocks, knocks, none, how);
@@ -783,6 +785,7 @@ static struct tally_span life_span(const struct series *series, const struct tal
 {
     return series->witness == WITNESS_PROVEN     ? tally->proven
            : series->witness == WITNESS_ANSWERED ? tally->answered
+           : series->witness == WITNESS_ACKED    ? tally->acked
            : series->live_is_packets             ? tally->out
                                                  : tally->live;
 }

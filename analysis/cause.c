@@ -41,6 +41,7 @@ static const struct row of_whole[] = {
     {EVIDENCE_ONE_PATH, 0, 1, false, -3, 1, 0, 0},
     {EVIDENCE_ROUTE_CHANGED, 20, 50, false, -1, 2.5, 0, 0},
     {EVIDENCE_ICMP_NO_ROUTE, 0.3, 3, true, -3, 0, 6, 2.5},
+    {EVIDENCE_ROUTERS_UNHEARD, 0, 1, false, -4, 0, 0, 0},
     {EVIDENCE_ICMP_NO_HOST, 0.3, 3, true, 0.3, 0, 0, 0},
     {EVIDENCE_ICMP_PROHIBITED, 0.3, 3, true, 0.3, 0, 0, 0},
     {EVIDENCE_ICMP_EXCEEDED, 0.3, 3, true, 0, 0, 1, 0},

@@ -107,7 +107,7 @@ static double errors_since(const struct series *series, enum tally_measure measu
 }
 
 /* What routers say: that they know no way to the network, or that they stand before its door and nobody
- * answers. */
+ * answers. Where only what goes in is seen their words are not. */
 static void read_routers(const struct series *series, struct cause_facts *facts)
 {
     double unreachable = errors_since(series, TALLY_icmp_unreachable),
@@ -116,6 +116,7 @@ static void read_routers(const struct series *series, struct cause_facts *facts)
     cause_read(facts, EVIDENCE_ICMP_NO_HOST, fmax(0, unreachable - no_route), 0);
     cause_read(facts, EVIDENCE_ICMP_PROHIBITED, errors_since(series, TALLY_icmp_prohibited), 0);
     cause_read(facts, EVIDENCE_ICMP_EXCEEDED, errors_since(series, TALLY_icmp_exceeded), 0);
+    cause_read(facts, EVIDENCE_ROUTERS_UNHEARD, series->witness == WITNESS_ACKED, -1);
 }
 
 /* How many ms the round trips to what is left differ from the usual ones, most of any prefix. */

@@ -13,6 +13,7 @@
 
 /* What speaks for the life of a scope, each with more weight than the one before. */
 enum witness {
+    WITNESS_ACKED,    /* flows in which the outside acknowledges: where nothing of the watched side is seen */
     WITNESS_LIVE,     /* live flows, or packets out where flows are not known */
     WITNESS_ANSWERED, /* answered flows */
     WITNESS_PROVEN,   /* proven flows, which are not forged from off the path */
@@ -80,6 +81,7 @@ static inline enum tally_measure series_measure(const struct series *series)
 {
     return series->witness == WITNESS_PROVEN     ? TALLY_proven_flows
            : series->witness == WITNESS_ANSWERED ? TALLY_answered_flows
+           : series->witness == WITNESS_ACKED    ? TALLY_acked_flows
            : series->live_is_packets             ? TALLY_packets_out
                                                  : TALLY_live_flows;
 }

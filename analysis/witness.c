@@ -5,6 +5,7 @@
 #include "series.h"
 
 static const double one_way_most = 0.1; /* answered flows over live ones: fewer, and one direction is seen */
+static const double deaf_most = 0.5;    /* live ones over acknowledged ones: likewise */
 static const double proven_least = 0.1; /* of the events that are told, to be judged in their stead */
 static const double surge_times = 2, surge_slack = 5;
 static const double fade = 1e-4; /* a bin: about a week */
@@ -15,11 +16,20 @@ static double events_learned(const struct series *series, enum witness witness)
     return baseline_learned(&series->life[witness].baseline).events;
 }
 
-/* The answered flows are the better measure; where the tap sees one direction only there are none. */
+static double signs_learned(const struct series *series, enum witness witness)
+{
+    return events_learned(series, witness) * detect_signs_per_event(&series->life[witness]);
+}
+
+/* The answered flows are the better measure; where the tap sees one direction only there are none. Of what
+ * goes in only, life is seen in what it acknowledges. */
 static enum signal choose_signal(const struct analysis *analysis, const struct series *series)
 {
     double answered = events_learned(series, WITNESS_ANSWERED);
     double live = events_learned(series, WITNESS_LIVE);
+    double acked = signs_learned(series, WITNESS_ACKED), live_signs = signs_learned(series, WITNESS_LIVE);
+    if (acked >= analysis->options.learn_flows && live_signs < deaf_most * acked)
+        return SIGNAL_ACKED_FLOWS;
     bool one_way =
         live >= analysis->options.learn_flows && answered < one_way_most * live && !series->live_is_packets;
     bool only_packets = series->live_is_packets && !(answered > 0);
@@ -27,16 +37,11 @@ static enum signal choose_signal(const struct analysis *analysis, const struct s
     return one_way || only_packets ? other : SIGNAL_ANSWERED_FLOWS;
 }
 
-static double proven_signs(const struct series *series)
-{
-    return events_learned(series, WITNESS_PROVEN) * detect_signs_per_event(&series->life[WITNESS_PROVEN]);
-}
-
 /* Proven life is the best witness, where there is enough of it. */
 static bool is_enough(const struct analysis *analysis, const struct series *series, enum witness told)
 {
     return (series->bin.known & TALLY_BIT(TALLY_proven_flows)) &&
-           proven_signs(series) >= analysis->options.learn_flows &&
+           signs_learned(series, WITNESS_PROVEN) >= analysis->options.learn_flows &&
            events_learned(series, WITNESS_PROVEN) >= proven_least * events_learned(series, told);
 }
 
@@ -46,7 +51,7 @@ static bool stays_proven(const struct analysis *analysis, const struct series *s
 {
     bool untold = series->bin.known != 0 && !(series->bin.known & TALLY_BIT(TALLY_proven_flows));
     return series->witness == WITNESS_PROVEN && !untold &&
-           proven_signs(series) >= analysis->options.learn_flows / 2;
+           signs_learned(series, WITNESS_PROVEN) >= analysis->options.learn_flows / 2;
 }
 
 void witness_mark(const struct analysis *analysis, struct series *series)
@@ -78,6 +83,7 @@ void witness_compare(struct series *series)
     const struct tally *bin = &series->bin;
     enum tally_measure told = series->signal == SIGNAL_ANSWERED_FLOWS ? TALLY_answered_flows
                               : series->signal == SIGNAL_LIVE_FLOWS   ? TALLY_live_flows
+                              : series->signal == SIGNAL_ACKED_FLOWS  ? TALLY_acked_flows
                                                                       : TALLY_packets_out;
     enum tally_measure proofs =
         bin->known & TALLY_BIT(TALLY_proven_bursts) ? TALLY_proven_bursts : TALLY_proven_flows;
@@ -95,7 +101,9 @@ void witness_choose(const struct analysis *analysis, struct series *series)
     if (series->episode.open || series->state == STATE_SUSPECT || stays_proven(analysis, series))
         return;
     enum signal signal = choose_signal(analysis, series);
-    enum witness told = signal == SIGNAL_ANSWERED_FLOWS ? WITNESS_ANSWERED : WITNESS_LIVE,
+    enum witness told = signal == SIGNAL_ANSWERED_FLOWS ? WITNESS_ANSWERED
+                        : signal == SIGNAL_ACKED_FLOWS  ? WITNESS_ACKED
+                                                        : WITNESS_LIVE,
                  chosen = is_enough(analysis, series, told) ? WITNESS_PROVEN : told;
     if (chosen != series->witness && detect_score(&series->life[chosen]) >= calm)
         return;

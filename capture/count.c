@@ -381,6 +381,8 @@ static void bump(struct count *count, const struct end_scopes *scopes, enum tall
             tally_span_add(&tally->answered, at_ns);
         else if (measure == TALLY_proven_flows)
             tally_span_add(&tally->proven, at_ns);
+        else if (measure == TALLY_acked_flows)
+            tally_span_add(&tally->acked, at_ns);
     }
 }
 
@@ -507,8 +509,7 @@ static void count_start(struct count *count, const struct packet *packet, struct
 }
 
 /* What its acknowledgements prove, of the side that answered and of the other. */
-static void count_proofs(struct count *count, const struct packet *packet, struct flow *flow, unsigned side,
-                         const struct end_scopes *both)
+static void count_proofs(struct count *count, const struct packet *packet, struct flow *flow, unsigned side)
 {
     if ((flow->tcp.news & TCP_ANSWER) && flow->watched[side]) {
         struct end_scopes own = {.count = 0};
@@ -519,8 +520,10 @@ static void count_proofs(struct count *count, const struct packet *packet, struc
         }
     }
     if ((flow->tcp.news & TCP_PROOF) && flow->watched[!side] && !flow->acked) {
+        struct end_scopes heard = {.count = 0};
+        add_side_alone(count, &heard, packet, flow, !side);
         flow->acked = true;
-        bump(count, both, TALLY_acked_flows, packet->time_ns);
+        bump(count, &heard, TALLY_acked_flows, packet->time_ns);
     }
 }
 
@@ -539,7 +542,7 @@ void count_flow(struct count *count, const struct packet *packet, struct flow *f
     if (flow->watched[side] && !flow->proven[side] && hears(packet, flow, side))
         count_proven(count, packet, flow, side);
     if (flow->tcp.news != 0)
-        count_proofs(count, packet, flow, side, &both);
+        count_proofs(count, packet, flow, side);
 }
 
 /* Of a flow whose service is known by its name only now: what it told beyond its packets. */

@@ -48,6 +48,7 @@ struct route {
 enum signal {
     SIGNAL_ANSWERED_FLOWS, /* cannot be forged from one side: preferred wherever both directions are seen */
     SIGNAL_LIVE_FLOWS,     /* where only what the watched side says is seen */
+    SIGNAL_ACKED_FLOWS,    /* where only what is said to it is seen, and acknowledged what it says */
     SIGNAL_PACKETS_OUT,    /* where a table of bins has nothing better */
     SIGNAL_PACKETS_IN,     /* of the tap: what is not watched */
     SIGNAL_NONE,
@@ -113,7 +114,8 @@ enum verdict {
     X(ICMP_PROHIBITED, "icmp-prohibited")   /* a minute */                                                   \
     X(ICMP_EXCEEDED, "icmp-exceeded")       /* a minute: packets go in circles */                            \
     X(NAME_SERVERS, "name-servers")         /* name servers down */                                          \
-    X(NO_CONTROL, "no-control")             /* the capture holds watched traffic only */
+    X(NO_CONTROL, "no-control")             /* the capture holds watched traffic only */                     \
+    X(ROUTERS_UNHEARD, "routers-unheard")   /* the tap does not see the way that routers' words take */
 
 enum evidence_kind {
 #define EVIDENCE_ENUM(name, published) EVIDENCE_##name,

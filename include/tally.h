@@ -39,7 +39,7 @@
     X(retransmits_out)                                                                                       \
     X(unseen_acks_in) /* TCP packets that acknowledge what the tap has not seen of the other side */         \
     X(unseen_acks_out)                                                                                       \
-    X(acked_flows)      /* flows in which an acknowledgement has now proved that the watched side answers */ \
+    X(acked_flows) /* flows in which the outside has now proved by an acknowledgement that it is answered */ \
     X(icmp_unreachable) /* ICMP errors from outside: network or host unreachable */                          \
     X(icmp_prohibited)  /* … administratively prohibited */                                                \
     X(icmp_exceeded)    /* … time to live exceeded on the way */                                           \
@@ -88,6 +88,7 @@ struct tally {
     struct tally_span live;                          /* of live_flows */
     struct tally_span answered;                      /* of answered_flows */
     struct tally_span proven;                        /* of proven_flows */
+    struct tally_span acked;                         /* of acked_flows */
     struct tally_span in;                            /* of packets_in */
     struct tally_span out;                           /* of packets_out */
     struct tally_reporter reporter[TALLY_REPORTERS]; /* of icmp_unreachable, _prohibited and _exceeded */
@@ -113,6 +114,7 @@ static inline struct tally tally_empty(int64_t start_ns, int64_t end_ns, uint64_
                           .live = none,
                           .answered = none,
                           .proven = none,
+                          .acked = none,
                           .in = none,
                           .out = none};
 }
@@ -125,8 +127,9 @@ static inline void tally_add(struct tally *sum, const struct tally *more)
         sum->value[i] += more->value[i];
     sum->known &= more->known;
     sum->end_ns = more->end_ns;
-    struct tally_span *into[] = {&sum->live, &sum->answered, &sum->proven, &sum->in, &sum->out};
-    const struct tally_span *from[] = {&more->live, &more->answered, &more->proven, &more->in, &more->out};
+    struct tally_span *into[] = {&sum->live, &sum->answered, &sum->proven, &sum->acked, &sum->in, &sum->out};
+    const struct tally_span *from[] = {&more->live,  &more->answered, &more->proven,
+                                       &more->acked, &more->in,       &more->out};
     for (size_t i = 0; i < sizeof into / sizeof into[0]; i++)
         if (from[i]->last_ns != TIME_NONE) {
             tally_span_add(into[i], from[i]->first_ns);

@@ -94,6 +94,16 @@ def test_a_scan_that_is_not_acknowledged_proves_nothing(told):
     told(packets).has("all", flows=5, acked_flows=0, unseen_acks_in=0)
 
 
+def test_what_two_watched_ends_acknowledge_to_each_other_proves_nothing_to_all(told):
+    lab = [(i, frame(IP(src=source, dst=destination) / TCP(sport=ports[0], dport=ports[1], flags=flags, seq=seq, ack=ack)))
+           for i, (source, destination, ports, flags, seq, ack) in enumerate((
+               ("175.45.177.1", KCNA, (40000, 179), SYN, 1, 0), (KCNA, "175.45.177.1", (179, 40000), SYN_ACK, 9, 2),
+               ("175.45.177.1", KCNA, (40000, 179), ACK, 2, 10)))]
+    run = told(lab)
+    run.has("all", flows=1, acked_flows=0)
+    run.has("prefix:175.45.176.0/24", acked_flows=1)
+
+
 def test_repeats_count_by_direction_in_whole_packets_and_in_headers_alone(told, tmp_path):
     packets = talk()
     packets += [(1, packets[3][1]), (1.1, packets[3][1]), (1.2, packets[4][1])]

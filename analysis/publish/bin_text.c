@@ -163,9 +163,8 @@ void bin_text_state(const struct bin *bin, const struct scope *scope, const char
 double bin_text_observed(const struct bin *bin)
 {
     static const enum tally_measure of[] = {
-        [SIGNAL_ANSWERED_FLOWS] = TALLY_answered_flows,
-        [SIGNAL_LIVE_FLOWS] = TALLY_live_flows,
-        [SIGNAL_PACKETS_OUT] = TALLY_packets_out,
+        [SIGNAL_ANSWERED_FLOWS] = TALLY_answered_flows, [SIGNAL_LIVE_FLOWS] = TALLY_live_flows,
+        [SIGNAL_ACKED_FLOWS] = TALLY_acked_flows,       [SIGNAL_PACKETS_OUT] = TALLY_packets_out,
         [SIGNAL_PACKETS_IN] = TALLY_packets_in,
     };
     if (bin->signal >= SIGNAL_NONE || !(bin->tally.known & TALLY_BIT(of[bin->signal])))

@@ -36,15 +36,15 @@ const char *event_text_learning(enum learning learning)
 
 const char *event_text_signal(enum signal signal)
 {
-    static const char *const names[SIGNAL__COUNT] = {"answered_flows", "live_flows", "packets_out",
-                                                     "packets_in", "none"};
+    static const char *const names[SIGNAL__COUNT] = {"answered_flows", "live_flows", "acked_flows",
+                                                     "packets_out",    "packets_in", "none"};
     return names[signal];
 }
 
 const char *event_text_measure(enum signal signal)
 {
-    static const char *const names[SIGNAL__COUNT] = {"answered flows", "live flows", "packets", "packets",
-                                                     "signs of life"};
+    static const char *const names[SIGNAL__COUNT] = {"answered flows", "live flows", "acknowledged flows",
+                                                     "packets",        "packets",    "signs of life"};
     return names[signal];
 }
 

@@ -88,6 +88,18 @@ static void test_routers_that_report_it_unreachable_speak_for_withdrawal(void **
     assert_true(has_evidence(&event, EVIDENCE_ICMP_NO_ROUTE));
 }
 
+static void test_where_routers_are_not_heard_home_and_road_look_alike(void **state)
+{
+    (void)state;
+    struct cause_facts facts = dark();
+    cause_read(&facts, EVIDENCE_ROUTERS_UNHEARD, 1, -1);
+    assert_int_equal(verdict_of(&facts), VERDICT_UNKNOWN);
+    struct event event = weighed(&facts);
+    assert_true(has_evidence(&event, EVIDENCE_ROUTERS_UNHEARD));
+    cause_read(&facts, EVIDENCE_INBOUND_SURGE, 200, 1);
+    assert_int_equal(verdict_of(&facts), VERDICT_ATTACK);
+}
+
 static void test_a_surge_that_led_into_it_is_an_attack(void **state)
 {
     (void)state;
@@ -241,6 +253,7 @@ int main(void)
         cmocka_unit_test(test_dark_behind_every_path_while_the_outside_knocks_is_internal),
         cmocka_unit_test(test_when_knocking_ceased_too_it_is_withdrawal),
         cmocka_unit_test(test_routers_that_report_it_unreachable_speak_for_withdrawal),
+        cmocka_unit_test(test_where_routers_are_not_heard_home_and_road_look_alike),
         cmocka_unit_test(test_a_surge_that_led_into_it_is_an_attack),
         cmocka_unit_test(test_one_path_dark_while_another_carries_on_is_upstream),
         cmocka_unit_test(test_a_service_alone_is_the_service),

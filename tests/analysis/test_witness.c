@@ -39,6 +39,7 @@ struct world {
     struct stretch forging;
     bool one_way;           /* … unless the tap sees only what comes out */
     bool clustered;         /* forged flows begin no burst */
+    bool inward;            /* the tap sees only what comes in: proofs are what the outside acknowledges */
     double east;            /* the share of the path */
     double moved;           /* the share of what it carries that comes over the other … */
     struct stretch moving;  /* … while */
@@ -101,6 +102,13 @@ static void add_flows(struct tally *tally, uint64_t count, uint64_t bursts, bool
     add(tally, TALLY_proven_bursts, proven ? bursts : 0);
 }
 
+static void add_acked(struct tally *tally, bool acked)
+{
+    add(tally, TALLY_flows, 1);
+    add(tally, TALLY_knocks, 1);
+    add(tally, TALLY_acked_flows, acked);
+}
+
 static uint64_t draw(struct world *world, double per_minute)
 {
     uint64_t count = 0;
@@ -121,9 +129,12 @@ static void live(struct world *world, int64_t at_ns, struct tally *tallies)
             continue;
         if (east && moves && is_in(&world->moving, at_ns))
             east = false;
-        add_flows(&tallies[ALL], 1, 1, !world->one_way, proven);
-        add_flows(&tallies[PREFIX], 1, 1, !world->one_way, proven);
-        add_flows(&tallies[east ? EAST : WEST], 1, 1, !world->one_way, proven);
+        struct tally *counts[] = {&tallies[ALL], &tallies[PREFIX], &tallies[east ? EAST : WEST]};
+        for (int k = 0; k < 3; k++)
+            if (world->inward)
+                add_acked(counts[k], proven);
+            else
+                add_flows(counts[k], 1, 1, !world->one_way, proven);
     }
 }
 
@@ -269,6 +280,37 @@ static void test_what_is_expected_is_told_in_the_flows_of_the_signal(void **stat
     world.told = (struct stretch){20, 1000};
     run(world);
     assert_true(fabs(told.expected - 8) < 1.5);
+}
+
+static void test_of_what_comes_in_alone_life_is_what_it_acknowledges(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 201; seed <= 210; seed++) {
+        struct world world = a_world(seed);
+        world.inward = true;
+        world.forged = seed % 2 ? 0.5 : 0; /* two watched ends that talk to each other, say */
+        world.forging = (struct stretch){0, 1000};
+        world.dark = (struct stretch){30, 33};
+        run(world);
+        assert_one_outage();
+        const struct event *started = last_of(EVENT_OUTAGE_STARTED), *ended = last_of(EVENT_OUTAGE_ENDED);
+        assert_int_equal(started->signal, SIGNAL_ACKED_FLOWS);
+        assert_int_equal(told.signal, SIGNAL_ACKED_FLOWS);
+        assert_true(fabs(started->expected_rate - 0.7 * 8) < 1.5);
+        /* The knocking goes on, but what routers say of it would not be seen. */
+        assert_true(ended->probability[VERDICT_UNKNOWN] > ended->probability[VERDICT_INTERNAL]);
+    }
+}
+
+static void test_where_what_comes_out_is_seen_it_is_judged(void **state)
+{
+    (void)state;
+    struct world world = a_world(211);
+    world.dark = (struct stretch){30, 33};
+    world.proven = 0.05;
+    run(world);
+    assert_one_outage();
+    assert_int_equal(told.signal, SIGNAL_ANSWERED_FLOWS);
 }
 
 static void test_without_proofs_answers_are_judged(void **state)
@@ -450,6 +492,8 @@ int main(void)
         cmocka_unit_test(test_forged_answers_neither_mask_nor_end_an_outage),
         cmocka_unit_test(test_the_end_of_forged_answers_is_no_fall),
         cmocka_unit_test(test_what_is_expected_is_told_in_the_flows_of_the_signal),
+        cmocka_unit_test(test_of_what_comes_in_alone_life_is_what_it_acknowledges),
+        cmocka_unit_test(test_where_what_comes_out_is_seen_it_is_judged),
         cmocka_unit_test(test_without_proofs_answers_are_judged),
         cmocka_unit_test(test_a_change_of_the_witness_is_no_alarm),
         cmocka_unit_test(test_proofs_that_are_no_longer_told_are_not_missed),

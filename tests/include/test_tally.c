@@ -164,9 +164,9 @@ static void test_the_spans_of_every_kind_of_life_widen(void **state)
     (void)state;
     struct tally sum = tally_empty(0, MINUTE, TALLY_ALL_KNOWN);
     struct tally more = tally_empty(MINUTE, 2 * MINUTE, TALLY_ALL_KNOWN), last = more;
-    struct tally_span *spans[] = {&sum.live, &sum.answered, &sum.proven, &sum.in, &sum.out};
-    more.live = more.answered = more.proven = more.in = more.out = (struct tally_span){70, 80};
-    last.live = last.answered = last.proven = last.in = last.out = (struct tally_span){90, 95};
+    struct tally_span *spans[] = {&sum.live, &sum.answered, &sum.proven, &sum.acked, &sum.in, &sum.out};
+    more.live = more.answered = more.proven = more.acked = more.in = more.out = (struct tally_span){70, 80};
+    last.live = last.answered = last.proven = last.acked = last.in = last.out = (struct tally_span){90, 95};
     tally_add(&sum, &more);
     tally_add(&sum, &last);
     for (int i = 0; i < 5; i++) {

@@ -331,7 +331,7 @@ static void every_kind_of_evidence_has_a_name_and_a_text(void **state)
         "loss-rising",      "delay-rising",   "services-first",  "ramp",          "clean-step",
         "all-paths",        "only-path",      "one-path",        "others-up",     "route-changed",
         "icmp-no-route",    "icmp-no-host",   "icmp-prohibited", "icmp-exceeded", "name-servers",
-        "no-control"};
+        "no-control",       "routers-unheard"};
     struct event event = canned_event(2);
     event.evidence_count = 1;
     for (int i = 0; i < EVIDENCE__COUNT; i++) {
