@@ -36,7 +36,7 @@ struct bins_row {
     int64_t time_ns;
     const char *scope;
     uint64_t known;
-    uint64_t value[TALLY__COUNT];
+    uint64_t value[TALLY__COUNT]; /* 0 where not known */
 };
 
 static int bad(const struct bins_file *file, struct fault *fault, const char *what, const char *value)
@@ -245,6 +245,7 @@ static int read_row(struct bins_file *file, struct bins_row *row, struct fault *
         return status;
     unsigned count = 0;
     row->known = 0;
+    memset(row->value, 0, sizeof row->value);
     for (char *rest = file->line; rest != NULL; count++)
         if (count >= file->column_count)
             cut_cell(&rest);
@@ -437,8 +438,7 @@ int capture_bins_run(struct bins_file *file, int64_t resume_ns, const struct cap
         struct tally *tally = &file->tallies[scope];
         tally->end_ns = now_ns + file->bin_ns;
         tally->known = row.known;
-        for (int i = 0; i < TALLY__COUNT; i++)
-            tally->value[i] = (row.known & TALLY_BIT(i)) != 0 ? row.value[i] : 0;
+        memcpy(tally->value, row.value, sizeof tally->value);
     }
     if (now_ns != TIME_NONE)
         output->step(output->context, file->tallies);
