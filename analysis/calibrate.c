@@ -70,9 +70,9 @@ static double uncut(double mean, double until)
  * as the gap between two of them: their size. Of the gaps, as many as there are clusters are the longest. */
 struct calibrate_clusters calibrate_clusters(const struct calibrate *calibrate, double shape)
 {
-    double sum = 0, squares = 0, above = 0;
+    double sum = 0, squares = 0, above = 0, known = shape * calibrate->slope; /* as silences are scored */
     for (int i = 0; i < CALIBRATE_BUCKETS; i++) {
-        double expected = shape * expm1((i + 0.5) * bucket_width / shape);
+        double expected = known * expm1((i + 0.5) * bucket_width / known);
         sum += calibrate->bucket[i] * expected;
         squares += calibrate->bucket[i] * expected * expected;
     }

@@ -245,6 +245,15 @@ static void prefer_until(struct posterior *posterior, int64_t until_ns)
         posterior->cells[i].weight = i < after ? posterior->cells[i].weight / before : 0;
 }
 
+/* The instant in the last of so many cells up to which they hold just enough. */
+static int64_t end_within(const struct stretch *stretch, const struct posterior *posterior, uint32_t count,
+                          double too_much)
+{
+    const struct cell *last = &posterior->cells[count - 1];
+    int64_t from_ns = count > 1 ? last[-1].to_ns : stretch->from_ns;
+    return last->to_ns - (int64_t)(too_much / last->weight * (double)(last->to_ns - from_ns));
+}
+
 /* The shortest interval that holds enough, and the instant with half on either side. */
 static struct change_found sum_up(const struct stretch *stretch, const struct posterior *posterior,
                                   double certain)
@@ -260,9 +269,10 @@ static struct change_found sum_up(const struct stretch *stretch, const struct po
                 from_ns + (int64_t)((0.5 - before) / cells[i].weight * (double)(cells[i].to_ns - from_ns));
         while (end < count && held < certain)
             held += cells[end++].weight;
-        if (held >= certain && cells[end - 1].to_ns - from_ns < found.latest_ns - found.earliest_ns) {
+        int64_t to_ns = held >= certain ? end_within(stretch, posterior, end, held - certain) : INT64_MAX;
+        if (held >= certain && to_ns - from_ns < found.latest_ns - found.earliest_ns) {
             found.earliest_ns = from_ns;
-            found.latest_ns = cells[end - 1].to_ns;
+            found.latest_ns = to_ns;
         }
         before += cells[i].weight;
         held -= cells[i].weight;
