@@ -86,7 +86,7 @@ static int watch_one(struct settings *settings, const char *argument, struct fau
     if (watch == NULL)
         return fault_set(fault, "--watch %s: %s", argument, why.text);
     if (label != NULL)
-        snprintf(watch->label, sizeof watch->label, "%s", label);
+        watch->label = label;
     return 0;
 }
 

@@ -16,7 +16,7 @@ struct watch {
     bool enabled; /* false: known, listed by --check, and off */
     bool counted; /* in `all` */
     uint32_t scope;
-    char tier[16], label[SCOPE_TEXT_MAX];
+    const char *tier, *label; /* "": none */
 };
 
 enum path_key_kind {

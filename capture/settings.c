@@ -116,9 +116,11 @@ char *settings_own_text(struct settings *settings, const char *text)
     return settings_own(settings, strdup(text));
 }
 
-void *settings_own_grown(struct settings *settings, const void *items, size_t count, size_t size)
+void *settings_own_grown(struct settings *settings, void *items, size_t count, size_t size)
 {
-    char *grown = settings_own(settings, calloc(count + 1, size));
+    if (count > 0 && (count & (count - 1)) != 0)
+        return items; /* there is room up to the next power of two */
+    char *grown = settings_own(settings, calloc(count > 0 ? 2 * count : 1, size));
     if (count > 0)
         memcpy(grown, items, count * size);
     return grown;

@@ -79,11 +79,11 @@ int settings_yes_no(const char *key, const char *value, bool *yes, struct fault 
 int settings_each_word(struct settings *settings, const char *value, struct fault *fault,
                        int (*take)(struct settings *, void *, char *, struct fault *), void *into);
 
-/* Memory that lives as long as the settings. An array grows by one: its old block stays until the end, which
- * is no matter at this size. */
+/* Memory that lives as long as the settings. settings_own_grown has room for one item more behind `count`;
+ * an array has room for as many items as the next power of two says, and old blocks stay until the end. */
 void *settings_own(struct settings *settings, void *memory);
 char *settings_own_text(struct settings *settings, const char *text);
-void *settings_own_grown(struct settings *settings, const void *items, size_t count, size_t size);
+void *settings_own_grown(struct settings *settings, void *items, size_t count, size_t size);
 
 #define SETTINGS_APPEND(settings, items, count)                                                              \
-    ((items) = settings_own_grown((settings), (items), (count), sizeof *(items)), &(items)[(count)++])
+    ((items) = settings_own_grown((settings), (void *)(items), (count), sizeof *(items)), &(items)[(count)++])

@@ -9,6 +9,12 @@
 
 enum { PREFIX_SCOPES_MAX = 1024 }; /* longer watch lists count in `all` alone */
 
+static struct watch watch_of(const struct prefix *prefix)
+{
+    return (struct watch){
+        .prefix = *prefix, .enabled = true, .counted = true, .scope = SCOPE_NONE, .tier = "", .label = ""};
+}
+
 struct watch *settings_watch(struct settings *settings, const char *cidr, struct fault *fault)
 {
     struct prefix prefix;
@@ -19,7 +25,7 @@ struct watch *settings_watch(struct settings *settings, const char *cidr, struct
         if (memcmp(&rules->watches[i].prefix, &prefix, sizeof prefix) == 0)
             return &rules->watches[i];
     struct watch *watch = SETTINGS_APPEND(settings, rules->watches, rules->watch_count);
-    *watch = (struct watch){.prefix = prefix, .enabled = true, .counted = true, .scope = SCOPE_NONE};
+    *watch = watch_of(&prefix);
     return watch;
 }
 
@@ -30,22 +36,31 @@ void settings_watch_anew(struct settings *settings)
     settings->command_line_watches = settings->own_watches = true;
 }
 
+static int by_prefix(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct prefix));
+}
+
 void settings_watch_many(struct settings *settings, const struct prefix *prefixes, size_t count)
 {
     struct rules *rules = &settings->rules;
-    size_t before = rules->watch_count;
-    struct watch *watches = settings_own(settings, calloc(before + count, sizeof *watches));
+    size_t before = rules->watch_count, room = 1;
+    while (room < before + count)
+        room *= 2;
+    struct watch *watches = settings_own(settings, calloc(room, sizeof *watches));
+    bool *known = settings_own(settings, calloc(count + 1, sizeof *known));
     if (before > 0)
         memcpy(watches, rules->watches, before * sizeof *watches);
-    rules->watches = watches;
-    for (size_t i = 0; i < count; i++) {
-        bool known = false;
-        for (size_t j = 0; j < before && !known; j++)
-            known = memcmp(&watches[j].prefix, &prefixes[i], sizeof prefixes[i]) == 0;
-        if (!known)
-            watches[rules->watch_count++] =
-                (struct watch){.prefix = prefixes[i], .enabled = true, .counted = true, .scope = SCOPE_NONE};
+    for (size_t i = 0; i < before; i++) {
+        const struct prefix *same =
+            bsearch(&watches[i].prefix, prefixes, count, sizeof *prefixes, by_prefix);
+        if (same != NULL)
+            known[same - prefixes] = true;
     }
+    rules->watches = watches;
+    for (size_t i = 0; i < count; i++)
+        if (!known[i])
+            watches[rules->watch_count++] = watch_of(&prefixes[i]);
 }
 
 static int set_watch(struct settings *settings, const char *cidr, const char *key, const char *value,
@@ -61,9 +76,9 @@ static int set_watch(struct settings *settings, const char *cidr, const char *ke
     if (strcmp(key, "enabled") == 0)
         return settings_yes_no(key, value, &watch->enabled, fault);
     if (strcmp(key, "tier") == 0)
-        snprintf(watch->tier, sizeof watch->tier, "%s", value);
+        watch->tier = settings_own_text(settings, value);
     else if (strcmp(key, "label") == 0)
-        snprintf(watch->label, sizeof watch->label, "%s", value);
+        watch->label = settings_own_text(settings, value);
     else
         return fault_set(fault, "there is no key '%s' in [watch CIDR]: counted, enabled, label, tier", key);
     return 0;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Nested prefixes cut the address space into ranges with one answer each: 10.0.0.0/8 with 10.1.0.0/16 inside
- * is three ranges, and outside of them two that answer "none". So the list is flattened once, into the sorted
- * array of the ranges' first addresses, and the longest match becomes "the last range that starts at or
- * before the address".
+ * is three ranges, and outside of them two that answer "none". So the list is flattened once, into sorted
+ * arrays of the ranges' first addresses, one a family, and the longest match becomes "the last range that
+ * starts at or before the address". The IPv4 array is indexed by the leading bits.
  *
- * IPv4 lives at ::ffff:0:0/96 of the same array. Two tables, one for each family, index the array by the
- * sixteen bits that lead: they say between which ranges to search. A bit map in front of them says whether a
- * bucket holds anything watched at all; for most packets the answer is no, and its 8 KiB a family stay in the
- * first-level cache where the tables would not.
+ * Most addresses are not watched, and for those a bit map says so alone (watchlist.h). Addresses that are
+ * alike in their leading bits share a cell of the map. There are as many cells as it takes to mark few of
+ * them, and no more: the map of a short list stays in the first-level cache, and that of a long one, of 2 MiB
+ * at most, still answers for nearly all of the tap. IPv6 is too wide for that, so there the leading bits are
+ * hashed; what falls together is searched for in vain.
  */
 #include "watchlist.h"
 
@@ -37,21 +38,26 @@ struct range {
     uint32_t number;
 };
 
-enum { BUCKETS = 1 << 16, FAMILIES = 2, IPV6 = 0, IPV4 = 1, IPV4_BITS = 96 };
-
-/* What was built. Invariant: ranges are sorted, the first starts at ::, neighbours differ in their number;
- * `start` is the range that holds the bucket's first address, and the bucket ends where the next one starts.
- */
-struct built {
-    uint64_t watched[FAMILIES][BUCKETS / 64];
-    uint32_t start[FAMILIES][BUCKETS + 1];
-    struct range ranges[];
+struct range_ipv4 {
+    uint32_t first, number;
 };
 
-struct watchlist {
-    struct entry *entries;
+enum { IPV4_BITS = 96, MAP_BITS_LEAST = 13, MAP_BITS_MOST = 24, INDEX_BITS_MOST = 16 };
+enum { FEW = 64 }; /* marked cells are few when they are no more than one in so many */
+
+/* Invariant, once built: ranges are sorted, the first starts at the family's first address, neighbours differ
+ * in their number. The index holds, for the addresses alike in their leading bits, the range of the first of
+ * them; those of the addresses after the last follow. */
+struct whole_list {
+    struct watchlist head;
+    struct entry *entries; /* until it is built */
     size_t count, room;
-    struct built *built;
+    struct range *ranges; /* of IPv6, and of the gap that IPv4 leaves there whatever stands before it */
+    struct range_ipv4 *ranges_ipv4;
+    uint32_t range_count, range_ipv4_count;
+    uint32_t *index;
+    uint8_t index_shift;
+    uint64_t *maps[2];
 };
 
 static struct key key_of(const uint8_t address[16])
@@ -177,22 +183,38 @@ bool prefix_contains(const struct prefix *prefix, const uint8_t address[16])
     return ((key.high ^ first.high) & mask.high) == 0 && ((key.low ^ first.low) & mask.low) == 0;
 }
 
+/* The map of a list that is not built: one word, for all addresses. */
+static const uint64_t nothing_marked = 0;
+
 struct watchlist *watchlist_new(void)
 {
-    return calloc(1, sizeof(struct watchlist));
+    struct whole_list *list = calloc(1, sizeof *list);
+    if (list == NULL)
+        return NULL;
+    list->head = (struct watchlist){.ipv4_map = &nothing_marked,
+                                    .ipv6_map = &nothing_marked,
+                                    .ipv4_shift = 32 - 6,
+                                    .ipv6_fold = 64 - 6};
+    return &list->head;
 }
 
-void watchlist_free(struct watchlist *list)
+void watchlist_free(struct watchlist *head)
 {
+    struct whole_list *list = (struct whole_list *)head;
     if (list == NULL)
         return;
     free(list->entries);
-    free(list->built);
+    free(list->ranges);
+    free(list->ranges_ipv4);
+    free(list->index);
+    free(list->maps[0]);
+    free(list->maps[1]);
     free(list);
 }
 
-int watchlist_add(struct watchlist *list, const struct prefix *prefix, uint32_t number)
+int watchlist_add(struct watchlist *head, const struct prefix *prefix, uint32_t number)
 {
+    struct whole_list *list = (struct whole_list *)head;
     if (list->count == list->room) {
         size_t room = list->room == 0 ? 64 : list->room * 2;
         struct entry *entries = reallocarray(list->entries, room, sizeof *entries);
@@ -202,7 +224,7 @@ int watchlist_add(struct watchlist *list, const struct prefix *prefix, uint32_t 
         list->room = room;
     }
     struct key first = key_and(key_of(prefix->address), key_mask(prefix->length));
-    list->entries[list->count] = (struct entry){first, (uint32_t)list->count, number, prefix->length};
+    list->entries[list->count] = (struct entry){first, (uint32_t)list->count + 1, number, prefix->length};
     list->count++;
     return 0;
 }
@@ -222,165 +244,253 @@ static int entry_compare(const void *left, const void *right)
 
 /* Starts a range, unless the one before answers the same. One that starts at the same address is overruled.
  */
-static void range_add(struct built *built, uint32_t *count, struct key first, uint32_t number)
+static void range_add(struct range *ranges, uint32_t *count, struct key first, uint32_t number)
 {
-    struct range *last = *count > 0 ? &built->ranges[*count - 1] : NULL;
+    struct range *last = *count > 0 ? &ranges[*count - 1] : NULL;
     if (last != NULL && !key_less(last->first, first)) {
         (*count)--;
         last = *count > 0 ? last - 1 : NULL;
     }
     if (last == NULL || last->number != number)
-        built->ranges[(*count)++] = (struct range){first, number};
+        ranges[(*count)++] = (struct range){first, number};
 }
 
 /* Ends the range of a prefix: behind it the one around it goes on. */
-static void range_end(struct built *built, uint32_t *count, const struct entry *inner, uint32_t outer_number)
+static void range_end(struct range *ranges, uint32_t *count, const struct entry *inner, uint32_t outer_number)
 {
     struct key next = key_last(inner->first, inner->length);
     if (++next.low == 0 && ++next.high == 0)
         return; /* the end of the address space */
-    range_add(built, count, next, outer_number);
+    range_add(ranges, count, next, outer_number);
 }
 
 /* Sweeps over the sorted prefixes with a stack of those that are open: as many as they can nest. */
-static uint32_t ranges_build(struct built *built, const struct entry *entries, size_t entry_count)
+static uint32_t ranges_sweep(struct range *ranges, const struct entry *entries, size_t entry_count)
 {
     const struct entry nothing = {.number = WATCHLIST_NONE};
     const struct entry *open[130] = {&nothing};
     int depth = 1;
     uint32_t count = 0;
-    range_add(built, &count, nothing.first, WATCHLIST_NONE);
+    range_add(ranges, &count, nothing.first, WATCHLIST_NONE);
     for (size_t i = 0; i < entry_count; i++) {
         const struct entry *entry = &entries[i];
         while (depth > 1 &&
                key_less(key_last(open[depth - 1]->first, open[depth - 1]->length), entry->first)) {
             depth--;
-            range_end(built, &count, open[depth], open[depth - 1]->number);
+            range_end(ranges, &count, open[depth], open[depth - 1]->number);
         }
         /* The same prefix again takes the place of the earlier one. */
         if (depth > 1 && open[depth - 1]->length == entry->length &&
             !key_less(open[depth - 1]->first, entry->first))
             depth--;
         open[depth++] = entry;
-        range_add(built, &count, entry->first, entry->number);
+        range_add(ranges, &count, entry->first, entry->number);
     }
     while (--depth > 0)
-        range_end(built, &count, open[depth], open[depth - 1]->number);
+        range_end(ranges, &count, open[depth], open[depth - 1]->number);
     return count;
 }
 
-/* The first address of a bucket; that of the bucket after the last is the last address of the family. */
-static struct key bucket_first(int family, uint32_t bucket)
+/* ---- laying them out ---- */
+
+/* Ranges without what the sweep had too much room for. */
+static void *trim(void *items, size_t count, size_t size)
 {
-    struct key base = {0, 0xffff00000000};
-    if (bucket == BUCKETS)
-        return family == IPV4 ? key_last(base, IPV4_BITS) : key_last(base, 0);
-    if (family == IPV4)
-        base.low |= (uint64_t)bucket << 16;
-    else
-        base = (struct key){(uint64_t)bucket << 48, 0};
-    return base;
+    void *trimmed = realloc(items, count * size);
+    return trimmed != NULL ? trimmed : items;
 }
 
-static void buckets_build(struct built *built, int family, uint32_t range_count)
+/* Parts the ranges into those of IPv4 and the others, which stay where they are. */
+static int ranges_part(struct whole_list *list, struct range *ranges, uint32_t count)
 {
-    uint32_t at = 0;
-    for (uint32_t bucket = 0; bucket <= BUCKETS; bucket++) {
-        struct key first = bucket_first(family, bucket);
-        while (at + 1 < range_count && !key_less(first, built->ranges[at + 1].first))
-            at++;
-        built->start[family][bucket] = at;
-    }
-    for (uint32_t bucket = 0; bucket < BUCKETS; bucket++) {
-        /* Neighbours differ, so of two ranges one is watched; that costs a bucket whose second range only
-         * begins with the next bucket nothing but a search. */
-        uint32_t start = built->start[family][bucket];
-        bool watched =
-            start != built->start[family][bucket + 1] || built->ranges[start].number != WATCHLIST_NONE;
-        built->watched[family][bucket / 64] |= (uint64_t)watched << bucket % 64;
-    }
-}
-
-int watchlist_build(struct watchlist *list)
-{
-    /* IPv4 as a whole is a prefix that nobody watches, so that `::/0` ends there; an added 0.0.0.0/0, being
-     * later in order than this one, overrules it. */
-    struct entry *entries = calloc(list->count + 1, sizeof *entries);
-    struct built *built = calloc(1, sizeof *built + (2 * list->count + 3) * sizeof(struct range));
-    if (entries == NULL || built == NULL) {
-        free(entries);
-        free(built);
+    const struct key beyond = {0, 0x1000000000000}; /* the first address behind IPv4 */
+    uint32_t before = 0, until;
+    while (before < count && ranges[before].first.high == 0 && ranges[before].first.low < 0xffff00000000)
+        before++;
+    for (until = before; until < count && key_is_ipv4(ranges[until].first);)
+        until++;
+    /* The range that starts at 0.0.0.0, or goes on from before. */
+    bool starts = until > before && ranges[before].first.low == 0xffff00000000;
+    struct range_ipv4 *ipv4 = calloc(until - before + 1, sizeof *ipv4);
+    if (ipv4 == NULL)
         return -1;
+    ipv4[0].number = ranges[starts ? before : before - 1].number;
+    list->range_ipv4_count = 1;
+    for (uint32_t i = before + starts; i < until; i++)
+        ipv4[list->range_ipv4_count++] =
+            (struct range_ipv4){(uint32_t)ranges[i].first.low, ranges[i].number};
+    list->ranges_ipv4 = ipv4;
+    /* What holds behind IPv4 goes on from within it, unless it starts there. */
+    if (until > before && (until == count || key_less(beyond, ranges[until].first))) {
+        uint32_t number = ranges[until - 1].number;
+        ranges[before++] = (struct range){beyond, number};
     }
-    entries[0] = (struct entry){bucket_first(IPV4, 0), 0, WATCHLIST_NONE, IPV4_BITS};
-    if (list->count > 0)
-        memcpy(entries + 1, list->entries, list->count * sizeof *entries);
-    for (size_t i = 1; i <= list->count; i++)
-        entries[i].order++;
-    qsort(entries, list->count + 1, sizeof *entries, entry_compare);
-
-    uint32_t count = ranges_build(built, entries, list->count + 1);
-    buckets_build(built, IPV4, count);
-    buckets_build(built, IPV6, count);
-    free(entries);
-    free(list->built);
-    list->built = built;
+    memmove(ranges + before, ranges + until, (count - until) * sizeof *ranges);
+    list->range_count = before + count - until;
+    list->ranges = trim(ranges, list->range_count, sizeof *ranges);
     return 0;
 }
 
-/* The last range from `from` to `to` that starts at or before the key. */
-static uint32_t search_slow(const struct built *built, struct key key, uint32_t from, uint32_t to)
+static int index_build(struct whole_list *list)
 {
+    unsigned bits = 1;
+    while (bits < INDEX_BITS_MOST && 1U << bits < list->range_ipv4_count)
+        bits++;
+    list->index_shift = (uint8_t)(32 - bits);
+    list->index = calloc((1U << bits) + 1, sizeof *list->index);
+    if (list->index == NULL)
+        return -1;
+    uint32_t at = 0;
+    for (uint32_t place = 0; place < 1U << bits; place++) {
+        while (at + 1 < list->range_ipv4_count &&
+               list->ranges_ipv4[at + 1].first <= place << list->index_shift)
+            at++;
+        list->index[place] = at;
+    }
+    list->index[1U << bits] = list->range_ipv4_count - 1;
+    return 0;
+}
+
+/* The first and last cell of a watched range of a family; a cell being the addresses (of IPv6: their upper
+ * halves) that are alike above `shift` bits. False: the range is not watched. */
+static bool cells_of(const struct whole_list *list, bool ipv4, uint32_t number, unsigned shift,
+                     uint64_t cells[2])
+{
+    uint64_t last = ipv4 ? UINT32_MAX : UINT64_MAX;
+    if (ipv4) {
+        const struct range_ipv4 *range = &list->ranges_ipv4[number];
+        if (range->number == WATCHLIST_NONE)
+            return false;
+        last = number + 1 < list->range_ipv4_count ? range[1].first - 1 : last;
+        cells[0] = range->first >> shift;
+    } else {
+        const struct range *range = &list->ranges[number];
+        if (range->number == WATCHLIST_NONE)
+            return false;
+        if (number + 1 < list->range_count)
+            last = range[1].first.high - (range[1].first.low == 0);
+        cells[0] = range->first.high >> shift;
+    }
+    cells[1] = last >> shift;
+    return true;
+}
+
+/* How many cells are watched, some counted twice; no further than what is too many for any map. */
+static uint64_t cells_count(const struct whole_list *list, bool ipv4, unsigned shift)
+{
+    const uint64_t too_many = 1ULL << MAP_BITS_MOST;
+    uint64_t count = 0, cells[2];
+    for (uint32_t i = 0; i < (ipv4 ? list->range_ipv4_count : list->range_count) && count < too_many; i++)
+        if (cells_of(list, ipv4, i, shift, cells))
+            count += cells[1] - cells[0] < too_many ? cells[1] - cells[0] + 1 : too_many;
+    return count;
+}
+
+/* Makes the map of a family, of 1 << `bits` bits. Those of IPv6 lie where their hash says. */
+static const uint64_t *map_build(struct whole_list *list, bool ipv4, unsigned shift, unsigned bits)
+{
+    uint64_t *map = calloc(1ULL << bits >> 6, sizeof *map), cells[2];
+    for (uint32_t i = 0; map != NULL && i < (ipv4 ? list->range_ipv4_count : list->range_count); i++)
+        if (cells_of(list, ipv4, i, shift, cells))
+            for (uint64_t cell = cells[0]; cell <= cells[1]; cell++) {
+                uint64_t at = ipv4 ? cell : watchlist_hash(cell, 64 - bits);
+                map[at / 64] |= 1ULL << at % 64;
+            }
+    list->maps[ipv4] = map;
+    return map;
+}
+
+static int map_ipv4(struct whole_list *list)
+{
+    unsigned bits = MAP_BITS_LEAST;
+    while (bits < MAP_BITS_MOST && cells_count(list, true, 32 - bits) * FEW > 1ULL << bits)
+        bits++;
+    list->head.ipv4_shift = (uint8_t)(32 - bits);
+    list->head.ipv4_map = map_build(list, true, 32 - bits, bits);
+    return list->head.ipv4_map != NULL ? 0 : -1;
+}
+
+/* As narrow cells as leave few of them marked, and no larger a map than that takes. */
+static int map_ipv6(struct whole_list *list)
+{
+    const unsigned step = 4, widest = 48;
+    unsigned shift = 0, bits = MAP_BITS_LEAST;
+    uint64_t count = cells_count(list, false, shift);
+    while (shift < widest && count * FEW > 1ULL << MAP_BITS_MOST)
+        count = cells_count(list, false, shift += step);
+    while (bits < MAP_BITS_MOST && count * FEW > 1ULL << bits)
+        bits++;
+    list->head.ipv6_shift = (uint8_t)shift;
+    list->head.ipv6_fold = (uint8_t)(64 - bits);
+    list->head.ipv6_map = map_build(list, false, shift, bits);
+    return list->head.ipv6_map != NULL ? 0 : -1;
+}
+
+int watchlist_build(struct watchlist *head)
+{
+    struct whole_list *list = (struct whole_list *)head;
+    /* IPv4 as a whole is a prefix that nobody watches, so that `::/0` ends there; an added 0.0.0.0/0, being
+     * later in order than this one, overrules it. */
+    const struct prefix whole = {.address = {[10] = 0xff, [11] = 0xff}, .length = IPV4_BITS};
+    if (watchlist_add(head, &whole, WATCHLIST_NONE) != 0)
+        return -1;
+    list->entries[list->count - 1].order = 0;
+    qsort(list->entries, list->count, sizeof *list->entries, entry_compare);
+    struct range *ranges = calloc(2 * list->count + 1, sizeof *ranges);
+    if (ranges == NULL)
+        return -1;
+    uint32_t count = ranges_sweep(ranges, list->entries, list->count);
+    free(list->entries);
+    list->entries = NULL;
+    list->count = list->room = 0;
+    if (ranges_part(list, ranges, count) != 0) {
+        free(ranges);
+        return -1;
+    }
+    return index_build(list) != 0 || map_ipv4(list) != 0 || map_ipv6(list) != 0 ? -1 : 0;
+}
+
+/* ---- finding ---- */
+
+static uint32_t find_ipv4(const struct whole_list *list, uint32_t address)
+{
+    uint32_t place = address >> list->index_shift, from = list->index[place], to = list->index[place + 1];
     while (from < to) {
         uint32_t middle = to - (to - from) / 2;
-        if (key_less(key, built->ranges[middle].first))
+        if (address < list->ranges_ipv4[middle].first)
             to = middle - 1;
         else
             from = middle;
     }
-    return built->ranges[from].number;
+    return list->ranges_ipv4[from].number;
 }
 
-static inline bool bucket_is_watched(const struct built *built, int family, uint32_t bucket)
+static uint32_t find_ipv6(const struct whole_list *list, struct key key)
 {
-    return (built->watched[family][bucket / 64] >> bucket % 64 & 1) != 0;
+    uint32_t from = 0, to = list->range_count - 1;
+    while (from < to) {
+        uint32_t middle = to - (to - from) / 2;
+        if (key_less(key, list->ranges[middle].first))
+            to = middle - 1;
+        else
+            from = middle;
+    }
+    return list->ranges[from].number;
 }
 
-static uint32_t bucket_search(const struct built *built, int family, uint32_t bucket, struct key key)
+uint32_t watchlist_find(const struct watchlist *head, const uint8_t address[16])
 {
-    return search_slow(built, key, built->start[family][bucket], built->start[family][bucket + 1]);
-}
-
-uint32_t watchlist_find(const struct watchlist *list, const uint8_t address[16])
-{
-    const struct built *built = list->built;
-    if (built == NULL)
-        return WATCHLIST_NONE;
+    const struct whole_list *list = (const struct whole_list *)head;
     struct key key = key_of(address);
-    int family = key_is_ipv4(key) ? IPV4 : IPV6;
-    uint32_t bucket = (uint32_t)(family == IPV4 ? key.low >> 16 & 0xffff : key.high >> 48);
-    return bucket_is_watched(built, family, bucket) ? bucket_search(built, family, bucket, key)
-                                                    : WATCHLIST_NONE;
+    if (list->ranges == NULL)
+        return WATCHLIST_NONE;
+    if (!key_is_ipv4(key))
+        return watchlist_may_hold_ipv6(head, address) ? find_ipv6(list, key) : WATCHLIST_NONE;
+    return watchlist_may_hold_ipv4(head, (uint32_t)key.low) ? find_ipv4(list, (uint32_t)key.low)
+                                                            : WATCHLIST_NONE;
 }
 
-/* Out of line, as few packets come to it. */
-__attribute__((noinline)) static bool holds_ipv4(const struct built *built, uint32_t address)
+bool watchlist_search_ipv4(const struct watchlist *head, uint32_t address)
 {
-    const struct key key = {0, 0xffff00000000 | address};
-    return bucket_search(built, IPV4, address >> 16, key) != WATCHLIST_NONE;
-}
-
-bool watchlist_holds_ipv4(const struct watchlist *list, const uint8_t addresses[8])
-{
-    const struct built *built = list->built;
-    uint32_t pair[2];
-    if (built == NULL)
-        return false;
-    memcpy(pair, addresses, sizeof pair);
-    uint32_t one = be32toh(pair[0]), other = be32toh(pair[1]);
-    bool first = bucket_is_watched(built, IPV4, one >> 16),
-         second = bucket_is_watched(built, IPV4, other >> 16);
-    if (!first && !second)
-        return false;
-    return (first && holds_ipv4(built, one)) || (second && holds_ipv4(built, other));
+    return find_ipv4((const struct whole_list *)head, address) != WATCHLIST_NONE;
 }

@@ -401,8 +401,7 @@ static inline bool is_elsewhere(struct worker *worker, const struct frame *frame
     unsigned version = decode_plain(frame, &worker->plain, &addresses);
     if (version == 4)
         return !watchlist_holds_ipv4(list, addresses);
-    return version == 6 && watchlist_find(list, addresses) == WATCHLIST_NONE &&
-           watchlist_find(list, addresses + 16) == WATCHLIST_NONE;
+    return version == 6 && !watchlist_holds_ipv6(list, addresses);
 }
 
 /* Most packets are plain, not watched, and within the step under way: counts those that are up to the first

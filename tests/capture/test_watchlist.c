@@ -155,19 +155,24 @@ static void everything_of_one_family_leaves_the_other_alone(void **state)
     assert_int_equal(find(list, "2001:db8:ffff::"), 1);
     assert_int_equal(find(list, "2001:db9::"), 0);
     assert_int_equal(find(list, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), 0);
-    struct prefix four = parsed("10.1.0.0/16");
-    watchlist_add(list, &four, 7);
-    watchlist_build(list);
-    assert_int_equal(find(list, "10.1.255.255"), 7);
+    watchlist_free(list);
+
+    static const char *const some[] = {"::/0", "10.1.0.0/16", NULL};
+    list = list_of(some);
+    assert_int_equal(find(list, "10.1.255.255"), 1);
     assert_int_equal(find(list, "10.2.0.0"), WATCHLIST_NONE);
-    four = parsed("0.0.0.0/0");
-    watchlist_add(list, &four, 8);
-    watchlist_build(list);
-    assert_int_equal(find(list, "10.2.0.0"), 8);
     assert_int_equal(find(list, "::1:0:0:0"), 0);
     watchlist_free(list);
 
-    struct prefix all = parsed("::/0"), mapped = parsed("10.0.0.1");
+    static const char *const both[] = {"::/0", "0.0.0.0/0", "255.255.255.255", NULL};
+    list = list_of(both);
+    assert_int_equal(find(list, "10.2.0.0"), 1);
+    assert_int_equal(find(list, "255.255.255.255"), 2);
+    assert_int_equal(find(list, "::1:0:0:0"), 0);
+    assert_int_equal(find(list, "::fffe:ffff:ffff"), 0);
+    watchlist_free(list);
+
+    struct prefix all = parsed("::/0"), four = parsed("0.0.0.0/0"), mapped = parsed("10.0.0.1");
     assert_false(prefix_contains(&all, mapped.address));
     assert_true(prefix_contains(&four, mapped.address));
     assert_false(prefix_contains(&four, parsed("2001:db8::1").address));
@@ -259,12 +264,18 @@ static void address_step(uint8_t address[16], int by)
     }
 }
 
-/* Finds an address alone, and where it is IPv4 also as either of the two in a packet. */
+/* Finds an address alone, and also as either of the two in a packet. */
 static uint32_t find_everywhere(const struct watchlist *list, const uint8_t address[16])
 {
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    static uint8_t pair[8]; /* the latest two */
+    static uint8_t pair[8], pair6[32]; /* the latest two */
     uint32_t found = watchlist_find(list, address);
+    bool either6 = found != WATCHLIST_NONE || watchlist_find(list, pair6) != WATCHLIST_NONE;
+    memcpy(pair6 + 16, address, 16);
+    assert_int_equal(watchlist_holds_ipv6(list, pair6), either6);
+    memcpy(pair6 + 16, pair6, 16);
+    memcpy(pair6, address, 16);
+    assert_int_equal(watchlist_holds_ipv6(list, pair6), either6);
     if (memcmp(address, mapped, 12) == 0) {
         uint8_t other[16];
         memcpy(other, mapped, 12);
