@@ -14,9 +14,8 @@ struct count {
     struct health *health;
     struct distinct *distinct;
     struct burst *burst;
-    struct legs *legs;
-    bool has_link_paths; /* some path has a control of its own */
-    uint64_t *knowable;  /* a scope: the measures that can be known of it at all */
+    struct count_run run; /* has_link_paths: some path has a control of its own */
+    uint64_t *knowable;   /* a scope: the measures that can be known of it at all */
     struct tally *tallies;
 };
 
@@ -67,20 +66,21 @@ struct count *count_new(const struct capture_options *options, const struct rule
     *count = (struct count){.rules = rules, .scopes = scopes, .health = health};
     count->distinct = distinct_new(options->addresses_max);
     count->burst = burst_new(options->burst_length_ns, health);
-    count->legs = legs_new(rules, options->interfaces, options->interface_count, scopes->legs);
+    count->run.legs = legs_new(rules, options->interfaces, options->interface_count, scopes->legs);
     count->knowable = calloc(scopes->count, sizeof *count->knowable);
     count->tallies = calloc(scopes->count, sizeof *count->tallies);
-    if (count->distinct == NULL || count->burst == NULL || count->legs == NULL || count->knowable == NULL ||
-        count->tallies == NULL) {
+    if (count->distinct == NULL || count->burst == NULL || count->run.legs == NULL ||
+        count->knowable == NULL || count->tallies == NULL) {
         count_free(count);
         return NULL;
     }
+    count->run.of_leg = count->tallies[scope_number_tap(scopes)].leg;
     for (uint32_t i = 0; i < scopes->count; i++)
         count->knowable[i] = knowable_of(scopes->items[i].kind, options->sampling > 1);
     for (size_t i = 0; i < rules->path_count; i++)
         if (path_has_link(&rules->paths[i])) {
             count->knowable[rules->paths[i].scope] |= TALLY_BIT(TALLY_control);
-            count->has_link_paths = true;
+            count->run.has_link_paths = true;
         }
     return count;
 }
@@ -91,7 +91,7 @@ void count_free(struct count *count)
         return;
     distinct_free(count->distinct);
     burst_free(count->burst);
-    legs_free(count->legs);
+    legs_free(count->run.legs);
     free(count->knowable);
     free(count->tallies);
     free(count);
@@ -199,19 +199,41 @@ static void count_in(struct count *count, uint32_t scope, const struct packet *p
     count_address(count, scope, ROLE_PEER, packet->tuple.source);
 }
 
-void count_tap(struct count *count, const struct packet *packet)
+/* A packet's leg. */
+static unsigned leg_of(struct count *count, const struct packet *packet)
 {
-    struct tally *tally = &count->tallies[scope_number_tap(count->scopes)];
-    unsigned leg = legs_find(count->legs, packet);
-    tally->value[TALLY_packets_in]++;
-    tally->value[TALLY_bytes_in] += packet->ip_bytes;
-    tally->leg[leg]++;
-    tally_span_add(&tally->in, packet->time_ns);
-    if (!count->has_link_paths)
-        return;
-    const struct leg_paths *paths = legs_paths(count->legs, leg, packet);
+    return legs_find(count->run.legs, packet->interface,
+                     packet->vlan_count > 0 ? packet->vlans[0] : LEG_UNTAGGED);
+}
+
+struct count_run *count_run(struct count *count)
+{
+    return &count->run;
+}
+
+void count_link_paths(struct count *count, const struct packet *packet, unsigned leg)
+{
+    const struct leg_paths *paths = legs_paths(count->run.legs, leg, packet);
     for (unsigned i = 0; i < paths->count; i++)
         count->tallies[paths->scope[i]].value[TALLY_control]++;
+}
+
+void count_run_end(struct count *count, uint64_t packets, uint64_t bytes, int64_t first_ns, int64_t last_ns)
+{
+    struct tally *tally = &count->tallies[scope_number_tap(count->scopes)];
+    tally->value[TALLY_packets_in] += packets;
+    tally->value[TALLY_bytes_in] += bytes;
+    tally_span_add(&tally->in, first_ns);
+    tally_span_add(&tally->in, last_ns);
+}
+
+void count_tap(struct count *count, const struct packet *packet)
+{
+    unsigned leg = leg_of(count, packet);
+    count->run.of_leg[leg]++;
+    count_run_end(count, 1, packet->ip_bytes, packet->time_ns, packet->time_ns);
+    if (count->run.has_link_paths)
+        count_link_paths(count, packet, leg);
 }
 
 static bool bare_syn(const struct packet *packet)
@@ -236,7 +258,7 @@ static bool is_reflector(uint16_t port)
 static struct traits traits_of(struct count *count, const struct packet *packet, const struct flow *flow,
                                unsigned side)
 {
-    struct traits traits = {.syn = bare_syn(packet), .leg = 1U << legs_find(count->legs, packet)};
+    struct traits traits = {.syn = bare_syn(packet), .leg = 1U << leg_of(count, packet)};
     if (flow == NULL)
         return traits;
     traits.retransmit = (flow->tcp.news & TCP_RETRANSMIT) != 0;

@@ -8,6 +8,7 @@
 #include "capture.h"
 #include "flow.h"
 #include "health.h"
+#include "leg.h"
 #include "packet.h"
 #include "rules.h"
 #include "tally.h"
@@ -29,6 +30,26 @@ const struct tally *count_close(struct count *count, int64_t end_ns, uint64_t dr
 
 /* A packet that is not watched, or a frame that could not be read: the tap's. */
 void count_tap(struct count *count, const struct packet *packet);
+
+/* The same for a run of packets, in three parts: count_run, count_run_leg for each packet, which says its
+ * leg, and where some path names the link count_link_paths, and count_run_end with what they have in sum: how
+ * many, their IP bytes, and the times of the first and the last. */
+struct count_run {
+    struct legs *legs;
+    uint64_t *of_leg; /* the tap's packets on each */
+    bool has_link_paths;
+};
+struct count_run *count_run(struct count *count);
+void count_link_paths(struct count *count, const struct packet *packet, unsigned leg);
+void count_run_end(struct count *count, uint64_t packets, uint64_t bytes, int64_t first_ns, int64_t last_ns);
+
+/* `vlan`: LEG_UNTAGGED where there is none. */
+static inline unsigned count_run_leg(struct count_run *run, uint16_t interface, uint16_t vlan)
+{
+    unsigned leg = legs_find(run->legs, interface, vlan);
+    run->of_leg[leg]++;
+    return leg;
+}
 
 /* A watched packet; `watch` says what the watch list found for its source and destination. Its flow, or NULL
  * where it has none, knows its services; `side` of it sent the packet. */

@@ -5,6 +5,7 @@
 #include <pcap/dlt.h>
 
 #include "link.h"
+#include "plain.h"
 #include "tunnel.h"
 #include "wire.h"
 
@@ -526,62 +527,16 @@ enum decode_reason decode_frame_outermost(const struct frame *frame, struct pack
     return decode(frame, false, packet);
 }
 
-enum { PORTS_BYTES = 4 };
+_Static_assert(PLAIN_LINK_TYPE == DLT_EN10MB, "plain frames are Ethernet");
 
-/* Whether a transport with these ports at the cursor carries no packet within. Which of the two protocols it
- * is nobody can foresee, so it is not branched upon. */
-static inline bool is_plain(struct wire *wire, size_t offset, uint8_t protocol)
-{
-    bool tunnel = tunnel_may_be_port(wire_u16(wire, offset), wire_u16(wire, offset + 2));
-    return (protocol == IPPROTO_TCP) | ((protocol == IPPROTO_UDP) & !tunnel);
-}
-
-/* From the IPv4 header on: without options, no fragment, whole. */
-static inline bool is_plain_ipv4(struct wire *wire, uint32_t wire_bytes, uint32_t *total_bytes)
-{
-    *total_bytes = wire_u16(wire, 2);
-    return wire_u8(wire, 0) == 0x45 && (wire_u16(wire, 6) & 0x3fff) == 0 &&
-           *total_bytes >= IPV4_BYTES + PORTS_BYTES && *total_bytes <= wire_bytes &&
-           is_plain(wire, IPV4_BYTES, wire_u8(wire, 9));
-}
-
-/* From the IPv6 header on: the same. */
-static inline bool is_plain_ipv6(struct wire *wire, uint32_t wire_bytes, uint32_t *total_bytes)
-{
-    *total_bytes = IPV6_BYTES + (uint32_t)wire_u16(wire, 4);
-    return wire->left >= IPV6_BYTES + PORTS_BYTES && wire_u8(wire, 0) >> 4 == 6 &&
-           *total_bytes >= IPV6_BYTES + PORTS_BYTES && *total_bytes <= wire_bytes &&
-           is_plain(wire, IPV6_BYTES, wire_u8(wire, 6));
-}
-
-unsigned decode_plain(const struct frame *frame, struct packet *packet, const uint8_t **addresses)
-{
-    enum { LEAST_BYTES = ETHERNET_BYTES + TAG_BYTES + IPV4_BYTES + PORTS_BYTES };
-    struct wire wire = wire_over(frame->bytes, frame->captured_bytes);
-    if (frame->link_type != DLT_EN10MB || wire.left < LEAST_BYTES ||
-        frame->wire_bytes < frame->captured_bytes)
-        return 0;
-    uint16_t type = wire_u16(&wire, 12);
-    uint32_t wire_bytes = frame->wire_bytes - ETHERNET_BYTES;
-    packet->interface = frame->interface;
-    packet->vlan_count = 0;
-    if (type != LAYER_IPV4 && tunnel_is_tag(type)) {
-        packet->vlan_count = 1;
-        packet->vlans[0] = wire_u16(&wire, 14) & 0x0fff;
-        type = wire_u16(&wire, 16);
-        wire_skip(&wire, TAG_BYTES);
-        wire_bytes -= TAG_BYTES;
-    }
-    wire_skip(&wire, ETHERNET_BYTES);
-    *addresses = wire.at + (type == LAYER_IPV4 ? 12 : 8);
-    if (type == LAYER_IPV4)
-        return is_plain_ipv4(&wire, wire_bytes, &packet->ip_bytes) ? 4 : 0;
-    return type == LAYER_IPV6 && is_plain_ipv6(&wire, wire_bytes, &packet->ip_bytes) ? 6 : 0;
-}
-
-void decode_plain_macs(const struct frame *frame, struct packet *packet)
+void decode_plain(const struct frame *frame, const struct plain *plain, struct packet *packet)
 {
     struct wire wire = wire_over(frame->bytes, frame->captured_bytes);
     uint16_t type;
     decode_ethernet(&wire, packet, &type);
+    packet->time_ns = frame->time_ns;
+    packet->interface = frame->interface;
+    packet->ip_bytes = plain->ip_bytes;
+    packet->vlan_count = plain->vlan != PLAIN_UNTAGGED;
+    packet->vlans[0] = plain->vlan;
 }

@@ -46,15 +46,10 @@ enum decode_reason decode_frame(const struct frame *frame, struct packet *packet
 /* The same to the outermost IP alone: what that carries is not opened. */
 enum decode_reason decode_frame_outermost(const struct frame *frame, struct packet *packet);
 
-/* Looks at a frame only as far as it takes to see that nobody watches it: at plain ones, which decode_frame
- * would read without a word and find nothing within: Ethernet with one VLAN tag or none, IPv4 or IPv6 without
- * options or extensions, whole, TCP or UDP. Returns the version of IP and sets `addresses` to the frame's
- * bytes of the source's, with the destination's behind; of `packet` sets interface, VLAN and ip_bytes, and
- * leaves the rest as it is. Returns 0, and is to be forgotten, when the frame is not plain. */
-unsigned decode_plain(const struct frame *frame, struct packet *packet, const uint8_t **addresses);
-
-/* Adds the MAC addresses of a plain frame, which are seldom asked for. */
-void decode_plain_macs(const struct frame *frame, struct packet *packet);
+/* Of a plain frame (plain.h): sets of `packet` the time, the interface, the VLAN, the MAC addresses and
+ * ip_bytes, and leaves the rest as it is. */
+struct plain;
+void decode_plain(const struct frame *frame, const struct plain *plain, struct packet *packet);
 
 /* Whether decode_frame reads frames of this link type at all, so that a capture can be refused by name at
  * once. */

@@ -90,13 +90,31 @@ static void forget(struct duplicate *duplicate, uint32_t place)
     *link = duplicate->packets[place].hash_next;
 }
 
+/* Whether a fingerprint is older than anything that could be found again. */
+static bool is_past(const struct seen *seen, int64_t now_ns)
+{
+    return now_ns - seen->seen_ns > DUPLICATE_WINDOW_MS * NS_PER_MS;
+}
+
+/* Where even the latest is past, all are: the places are taken from the first on again, so that where little
+ * is watched only few of them are ever touched. */
+static void begin_anew(struct duplicate *duplicate)
+{
+    for (uint32_t i = 0; i < duplicate->count; i++)
+        *chain_of(duplicate, duplicate->packets[i].print) = NOBODY;
+    duplicate->count = duplicate->next = 0;
+}
+
 bool duplicate_seen(struct duplicate *duplicate, const struct packet *packet)
 {
+    uint32_t latest = (duplicate->next - 1) % DUPLICATE_PACKETS_MAX;
+    if (duplicate->count > 0 && is_past(&duplicate->packets[latest], packet->time_ns))
+        begin_anew(duplicate);
     uint64_t print = print_of(duplicate, packet);
     uint32_t *chain = chain_of(duplicate, print), place = duplicate->next;
     for (uint32_t at = *chain; at != NOBODY; at = duplicate->packets[at].hash_next) {
         const struct seen *seen = &duplicate->packets[at];
-        if (packet->time_ns - seen->seen_ns > DUPLICATE_WINDOW_MS * NS_PER_MS)
+        if (is_past(seen, packet->time_ns))
             break; /* a chain is in the order of time, the latest first */
         if (seen->print == print)
             return true;

@@ -30,18 +30,17 @@ struct legs *legs_new(const struct rules *rules, const char *const *names, size_
                       struct leg_list *list);
 void legs_free(struct legs *legs);
 
-/* legs_find for a packet that has another leg than the latest in its place. */
+/* legs_find for another leg than the latest in its place. */
 unsigned legs_look_up(struct legs *legs, uint16_t interface, uint16_t vlan);
 
-/* The number of the leg by which a packet came, below TALLY_LEGS. The sixteenth and all later share the last.
- */
-static inline unsigned legs_find(struct legs *legs, const struct packet *packet)
+/* The number of the leg of an interface and its outermost VLAN (LEG_UNTAGGED: none), below TALLY_LEGS. The
+ * sixteenth and all later share the last. */
+static inline unsigned legs_find(struct legs *legs, uint16_t interface, uint16_t vlan)
 {
-    uint16_t vlan = packet->vlan_count > 0 ? packet->vlans[0] : LEG_UNTAGGED;
-    unsigned place = (unsigned)(vlan ^ packet->interface) % LEGS_FOUND;
-    if (legs->found[place] == LEG_KEY(packet->interface, vlan))
+    unsigned place = (unsigned)(vlan ^ interface) % LEGS_FOUND;
+    if (legs->found[place] == LEG_KEY(interface, vlan))
         return legs->number[place];
-    return legs_look_up(legs, packet->interface, vlan);
+    return legs_look_up(legs, interface, vlan);
 }
 
 /* The paths that a packet without a watched address crossed, by what they name of the link. `leg` is the

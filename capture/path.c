@@ -77,15 +77,6 @@ bool path_has_link(const struct path *path)
     return false;
 }
 
-bool path_asks_mac(const struct rules *rules)
-{
-    for (size_t i = 0; i < rules->path_count; i++)
-        for (size_t j = 0; j < rules->paths[i].key_count; j++)
-            if (rules->paths[i].keys[j].kind == PATH_MAC)
-                return true;
-    return false;
-}
-
 static bool has_prefix(const struct path *path)
 {
     for (size_t i = 0; i < path->key_count; i++)

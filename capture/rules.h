@@ -78,9 +78,6 @@ uint32_t path_find(const struct rules *rules, const struct packet *packet, const
 /* Whether a path names an interface, VLAN, MPLS label, tunnel or MAC address. */
 bool path_has_link(const struct path *path);
 
-/* Whether any path names a MAC address. */
-bool path_asks_mac(const struct rules *rules);
-
 /* The scopes of the paths that a packet without a watched address crossed, as far as they name the link (see
  * path_has_link): all that it could have belonged to with one, up to `room`. Returns how many. */
 unsigned path_find_link(const struct rules *rules, const struct packet *packet, uint32_t *scopes,

@@ -51,8 +51,8 @@ int savefile_link_type(const struct savefile *file);
  * In a pcap file they are what libpcap 1.10 would deliver, to the byte and nanosecond; also in a pcapng file
  * as far as libpcap reads it, but that interfaces may differ in link type and snapshot length, and sections
  * in byte order, that packets longer than their interface's snapshot length are taken whole, and that a
- * packet without a time has none, whatever its interface's offset. Memory is half a mebibyte, but for blocks
- * that are longer, up to 16 MiB; those that do not hold packets are passed over. */
+ * packet without a time has none, whatever its interface's offset. Memory is an eighth of a mebibyte, but for
+ * blocks that are longer, up to 16 MiB; those that do not hold packets are passed over. */
 enum { SAVEFILE_RUN_MAX = 64 };
 enum savefile_news savefile_next(struct savefile *file, const struct frame **frames, size_t *count);
 

@@ -52,8 +52,7 @@ void settings_watch_many(struct settings *settings, const struct prefix *prefixe
     if (before > 0)
         memcpy(watches, rules->watches, before * sizeof *watches);
     for (size_t i = 0; i < before; i++) {
-        const struct prefix *same =
-            bsearch(&watches[i].prefix, prefixes, count, sizeof *prefixes, by_prefix);
+        const struct prefix *same = bsearch(&watches[i].prefix, prefixes, count, sizeof *prefixes, by_prefix);
         if (same != NULL)
             known[same - prefixes] = true;
     }

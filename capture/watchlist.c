@@ -5,11 +5,10 @@
  * arrays of the ranges' first addresses, one a family, and the longest match becomes "the last range that
  * starts at or before the address". The IPv4 array is indexed by the leading bits.
  *
- * Most addresses are not watched, and for those a bit map says so alone (watchlist.h). Addresses that are
- * alike in their leading bits share a cell of the map. There are as many cells as it takes to mark few of
- * them, and no more: the map of a short list stays in the first-level cache, and that of a long one, of 2 MiB
- * at most, still answers for nearly all of the tap. IPv6 is too wide for that, so there the leading bits are
- * hashed; what falls together is searched for in vain.
+ * Most addresses are not watched, and for those a filter says so alone (watchlist.h; B. H. Bloom,
+ * Communications of the ACM 13, 1970, with both bits in one word, so that a look costs one access to memory).
+ * It has 16 to 32 bits a cell, and cells are as narrow as leaves them about as many as prefixes: the filter
+ * of a short list stays in the first-level cache, that of 100,000 prefixes in the second.
  */
 #include "watchlist.h"
 
@@ -42,8 +41,9 @@ struct range_ipv4 {
     uint32_t first, number;
 };
 
-enum { IPV4_BITS = 96, MAP_BITS_LEAST = 13, MAP_BITS_MOST = 24, INDEX_BITS_MOST = 16 };
-enum { FEW = 64 }; /* marked cells are few when they are no more than one in so many */
+enum { IPV4_BITS = 96, INDEX_BITS_MOST = 16 };
+enum { FILTER_BITS_LEAST = 12, FILTER_BITS_MOST = 26, CELL_BITS = 16, CELLS_SPARE = 1024 };
+enum { MAP_CELLS_MOST = 1024 }; /* of 65536 */
 
 /* Invariant, once built: ranges are sorted, the first starts at the family's first address, neighbours differ
  * in their number. The index holds, for the addresses alike in their leading bits, the range of the first of
@@ -57,7 +57,7 @@ struct whole_list {
     uint32_t range_count, range_ipv4_count;
     uint32_t *index;
     uint8_t index_shift;
-    uint64_t *maps[2];
+    uint64_t *words, *ipv4_map;
 };
 
 static struct key key_of(const uint8_t address[16])
@@ -183,18 +183,15 @@ bool prefix_contains(const struct prefix *prefix, const uint8_t address[16])
     return ((key.high ^ first.high) & mask.high) == 0 && ((key.low ^ first.low) & mask.low) == 0;
 }
 
-/* The map of a list that is not built: one word, for all addresses. */
-static const uint64_t nothing_marked = 0;
+/* The filter of a list that is not built. */
+static const uint64_t no_words[2] = {0, 0};
 
 struct watchlist *watchlist_new(void)
 {
     struct whole_list *list = calloc(1, sizeof *list);
     if (list == NULL)
         return NULL;
-    list->head = (struct watchlist){.ipv4_map = &nothing_marked,
-                                    .ipv6_map = &nothing_marked,
-                                    .ipv4_shift = 32 - 6,
-                                    .ipv6_fold = 64 - 6};
+    list->head = (struct watchlist){.words = no_words, .fold = 63};
     return &list->head;
 }
 
@@ -207,8 +204,8 @@ void watchlist_free(struct watchlist *head)
     free(list->ranges);
     free(list->ranges_ipv4);
     free(list->index);
-    free(list->maps[0]);
-    free(list->maps[1]);
+    free(list->words);
+    free(list->ipv4_map);
     free(list);
 }
 
@@ -240,6 +237,24 @@ static int entry_compare(const void *left, const void *right)
     if (a->length != b->length)
         return a->length < b->length ? -1 : 1;
     return a->order < b->order ? -1 : 1;
+}
+
+/* Most lists come sorted, but for the last. */
+static void sort(struct entry *entries, size_t count)
+{
+    struct entry last = entries[count - 1];
+    size_t sorted = 1;
+    while (sorted + 1 < count && entry_compare(&entries[sorted - 1], &entries[sorted]) < 0)
+        sorted++;
+    if (sorted + 1 < count) {
+        qsort(entries, count, sizeof *entries, entry_compare);
+        return;
+    }
+    size_t at = count - 1;
+    while (at > 0 && entry_compare(&last, &entries[at - 1]) < 0)
+        at--;
+    memmove(entries + at + 1, entries + at, (count - 1 - at) * sizeof *entries);
+    entries[at] = last;
 }
 
 /* Starts a range, unless the one before answers the same. One that starts at the same address is overruled.
@@ -317,8 +332,7 @@ static int ranges_part(struct whole_list *list, struct range *ranges, uint32_t c
     ipv4[0].number = ranges[starts ? before : before - 1].number;
     list->range_ipv4_count = 1;
     for (uint32_t i = before + starts; i < until; i++)
-        ipv4[list->range_ipv4_count++] =
-            (struct range_ipv4){(uint32_t)ranges[i].first.low, ranges[i].number};
+        ipv4[list->range_ipv4_count++] = (struct range_ipv4){(uint32_t)ranges[i].first.low, ranges[i].number};
     list->ranges_ipv4 = ipv4;
     /* What holds behind IPv4 goes on from within it, unless it starts there. */
     if (until > before && (until == count || key_less(beyond, ranges[until].first))) {
@@ -342,8 +356,8 @@ static int index_build(struct whole_list *list)
         return -1;
     uint32_t at = 0;
     for (uint32_t place = 0; place < 1U << bits; place++) {
-        while (at + 1 < list->range_ipv4_count &&
-               list->ranges_ipv4[at + 1].first <= place << list->index_shift)
+        while (at + 1 < list->range_ipv4_count && list->ranges_ipv4[at + 1].first <= place
+                                                                                         << list->index_shift)
             at++;
         list->index[place] = at;
     }
@@ -351,8 +365,7 @@ static int index_build(struct whole_list *list)
     return 0;
 }
 
-/* The first and last cell of a watched range of a family; a cell being the addresses (of IPv6: their upper
- * halves) that are alike above `shift` bits. False: the range is not watched. */
+/* The first and last cell of a watched range. False: it is not watched. */
 static bool cells_of(const struct whole_list *list, bool ipv4, uint32_t number, unsigned shift,
                      uint64_t cells[2])
 {
@@ -375,55 +388,70 @@ static bool cells_of(const struct whole_list *list, bool ipv4, uint32_t number, 
     return true;
 }
 
-/* How many cells are watched, some counted twice; no further than what is too many for any map. */
-static uint64_t cells_count(const struct whole_list *list, bool ipv4, unsigned shift)
+/* How many cells there are of a family, some counted twice; no further than up to `most`. */
+static uint64_t cells_count(const struct whole_list *list, bool ipv4, unsigned shift, uint64_t most)
 {
-    const uint64_t too_many = 1ULL << MAP_BITS_MOST;
     uint64_t count = 0, cells[2];
-    for (uint32_t i = 0; i < (ipv4 ? list->range_ipv4_count : list->range_count) && count < too_many; i++)
+    for (uint32_t i = 0; i < (ipv4 ? list->range_ipv4_count : list->range_count) && count <= most; i++)
         if (cells_of(list, ipv4, i, shift, cells))
-            count += cells[1] - cells[0] < too_many ? cells[1] - cells[0] + 1 : too_many;
+            count += cells[1] - cells[0] < most ? cells[1] - cells[0] + 1 : most + 1;
     return count;
 }
 
-/* Makes the map of a family, of 1 << `bits` bits. Those of IPv6 lie where their hash says. */
-static const uint64_t *map_build(struct whole_list *list, bool ipv4, unsigned shift, unsigned bits)
+/* The narrowest cells of which there are about as many as ranges; how many there are. */
+static uint64_t choose_cells(const struct whole_list *list, bool ipv4, uint8_t *shift)
 {
-    uint64_t *map = calloc(1ULL << bits >> 6, sizeof *map), cells[2];
-    for (uint32_t i = 0; map != NULL && i < (ipv4 ? list->range_ipv4_count : list->range_count); i++)
-        if (cells_of(list, ipv4, i, shift, cells))
+    const uint8_t widest = ipv4 ? 31 : 63;
+    const uint64_t most = CELLS_SPARE + cells_count(list, ipv4, widest, UINT32_MAX);
+    uint64_t count = cells_count(list, ipv4, *shift = 0, most);
+    while (count > most && *shift < widest)
+        count = cells_count(list, ipv4, ++*shift, most);
+    return count;
+}
+
+static void filter_add(struct whole_list *list, bool ipv4)
+{
+    uint64_t cells[2];
+    for (uint32_t i = 0; i < (ipv4 ? list->range_ipv4_count : list->range_count); i++)
+        if (cells_of(list, ipv4, i, ipv4 ? list->head.ipv4_shift : list->head.ipv6_shift, cells))
             for (uint64_t cell = cells[0]; cell <= cells[1]; cell++) {
-                uint64_t at = ipv4 ? cell : watchlist_hash(cell, 64 - bits);
-                map[at / 64] |= 1ULL << at % 64;
+                uint64_t hash = watchlist_hash(cell);
+                list->words[hash >> list->head.fold] |= watchlist_bits(hash);
             }
-    list->maps[ipv4] = map;
-    return map;
 }
 
-static int map_ipv4(struct whole_list *list)
+static int filter_build(struct whole_list *list)
 {
-    unsigned bits = MAP_BITS_LEAST;
-    while (bits < MAP_BITS_MOST && cells_count(list, true, 32 - bits) * FEW > 1ULL << bits)
+    uint64_t cells =
+        choose_cells(list, true, &list->head.ipv4_shift) + choose_cells(list, false, &list->head.ipv6_shift);
+    unsigned bits = FILTER_BITS_LEAST;
+    while (bits < FILTER_BITS_MOST && 1ULL << bits < cells * CELL_BITS)
         bits++;
-    list->head.ipv4_shift = (uint8_t)(32 - bits);
-    list->head.ipv4_map = map_build(list, true, 32 - bits, bits);
-    return list->head.ipv4_map != NULL ? 0 : -1;
+    list->words = calloc(1ULL << bits >> 6, sizeof *list->words);
+    if (list->words == NULL)
+        return -1;
+    list->head.words = list->words;
+    list->head.fold = (uint8_t)(64 + 6 - bits);
+    filter_add(list, true);
+    filter_add(list, false);
+    return 0;
 }
 
-/* As narrow cells as leave few of them marked, and no larger a map than that takes. */
-static int map_ipv6(struct whole_list *list)
+/* Of a long list nearly every bit would be set. */
+static int map_build(struct whole_list *list)
 {
-    const unsigned step = 4, widest = 48;
-    unsigned shift = 0, bits = MAP_BITS_LEAST;
-    uint64_t count = cells_count(list, false, shift);
-    while (shift < widest && count * FEW > 1ULL << MAP_BITS_MOST)
-        count = cells_count(list, false, shift += step);
-    while (bits < MAP_BITS_MOST && count * FEW > 1ULL << bits)
-        bits++;
-    list->head.ipv6_shift = (uint8_t)shift;
-    list->head.ipv6_fold = (uint8_t)(64 - bits);
-    list->head.ipv6_map = map_build(list, false, shift, bits);
-    return list->head.ipv6_map != NULL ? 0 : -1;
+    uint64_t cells[2];
+    if (cells_count(list, true, 16, MAP_CELLS_MOST) > MAP_CELLS_MOST)
+        return 0;
+    list->ipv4_map = calloc(1 << (16 - 6), sizeof *list->ipv4_map);
+    list->head.ipv4_map = list->ipv4_map;
+    if (list->ipv4_map == NULL)
+        return -1;
+    for (uint32_t i = 0; i < list->range_ipv4_count; i++)
+        if (cells_of(list, true, i, 16, cells))
+            for (uint64_t cell = cells[0]; cell <= cells[1]; cell++)
+                list->ipv4_map[cell / 64] |= 1ULL << cell % 64;
+    return 0;
 }
 
 int watchlist_build(struct watchlist *head)
@@ -435,7 +463,7 @@ int watchlist_build(struct watchlist *head)
     if (watchlist_add(head, &whole, WATCHLIST_NONE) != 0)
         return -1;
     list->entries[list->count - 1].order = 0;
-    qsort(list->entries, list->count, sizeof *list->entries, entry_compare);
+    sort(list->entries, list->count);
     struct range *ranges = calloc(2 * list->count + 1, sizeof *ranges);
     if (ranges == NULL)
         return -1;
@@ -447,7 +475,7 @@ int watchlist_build(struct watchlist *head)
         free(ranges);
         return -1;
     }
-    return index_build(list) != 0 || map_ipv4(list) != 0 || map_ipv6(list) != 0 ? -1 : 0;
+    return index_build(list) != 0 || filter_build(list) != 0 ? -1 : map_build(list);
 }
 
 /* ---- finding ---- */

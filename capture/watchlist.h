@@ -30,12 +30,14 @@ void prefix_format(const struct prefix *prefix, char text[PREFIX_TEXT_MAX]);
  * `::/0` would by its bits alone. */
 bool prefix_contains(const struct prefix *prefix, const uint8_t address[16]);
 
-/* The head of a list: a map for each family with a bit a cell, which says whether anything in the cell may be
- * watched. Nearly every packet is seen by it not to be. */
+/* The head of a list: by which nearly every packet is seen not to be watched. A filter, in which addresses
+ * alike above so many bits (of IPv6: of their upper halves) are a cell; where anything in a cell may be
+ * watched, the bits that its hash says are set in the word that its hash says. And before it, unless the list
+ * is too long for that, a map with a bit for each IPv4 /16. */
 struct watchlist {
-    const uint64_t *ipv4_map, *ipv6_map;
-    uint8_t ipv4_shift;            /* a cell: the addresses alike above so many bits */
-    uint8_t ipv6_shift, ipv6_fold; /* the same of their upper halves; which bit it is a hash says */
+    const uint64_t *ipv4_map; /* NULL: there is none */
+    const uint64_t *words;
+    uint8_t fold, ipv4_shift, ipv6_shift;
 };
 
 /* NULL: no memory. `watchlist_free` takes NULL too. */
@@ -58,27 +60,37 @@ uint32_t watchlist_find(const struct watchlist *list, const uint8_t address[16])
 
 /* ---- the short way ---- */
 
-/* A cell's place in the map of IPv6. */
-static inline uint64_t watchlist_hash(uint64_t cell, unsigned fold)
+static inline uint64_t watchlist_hash(uint64_t cell)
 {
-    return cell * 0x9e3779b97f4a7c15ULL >> fold;
+    return cell * 0x9e3779b97f4a7c15ULL;
+}
+
+static inline uint64_t watchlist_bits(uint64_t hash)
+{
+    return 1ULL << (hash >> 32 & 63) | 1ULL << (hash >> 26 & 63) | 1ULL << (hash >> 20 & 63);
+}
+
+static inline bool watchlist_may_hold(const struct watchlist *list, uint64_t cell)
+{
+    uint64_t hash = watchlist_hash(cell), bits = watchlist_bits(hash);
+    return (list->words[hash >> list->fold] & bits) == bits;
 }
 
 static inline bool watchlist_may_hold_ipv4(const struct watchlist *list, uint32_t address)
 {
-    uint32_t cell = address >> list->ipv4_shift;
-    return (list->ipv4_map[cell / 64] >> cell % 64 & 1) != 0;
+    if (list->ipv4_map != NULL)
+        return (list->ipv4_map[address >> 22] >> (address >> 16 & 63) & 1) != 0;
+    return watchlist_may_hold(list, address >> list->ipv4_shift);
 }
 
 static inline bool watchlist_may_hold_ipv6(const struct watchlist *list, const uint8_t address[16])
 {
     uint64_t high;
     memcpy(&high, address, sizeof high);
-    uint64_t cell = watchlist_hash(be64toh(high) >> list->ipv6_shift, list->ipv6_fold);
-    return (list->ipv6_map[cell / 64] >> cell % 64 & 1) != 0;
+    return watchlist_may_hold(list, be64toh(high) >> list->ipv6_shift);
 }
 
-/* Whether an IPv4 address in a marked cell is watched. */
+/* Whether an IPv4 address that the filter lets through is watched. */
 bool watchlist_search_ipv4(const struct watchlist *list, uint32_t address);
 
 /* Whether either of two IPv4 addresses, one behind the other as in a packet's header, is watched. */

@@ -12,6 +12,7 @@
 #include "duplicate.h"
 #include "flow.h"
 #include "fragment.h"
+#include "plain.h"
 
 enum { PROTOCOL_TCP = 6 };
 
@@ -37,8 +38,7 @@ struct worker {
     int64_t now_ns, step_start_ns, step_end_ns; /* TIME_NONE: nothing came yet */
     int64_t paced_from_ns, paced_at_ns;         /* data and wall time at which a paced replay began */
     uint64_t drops_before;
-    struct packet plain; /* the latest one that was not watched, as far as it was looked at; has_mac: a path
-                            asks for MAC addresses */
+    struct packet plain; /* the latest one that was not watched, as far as paths ask for */
     bool told_duplicates;
 };
 
@@ -99,7 +99,6 @@ struct worker *worker_new(const struct capture_options *options, const struct ru
         .options = *options, .rules = rules, .scopes = scopes, .output = output, .health = health};
     worker->live = options->interface_count > 0;
     worker->now_ns = worker->step_end_ns = worker->paced_from_ns = TIME_NONE;
-    worker->plain.has_mac = path_asks_mac(rules);
     const struct flow_options flow_options = {.flows_max = options->flows_max,
                                               .timeout_ns = options->flow_timeout_ns};
     const struct flow_output flow_output = {.context = worker, .ended = flow_ended};
@@ -393,37 +392,45 @@ static void take_one(struct worker *worker, struct source *source, const struct 
     take_frame(worker, frame, time_ns);
 }
 
-/* Whether a frame is plain, and of neither end watched; then worker->plain is made of it. */
-static inline bool is_elsewhere(struct worker *worker, const struct frame *frame)
+/* Whether a frame is plain, and of neither end watched. */
+static inline bool is_elsewhere(const struct watchlist *list, const struct frame *frame, struct plain *plain)
 {
-    const struct watchlist *list = worker->rules->watchlist;
-    const uint8_t *addresses;
-    unsigned version = decode_plain(frame, &worker->plain, &addresses);
-    if (version == 4)
-        return !watchlist_holds_ipv4(list, addresses);
-    return version == 6 && !watchlist_holds_ipv6(list, addresses);
+    unsigned version = plain_read(frame, plain);
+    return version == 4   ? !watchlist_holds_ipv4(list, plain->addresses)
+           : version == 6 ? !watchlist_holds_ipv6(list, plain->addresses)
+                          : false;
 }
 
 /* Most packets are plain, not watched, and within the step under way: counts those that are up to the first
  * that is not, with as little as that takes. Says how many. */
 static size_t take_plain(struct worker *worker, const struct frame *frames, size_t count)
 {
+    const struct watchlist *list = worker->rules->watchlist;
+    const int64_t step_end_ns = worker->step_end_ns;
+    int64_t now_ns = worker->now_ns;
+    struct count_run *run = count_run(worker->count);
     size_t done = 0;
-    uint64_t cut = 0;
+    uint64_t cut = 0, bytes = 0;
     if (worker->options.speed > 0 || worker->options.deduplicate ||
         worker->options.step_ns > worker->options.gap_max_ns)
         return 0;
     for (; done < count; done++) {
         const struct frame *frame = &frames[done];
-        if (frame->time_ns < worker->now_ns || frame->time_ns >= worker->step_end_ns ||
-            !is_elsewhere(worker, frame))
+        struct plain plain;
+        if (frame->time_ns < now_ns || frame->time_ns >= step_end_ns || !is_elsewhere(list, frame, &plain))
             break;
-        if (worker->plain.has_mac)
-            decode_plain_macs(frame, &worker->plain);
-        worker->now_ns = worker->plain.time_ns = frame->time_ns;
-        count_tap(worker->count, &worker->plain);
+        now_ns = frame->time_ns;
+        bytes += plain.ip_bytes;
         cut += frame->captured_bytes < frame->wire_bytes;
+        unsigned leg = count_run_leg(run, frame->interface, plain.vlan);
+        if (run->has_link_paths) {
+            decode_plain(frame, &plain, &worker->plain);
+            count_link_paths(worker->count, &worker->plain, leg);
+        }
     }
+    if (done > 0)
+        count_run_end(worker->count, done, bytes, frames[0].time_ns, now_ns);
+    worker->now_ns = now_ns;
     worker->health->packets_read += done;
     worker->health->packets_cut += cut;
     return done;

@@ -8,6 +8,11 @@
  * bytes, 8 % of them IPv6, 11 % tagged, and 1 % watched, these whole
  *   traces small64 PACKETS        the same with every frame that is not watched of 64 bytes
  *   traces pcapng PACKETS         mixed, as pcapng
+ *   traces dense PACKETS          watched packets only, 5000 a second
+ *   traces crowd FLOWS            as many flows of 100.64.0.0/14 live at once, of 200,000 watched hosts:
+ * names asked and ports found open, both answered traces prefixes COUNT         no capture but a watch list:
+ * so many prefixes all over the address space that hold nothing of mixed but what its own four hold, which
+ * stand first
  *
  * To standard output; the number of packets, and of those watched where it is known, to standard error.
  */
@@ -21,7 +26,8 @@
 #include "talk.h"
 
 enum { HEADER_BYTES = 24, RECORD_BYTES = 16, DAY_S = 86400 };
-enum { PACKETS_PER_S = 13333, CUT_BYTES = 128, BACKGROUND_FLOWS = 350000, TALKS = 64 };
+enum { PACKETS_PER_S = 13333, DENSE_PER_S = 5000, CUT_BYTES = 128, BACKGROUND_FLOWS = 350000, TALKS = 64 };
+enum { CROWD_HOSTS = 200000, CROWD_FLOWS_PER_S = 12500 };
 
 static const uint32_t watched_net = 0xaf2db000; /* 175.45.176.0/22 */
 static const uint32_t begin_s = 1750000000;
@@ -221,8 +227,23 @@ static uint8_t *put(uint8_t *at, int count, uint64_t value)
     return at;
 }
 
-/* Writes an IP header. Addresses are all over the space, but not in the prefixes of the default watch list.
- */
+/* The numbers of the background's flows, from which all else of them follows. */
+static struct prng background_flow(uint32_t number)
+{
+    struct prng flow;
+    prng_seed(&flow, number, 9);
+    return flow;
+}
+
+/* The IPv4 addresses of a flow: all over the space, but not in the prefixes of the default watch list. */
+static void background_ends(uint64_t ends, uint32_t *source, uint32_t *target)
+{
+    *source = 0x0c000000 + (uint32_t)(ends & 0x7fffffff);
+    *target = 0x0c000000 + (uint32_t)(ends >> 33);
+    *source += (*source & 0xff000000) == 0xaf000000 ? 0x01000000 : 0;
+    *target += (*target & 0xff000000) == 0xaf000000 ? 0x01000000 : 0;
+}
+
 static uint8_t *put_ip(uint8_t *at, bool version6, uint64_t ends, uint8_t protocol, uint32_t ip_bytes)
 {
     uint32_t source = 0x0c000000 + (uint32_t)(ends & 0x7fffffff);
@@ -232,8 +253,7 @@ static uint8_t *put_ip(uint8_t *at, bool version6, uint64_t ends, uint8_t protoc
         at = put(put(at, 8, 0x2a00000000000000ULL + ((uint64_t)source << 16)), 8, source);
         return put(put(at, 8, 0x2600000000000000ULL + ((uint64_t)target << 16)), 8, target);
     }
-    source += (source & 0xff000000) == 0xaf000000 ? 0x01000000 : 0;
-    target += (target & 0xff000000) == 0xaf000000 ? 0x01000000 : 0;
+    background_ends(ends, &source, &target);
     uint8_t *start = at;
     at = put(put(put(at, 2, 0x4500), 2, ip_bytes), 4, 0x12344000);
     at = put(put(put(at, 2, 0x3d00 | protocol), 2, 0), 4, source);
@@ -250,8 +270,7 @@ static uint8_t *put_ip(uint8_t *at, bool version6, uint64_t ends, uint8_t protoc
 static uint32_t background_packet(struct prng *prng, bool small, uint8_t bytes[CUT_BYTES])
 {
     static const uint16_t wire_bytes[] = {60, 60, 60, 60, 60, 60, 60, 566, 566, 566, 566, 1514};
-    struct prng flow;
-    prng_seed(&flow, prng_below(prng, BACKGROUND_FLOWS), 9);
+    struct prng flow = background_flow(prng_below(prng, BACKGROUND_FLOWS));
     uint64_t ends = (uint64_t)prng_next(&flow) << 32 | prng_next(&flow);
     bool version6 = prng_chance(&flow, 0.08), tagged = prng_chance(&flow, 0.11),
          udp = prng_chance(&flow, 0.3);
@@ -276,7 +295,14 @@ static uint32_t background_packet(struct prng *prng, bool small, uint8_t bytes[C
     return wire;
 }
 
-static int mixed(unsigned long packets, bool small)
+/* What a mixed capture is like. */
+struct kind_of_mix {
+    double watched;
+    uint32_t per_s;
+    bool small;
+};
+
+static int mixed(unsigned long packets, const struct kind_of_mix *of)
 {
     struct mixed *mixed = calloc(1, sizeof *mixed);
     uint8_t bytes[FRAME_MAX_BYTES];
@@ -286,14 +312,14 @@ static int mixed(unsigned long packets, bool small)
     prng_seed(&mixed->prng, 20250606, 1);
     write_header();
     for (unsigned long i = 0; i < packets; i++) {
-        uint32_t seconds = begin_s + (uint32_t)(i / PACKETS_PER_S);
-        uint32_t micros = (uint32_t)(i % PACKETS_PER_S * 1000000 / PACKETS_PER_S);
-        if (prng_chance(&mixed->prng, 0.01)) {
+        uint32_t seconds = begin_s + (uint32_t)(i / of->per_s);
+        uint32_t micros = (uint32_t)(i % of->per_s * 1000000 / of->per_s);
+        if (prng_chance(&mixed->prng, of->watched)) {
             uint32_t length = (uint32_t)watched_packet(mixed, bytes);
             write_packet(seconds, micros, bytes, length, length);
             watched++;
         } else {
-            uint32_t wire = background_packet(&mixed->prng, small, bytes);
+            uint32_t wire = background_packet(&mixed->prng, of->small, bytes);
             write_packet(seconds, micros, bytes, wire < CUT_BYTES ? wire : CUT_BYTES, wire);
         }
     }
@@ -302,19 +328,134 @@ static int mixed(unsigned long packets, bool small)
     return 0;
 }
 
+/* ---- crowd ---- */
+
+/* The flow of this number, whole, at once. */
+static void write_crowd_flow(struct prng *prng, uint32_t number)
+{
+    static const uint32_t rtt_us[2] = {0, 0};
+    bool name = number % 2 == 0;
+    struct talk talk = {.kind = name ? KIND_DNS : KIND_TCP, .name = "kcna.kp", .salt = prng_next(prng)};
+    struct frame frame = {.source_mac = outer_mac,
+                          .target_mac = inner_mac,
+                          .source = 0x0b000000 + prng_below(prng, 1 << 24),
+                          .target = 0x64400000 + number % CROWD_HOSTS,
+                          .ttl = 57,
+                          .protocol = name ? PROTOCOL_UDP : PROTOCOL_TCP,
+                          .source_port = (uint16_t)(1024 + prng_below(prng, 60000)),
+                          .target_port = name ? 53 : 443};
+    if (name)
+        talk_plan(&talk, rtt_us);
+    else
+        talk_plan_probe(&talk, REACTION_OPEN, rtt_us);
+    for (int i = 0; i < talk.count && i < 2; i++) {
+        uint8_t payload[SEGMENT_MAX_BYTES], bytes[FRAME_MAX_BYTES];
+        struct frame sent = frame;
+        if (talk.step[i].side == SIDE_SERVER) {
+            sent.source = frame.target, sent.target = frame.source;
+            sent.source_port = frame.target_port, sent.target_port = frame.source_port;
+        }
+        sent.flags = talk.step[i].flags;
+        sent.sequence = talk.salt;
+        sent.acknowledged = talk.salt + 1;
+        sent.payload = payload;
+        sent.payload_bytes = talk_payload(&talk, &talk.step[i], payload);
+        uint32_t length = (uint32_t)frame_build(&sent, bytes);
+        write_packet(begin_s + number / CROWD_FLOWS_PER_S,
+                     (uint32_t)(number % CROWD_FLOWS_PER_S * 1000000ULL / CROWD_FLOWS_PER_S), bytes, length,
+                     length);
+    }
+}
+
+static int crowd(uint32_t flows)
+{
+    struct prng prng;
+    prng_seed(&prng, 20250606, 2);
+    write_header();
+    for (uint32_t i = 0; i < flows; i++)
+        write_crowd_flow(&prng, i);
+    return 0;
+}
+
+/* ---- prefixes ---- */
+
+/* A bit for each /24 in which the mixed capture has an address. */
+static uint8_t *taken_networks(void)
+{
+    uint8_t *taken = calloc(1 << 21, 1);
+    for (uint32_t i = 0; taken != NULL && i < BACKGROUND_FLOWS; i++) {
+        struct prng flow = background_flow(i);
+        uint64_t ends = (uint64_t)prng_next(&flow) << 32 | prng_next(&flow);
+        uint32_t source, target;
+        background_ends(ends, &source, &target);
+        taken[source >> 11] |= (uint8_t)(1 << (source >> 8 & 7));
+        taken[target >> 11] |= (uint8_t)(1 << (target >> 8 & 7));
+    }
+    return taken;
+}
+
+/* One of IPv6, near where the capture has addresses but with none of them in it. */
+static void write_prefix6(struct prng *prng)
+{
+    unsigned upper = prng_chance(prng, 0.5) ? 0x2a00 : 0x2600, next = 0x9000 + prng_below(prng, 0x7000);
+    if (prng_chance(prng, 0.5))
+        printf("%x:%x::/32\n", upper, next);
+    else
+        printf("%x:%x:%x::/48\n", upper, next, prng_below(prng, 0x10000));
+}
+
+static int prefixes(uint32_t count)
+{
+    struct prng prng;
+    uint8_t *taken = taken_networks();
+    if (taken == NULL)
+        return refuse("no memory");
+    prng_seed(&prng, 20250606, 3);
+    for (uint32_t i = 0; i < count;) {
+        uint32_t network = prng_next(&prng) >> 8;
+        if (i < 4) {
+            printf("175.45.%u.0/24\n", 176 + i++);
+        } else if (prng_chance(&prng, 0.15)) {
+            write_prefix6(&prng);
+            i++;
+        } else if ((taken[network >> 3] >> (network & 7) & 1) == 0 && network >> 16 != 11 &&
+                   network >> 2 != watched_net >> 10) {
+            bool host = prng_chance(&prng, 0.2);
+            printf("%u.%u.%u.%u/%d\n", network >> 16, network >> 8 & 255, network & 255,
+                   host ? prng_below(&prng, 256) : 0, host ? 32 : 24);
+            i++;
+        }
+    }
+    free(taken);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
+    static const struct {
+        const char *name;
+        struct kind_of_mix mix;
+    } mixes[] = {{"mixed", {0.01, PACKETS_PER_S, false}},
+                 {"pcapng", {0.01, PACKETS_PER_S, false}},
+                 {"small64", {0.01, PACKETS_PER_S, true}},
+                 {"dense", {1, DENSE_PER_S, false}}};
     long number = argc == 3 ? strtol(argv[2], NULL, 10) : 0;
     const char *what = number > 0 ? argv[1] : "";
     int status = 2;
     ng = strcmp(what, "pcapng") == 0;
     if (strcmp(what, "repeat") == 0)
         status = repeat(number);
-    else if (strcmp(what, "mixed") == 0 || strcmp(what, "small64") == 0 || ng)
-        status = mixed((unsigned long)number, strcmp(what, "small64") == 0);
-    else
-        refuse(
-            "usage: traces repeat TIMES <CAPTURE >CAPTURE, or traces mixed|small64|pcapng PACKETS >CAPTURE");
+    else if (strcmp(what, "crowd") == 0)
+        status = crowd((uint32_t)number);
+    else if (strcmp(what, "prefixes") == 0)
+        status = prefixes((uint32_t)number);
+    for (size_t i = 0; i < sizeof mixes / sizeof *mixes; i++)
+        if (strcmp(what, mixes[i].name) == 0)
+            status = mixed((unsigned long)number, &mixes[i].mix);
+    if (status == 2)
+        refuse("usage: traces repeat TIMES <CAPTURE >CAPTURE, traces mixed|small64|pcapng|dense PACKETS "
+               ">CAPTURE, "
+               "traces crowd FLOWS >CAPTURE, or traces prefixes COUNT >LIST");
     if (fflush(stdout) != 0 || ferror(stdout))
         return refuse("cannot write the capture");
     return status;

@@ -14,6 +14,7 @@
 
 #include "clock.h"
 #include "decode.h"
+#include "plain.h"
 
 /* --- the pieces of frames --- */
 
@@ -47,23 +48,25 @@ struct result {
 
 static unsigned plain_frames;
 
-/* What decode_plain says of a frame must be what decode_frame says of it, where it says anything. */
+/* What plain_read says of a frame must be what decode_frame says of it, where it says anything. */
 static void assert_plain(const struct frame *frame, const struct result *result)
 {
     static struct packet plain;
     const struct packet *packet = &result->packet;
-    const uint8_t *addresses;
-    unsigned version = decode_plain(frame, &plain, &addresses);
+    struct plain found;
+    unsigned version = plain_read(frame, &found);
     if (version == 0)
         return;
+    const uint8_t *addresses = found.addresses;
     unsigned size = version == 4 ? 4 : 16;
-    decode_plain_macs(frame, &plain);
+    decode_plain(frame, &found, &plain);
     assert_int_equal(result->reason, DECODE_OK);
     assert_int_equal(packet->ip_version, version);
     assert_true(addresses >= frame->bytes && addresses + 2 * size <= frame->bytes + frame->captured_bytes);
     assert_memory_equal(packet->tuple.source + 16 - size, addresses, size);
     assert_memory_equal(packet->tuple.destination + 16 - size, addresses + size, size);
     assert_int_equal(plain.interface, packet->interface);
+    assert_int_equal(plain.time_ns, frame->time_ns);
     assert_int_equal(plain.ip_bytes, packet->ip_bytes);
     assert_int_equal(plain.vlan_count, packet->vlan_count);
     if (plain.vlan_count > 0)

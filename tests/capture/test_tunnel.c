@@ -15,6 +15,7 @@
 #include <netinet/in.h>
 
 #include "decode.h"
+#include "plain.h"
 
 enum { FRAMES_MAX = 1024, FRAME_BYTES_MAX = 1024 };
 
@@ -170,9 +171,8 @@ static bool agrees_when_plain(const struct sample *sample, uint32_t captured, ui
                               enum decode_reason reason, const struct packet *packet)
 {
     const struct frame frame = {sample->bytes, captured, wire, 77, sample->link_type, 0};
-    struct packet plain;
-    const uint8_t *addresses;
-    unsigned version = decode_plain(&frame, &plain, &addresses);
+    struct plain plain;
+    unsigned version = plain_read(&frame, &plain);
     if (version == 0)
         return false;
     assert_int_equal(reason, DECODE_OK);
@@ -180,8 +180,8 @@ static bool agrees_when_plain(const struct sample *sample, uint32_t captured, ui
     assert_int_equal(packet->ip_version, version);
     assert_int_equal(packet->ip_bytes, plain.ip_bytes);
     size_t size = version == 4 ? 4 : 16;
-    assert_memory_equal(packet->tuple.source + 16 - size, addresses, size);
-    assert_memory_equal(packet->tuple.destination + 16 - size, addresses + size, size);
+    assert_memory_equal(packet->tuple.source + 16 - size, plain.addresses, size);
+    assert_memory_equal(packet->tuple.destination + 16 - size, plain.addresses + size, size);
     return true;
 }
 
