@@ -69,6 +69,11 @@ void publish_event(struct publish *publish, const struct event *event);
 void publish_bin(struct publish *publish, const struct bin *bin);
 void publish_flow(struct publish *publish, const struct flow_record *record);
 
+/* From here on bins and flows speak of these scopes, which are copied: of those that the sinks know already
+ * they go on telling, those that are gone they tell no more. 0, or -1 with the fault, and then nothing has
+ * changed. */
+int publish_scopes(struct publish *publish, const struct scope_list *scopes, struct fault *fault);
+
 /* Says that everything handed over so far belongs to a checkpoint taken next, and what follows does not. */
 void publish_mark(struct publish *publish);
 

@@ -46,6 +46,12 @@ static inline uint32_t scope_number_tap(const struct scope_list *list)
     return list->count - 1;
 }
 
+/* Whether two scopes of different lists are the same: what was learned of one holds for the other. */
+static inline bool scope_is_same(const struct scope *one, const struct scope *other)
+{
+    return one->counted == other->counted && strcmp(one->text, other->text) == 0;
+}
+
 /* The part after the colon ("kcna.kp"), or the whole text where there is none ("all"). */
 static inline const char *scope_name(const struct scope *scope)
 {

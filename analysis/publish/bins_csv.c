@@ -43,6 +43,13 @@ static void *bins_csv_open(const struct publish_options *options, const struct s
     return csv;
 }
 
+static int bins_csv_scopes(void *state, const struct scope_list *scopes, struct fault *fault)
+{
+    (void)fault;
+    ((struct bins_csv *)state)->scopes = scopes;
+    return 0;
+}
+
 static int bins_csv_bin(void *state, const struct bin *bin, struct fault *fault)
 {
     const struct bins_csv *csv = state;
@@ -82,6 +89,7 @@ const struct sink sink_bins_csv = {
     .name = "bins",
     .wanted = bins_csv_wanted,
     .open = bins_csv_open,
+    .scopes = bins_csv_scopes,
     .bin = bins_csv_bin,
     .flush = bins_csv_flush,
     .mark = bins_csv_mark,

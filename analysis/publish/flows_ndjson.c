@@ -182,6 +182,13 @@ static void put_lightsout(struct text *out, const struct flow_record *record, co
     text_put(out, "}}\n");
 }
 
+static int flows_ndjson_scopes(void *state, const struct scope_list *scopes, struct fault *fault)
+{
+    (void)fault;
+    ((struct flows_ndjson *)state)->scopes = scopes;
+    return 0;
+}
+
 static int flows_ndjson_flow(void *state, const struct flow_record *record, struct fault *fault)
 {
     struct flows_ndjson *flows = state;
@@ -221,6 +228,7 @@ const struct sink sink_flows_ndjson = {
     .name = "flows",
     .wanted = flows_ndjson_wanted,
     .open = flows_ndjson_open,
+    .scopes = flows_ndjson_scopes,
     .flow = flows_ndjson_flow,
     .flush = flows_ndjson_flush,
     .mark = flows_ndjson_mark,

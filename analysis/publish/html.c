@@ -55,6 +55,14 @@ static void *html_open(const struct publish_options *options, const struct scope
     return html;
 }
 
+static int html_scopes(void *state, const struct scope_list *scopes, struct fault *fault)
+{
+    struct html *html = state;
+    return story_scopes(&html->story, scopes) == 0
+               ? 0
+               : fault_set(fault, "no memory for %u scopes", scopes->count);
+}
+
 static int html_event(void *state, const struct event *event, struct fault *fault)
 {
     (void)fault;
@@ -372,6 +380,7 @@ const struct sink sink_html = {
     .name = "report",
     .wanted = html_wanted,
     .open = html_open,
+    .scopes = html_scopes,
     .event = html_event,
     .bin = html_bin,
     .health = html_health,

@@ -17,20 +17,22 @@ enum {
 /* Everything below the lock is under it. Events and bins are rings. */
 struct outbox {
     struct outbox_options options;
-    const struct scope_list *scopes;
     pthread_mutex_t lock;
     pthread_cond_t work, room;
 
     struct outbox_event **events;
     size_t event_first, event_count;
-    struct bin *bins;
+    struct outbox_bin *bins;
     size_t bin_first, bin_count;
 
     struct outbox_scope {
+        struct scope scope;
         bool seen, changed, open;
         struct bin last;
         char outage[EVENT_ID_MAX];
     } * scope;
+    uint32_t scope_count;
+    bool renewed; /* there are other scopes than before, and nobody has asked yet */
     size_t changed;
     int64_t due_ns; /* of bins and states */
     int64_t data_time_ns;
@@ -47,17 +49,26 @@ int64_t outbox_now(void)
     return now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
+/* As many as there are scopes, each with its own; NULL: no memory. */
+static struct outbox_scope *scopes_new(const struct scope_list *scopes)
+{
+    struct outbox_scope *scope = calloc(scopes->count, sizeof *scope);
+    for (uint32_t i = 0; scope != NULL && i < scopes->count; i++)
+        scope[i].scope = scopes->items[i];
+    return scope;
+}
+
 struct outbox *outbox_new(const struct outbox_options *options, const struct scope_list *scopes)
 {
     struct outbox *outbox = calloc(1, sizeof *outbox);
     if (outbox == NULL)
         return NULL;
     outbox->options = *options;
-    outbox->scopes = scopes;
+    outbox->scope_count = scopes->count;
     outbox->data_time_ns = TIME_NONE;
     outbox->events = calloc(options->events_max, sizeof *outbox->events);
     outbox->bins = calloc(options->bins_max, sizeof *outbox->bins);
-    outbox->scope = calloc(scopes->count, sizeof *outbox->scope);
+    outbox->scope = scopes_new(scopes);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -121,8 +132,8 @@ static void set_due(struct outbox *outbox)
 static void note_episode(struct outbox *outbox, const struct event *event)
 {
     bool open = event->action != EVENT_OUTAGE_ENDED && event->action != EVENT_SENSOR_RESTORED;
-    for (uint32_t i = 0; i < outbox->scopes->count; i++) {
-        if (strcmp(outbox->scopes->items[i].text, event->scope) != 0)
+    for (uint32_t i = 0; i < outbox->scope_count; i++) {
+        if (strcmp(outbox->scope[i].scope.text, event->scope) != 0)
             continue;
         set_due(outbox);
         outbox->scope[i].open = open;
@@ -177,7 +188,8 @@ bool outbox_put_bin(struct outbox *outbox, const struct bin *bin)
     outbox->data_time_ns = bin->tally.end_ns;
     bool taken = wait_room(outbox, &outbox->bin_count, outbox->options.bins_max);
     if (taken)
-        outbox->bins[(outbox->bin_first + outbox->bin_count++) % outbox->options.bins_max] = *bin;
+        outbox->bins[(outbox->bin_first + outbox->bin_count++) % outbox->options.bins_max] =
+            (struct outbox_bin){.bin = *bin, .scope = scope->scope};
     else
         outbox->health.queue_dropped++;
     bool wake = idle || outbox->bin_count % MANY_BINS == 0;
@@ -185,6 +197,28 @@ bool outbox_put_bin(struct outbox *outbox, const struct bin *bin)
     if (wake)
         pthread_cond_signal(&outbox->work);
     return taken;
+}
+
+bool outbox_scopes(struct outbox *outbox, const struct scope_list *scopes)
+{
+    struct outbox_scope *scope = scopes_new(scopes);
+    if (scope == NULL)
+        return false;
+    pthread_mutex_lock(&outbox->lock);
+    outbox->changed = 0;
+    for (uint32_t i = 0; i < scopes->count; i++)
+        for (uint32_t j = 0; j < outbox->scope_count; j++)
+            if (scope_is_same(&scopes->items[i], &outbox->scope[j].scope)) {
+                scope[i] = outbox->scope[j];
+                scope[i].changed = false;
+                mark_changed(outbox, &scope[i]);
+            }
+    free(outbox->scope);
+    outbox->scope = scope;
+    outbox->scope_count = scopes->count;
+    outbox->renewed = true;
+    pthread_mutex_unlock(&outbox->lock);
+    return true;
 }
 
 void outbox_close(struct outbox *outbox, bool at_once)
@@ -289,7 +323,7 @@ void outbox_events_sent(struct outbox *outbox, size_t count)
     pthread_cond_broadcast(&outbox->room);
 }
 
-size_t outbox_bins(struct outbox *outbox, struct bin *bins, size_t max)
+size_t outbox_bins(struct outbox *outbox, struct outbox_bin *bins, size_t max)
 {
     pthread_mutex_lock(&outbox->lock);
     size_t count = outbox->bin_count < max ? outbox->bin_count : max;
@@ -308,29 +342,39 @@ void outbox_bins_sent(struct outbox *outbox, size_t count)
     pthread_cond_broadcast(&outbox->room);
 }
 
-uint32_t outbox_state(struct outbox *outbox, uint32_t *scope, char json[BIN_JSON_MAX])
+bool outbox_state(struct outbox *outbox, uint32_t *next, char name[SCOPE_TEXT_MAX], char json[BIN_JSON_MAX])
 {
-    uint32_t found = SCOPE_NONE;
+    bool found = false;
     pthread_mutex_lock(&outbox->lock);
     bool due = outbox->closing || outbox_now() >= outbox->due_ns;
-    for (; due && found == SCOPE_NONE && *scope < outbox->scopes->count; ++*scope) {
-        struct outbox_scope *one = &outbox->scope[*scope];
+    for (; due && !found && *next < outbox->scope_count; ++*next) {
+        struct outbox_scope *one = &outbox->scope[*next];
         if (!one->changed)
             continue;
         one->changed = false;
         outbox->changed--;
         struct text text = text_in(json, BIN_JSON_MAX);
-        bin_text_state(&one->last, &outbox->scopes->items[*scope], one->open ? one->outage : NULL, &text);
-        found = *scope;
+        bin_text_state(&one->last, &one->scope, one->open ? one->outage : NULL, &text);
+        memcpy(name, one->scope.text, SCOPE_TEXT_MAX);
+        found = true;
     }
     pthread_mutex_unlock(&outbox->lock);
     return found;
 }
 
+bool outbox_renewed(struct outbox *outbox)
+{
+    pthread_mutex_lock(&outbox->lock);
+    bool renewed = outbox->renewed;
+    outbox->renewed = false;
+    pthread_mutex_unlock(&outbox->lock);
+    return renewed;
+}
+
 void outbox_states_again(struct outbox *outbox)
 {
     pthread_mutex_lock(&outbox->lock);
-    for (uint32_t i = 0; i < outbox->scopes->count; i++)
+    for (uint32_t i = 0; i < outbox->scope_count; i++)
         mark_changed(outbox, &outbox->scope[i]);
     pthread_mutex_unlock(&outbox->lock);
 }

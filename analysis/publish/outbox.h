@@ -28,7 +28,13 @@ struct outbox_options {
     double drain_s;
 };
 
-/* Borrows the sensor's name and the scopes. NULL when there is no memory. */
+/* A bin, and what it is of. */
+struct outbox_bin {
+    struct bin bin;
+    struct scope scope;
+};
+
+/* Borrows the sensor's name, copies the scopes. NULL when there is no memory. */
 struct outbox *outbox_new(const struct outbox_options *options, const struct scope_list *scopes);
 void outbox_free(struct outbox *outbox);
 
@@ -36,6 +42,10 @@ void outbox_free(struct outbox *outbox);
  * away keeps nobody waiting. */
 bool outbox_put_event(struct outbox *outbox, const struct event *event);
 bool outbox_put_bin(struct outbox *outbox, const struct bin *bin);
+
+/* From the next bin on the scopes are others: those that stay keep their state, all states are due again.
+ * False: no memory, and nothing was changed. */
+bool outbox_scopes(struct outbox *outbox, const struct scope_list *scopes);
 
 /* There will be no more: what is there may be delivered for `drain_s`. With `at_once`, not even that. */
 void outbox_close(struct outbox *outbox, bool at_once);
@@ -59,13 +69,16 @@ size_t outbox_events(struct outbox *outbox, const struct outbox_event **events, 
 void outbox_events_sent(struct outbox *outbox, size_t count);
 
 /* Copies of the oldest bins, up to `max`. */
-size_t outbox_bins(struct outbox *outbox, struct bin *bins, size_t max);
+size_t outbox_bins(struct outbox *outbox, struct outbox_bin *bins, size_t max);
 void outbox_bins_sent(struct outbox *outbox, size_t count);
 
-/* Writes the state of the next scope at or after `*scope` that has changed, if states are due; `*scope` moves
- * behind it. Returns its number, or SCOPE_NONE. When sending failed, `outbox_states_again` brings all of them
- * once more. */
-uint32_t outbox_state(struct outbox *outbox, uint32_t *scope, char json[BIN_JSON_MAX]);
+/* Writes name and state of the next scope at or after `*next` that has changed, if states are due; `*next`
+ * moves behind it. False: there is none. When sending failed, `outbox_states_again` brings all of them once
+ * more. */
+bool outbox_state(struct outbox *outbox, uint32_t *next, char name[SCOPE_TEXT_MAX], char json[BIN_JSON_MAX]);
+
+/* Whether the scopes have become others since this was asked last: some may be no more. */
+bool outbox_renewed(struct outbox *outbox);
 void outbox_states_again(struct outbox *outbox);
 
 /* Data time reached: the end of the last bin; TIME_NONE before the first. */

@@ -18,12 +18,13 @@ static const struct sink *const sinks[] = {&sink_redis,        &sink_ndjson,  &s
                                            &sink_flows_ndjson, &sink_summary, &sink_html};
 enum { SINKS = sizeof sinks / sizeof *sinks, QUEUE_BYTES = 16 * 1024 * 1024 };
 
-enum item { ITEM_EVENT, ITEM_BIN, ITEM_FLOW, ITEM_MARK, ITEM_CHECKPOINT, ITEM__COUNT };
+enum item { ITEM_EVENT, ITEM_BIN, ITEM_FLOW, ITEM_SCOPES, ITEM_MARK, ITEM_CHECKPOINT, ITEM__COUNT };
 
 struct outlet {
     const struct sink *sink;
     void *state;
     bool faulty; /* said already */
+    bool lost;   /* it does not know the scopes: nothing more is told by it */
 };
 
 struct publish {
@@ -32,7 +33,8 @@ struct publish {
     pthread_t thread;
     struct outlet outlets[SINKS];
     size_t count;
-    bool wanted[ITEM__COUNT]; /* by any sink */
+    bool wanted[ITEM__COUNT];  /* by any sink */
+    struct scope_list *scopes; /* the sinks' since the last publish_scopes; NULL: those of the start */
 
     pthread_mutex_t lock;  /* of the three below */
     struct health capture; /* as it was handed in last */
@@ -166,8 +168,25 @@ static void feed(struct publish *publish, const struct queue_item *item)
 {
     struct fault fault;
     for (size_t i = 0; i < publish->count; i++)
-        if (feed_one(&publish->outlets[i], item, &fault) != 0)
+        if (!publish->outlets[i].lost && feed_one(&publish->outlets[i], item, &fault) != 0)
             note(publish, &publish->outlets[i], &fault, false);
+}
+
+static void take_scopes(struct publish *publish, const void *item)
+{
+    struct scope_list *scopes;
+    struct fault fault;
+    memcpy(&scopes, item, sizeof scopes);
+    for (size_t i = 0; i < publish->count; i++) {
+        struct outlet *outlet = &publish->outlets[i];
+        if (outlet->sink->scopes == NULL || outlet->lost ||
+            outlet->sink->scopes(outlet->state, scopes, &fault) == 0)
+            continue;
+        outlet->lost = true;
+        note(publish, outlet, &fault, false);
+    }
+    free(publish->scopes);
+    publish->scopes = scopes;
 }
 
 /* Nothing waits: the time to write out what is buffered, and to look at the counters. */
@@ -200,7 +219,9 @@ static void *publish_thread(void *context)
         }
         if (item == NULL)
             return NULL;
-        if (item->tag == ITEM_MARK)
+        if (item->tag == ITEM_SCOPES)
+            take_scopes(publish, item->value);
+        else if (item->tag == ITEM_MARK)
             take_mark(publish);
         else if (item->tag == ITEM_CHECKPOINT)
             take_checkpoint(publish, item->value);
@@ -213,6 +234,7 @@ static void free_all(struct publish *publish)
 {
     for (size_t i = 0; i < publish->count; i++)
         publish->outlets[i].sink->close(publish->outlets[i].state);
+    free(publish->scopes);
     queue_free(publish->queue);
     pthread_mutex_destroy(&publish->lock);
     pthread_cond_destroy(&publish->saved);
@@ -303,6 +325,19 @@ void publish_bin(struct publish *publish, const struct bin *bin)
 void publish_flow(struct publish *publish, const struct flow_record *record)
 {
     put(publish, QUEUE_LOW, ITEM_FLOW, record, sizeof *record);
+}
+
+int publish_scopes(struct publish *publish, const struct scope_list *scopes, struct fault *fault)
+{
+    size_t bytes = scopes->count * sizeof *scopes->items;
+    struct scope_list *copy = malloc(sizeof *copy + bytes); /* the items behind the list */
+    if (copy == NULL)
+        return fault_set(fault, "no memory for %u scopes", scopes->count);
+    *copy = (struct scope_list){.items = memcpy(copy + 1, scopes->items, bytes), .count = scopes->count};
+    if (queue_put(publish->queue, QUEUE_HIGH, ITEM_SCOPES, &copy, sizeof copy))
+        return 0;
+    free(copy);
+    return fault_set(fault, "what is written cannot keep up");
 }
 
 void publish_mark(struct publish *publish)

@@ -50,7 +50,6 @@ static const char put_events[] =
 
 struct redis {
     const struct publish_options *options;
-    const struct scope_list *scopes;
     struct redis_url url;
     struct outbox *outbox;
     char *events_key, *seen_key, *state_key, *bins_key, *heartbeat_key, *channel, *sensors_key;
@@ -284,14 +283,14 @@ static bool send_events(struct redis *redis)
  * events. Returns how many there were, or -1 when the connection is to be given up. */
 static int send_bins(struct redis *redis)
 {
-    struct bin bins[BINS_A_TIME];
+    struct outbox_bin bins[BINS_A_TIME];
     size_t count = outbox_bins(redis->outbox, bins, BINS_A_TIME), done = 0;
     for (size_t i = 0; i < count; i++) {
         char json[BIN_JSON_MAX], time[TEXT_TIME_MAX];
-        const struct scope *scope = &redis->scopes->items[bins[i].scope];
+        const struct scope *scope = &bins[i].scope;
         struct text text = text_in(json, sizeof json);
-        bin_text_json(&bins[i], scope, &text);
-        text_time_s(bins[i].start_ns, time);
+        bin_text_json(&bins[i].bin, scope, &text);
+        text_time_s(bins[i].bin.start_ns, time);
         append(redis, (const char *const[]){"XADD", redis->bins_key, "MAXLEN", "~", redis->bins_maxlen, "*",
                                             "time", time, "scope", scope->text, "bin", json, NULL});
     }
@@ -307,19 +306,20 @@ static int send_bins(struct redis *redis)
     return whole ? (int)count : -1;
 }
 
-/* What is in the hash from an earlier run may speak of scopes that are no more. */
+/* What is in the hash from an earlier run, or from before a reload, may speak of scopes that are no more. */
 static bool send_states(struct redis *redis)
 {
-    char json[BIN_JSON_MAX];
-    uint32_t next = 0, number;
+    char json[BIN_JSON_MAX], name[SCOPE_TEXT_MAX];
+    uint32_t next = 0;
     size_t count = 0;
-    while ((number = outbox_state(redis->outbox, &next, json)) != SCOPE_NONE) {
+    if (outbox_renewed(redis->outbox))
+        redis->state_cleared = false;
+    while (outbox_state(redis->outbox, &next, name, json)) {
         if (count == 0 && !redis->state_cleared) {
             append(redis, (const char *const[]){"DEL", redis->state_key, NULL});
             count++;
         }
-        append(redis, (const char *const[]){"HSET", redis->state_key, redis->scopes->items[number].text, json,
-                                            NULL});
+        append(redis, (const char *const[]){"HSET", redis->state_key, name, json, NULL});
         count++;
     }
     bool whole = true;
@@ -501,7 +501,6 @@ static void *redis_open(const struct publish_options *options, const struct scop
         return NULL;
     }
     redis->options = options;
-    redis->scopes = scopes;
     redis->until_ns = outbox_now();
     redis->random = (unsigned)redis->until_ns ^ (unsigned)getpid();
     const struct outbox_options outbox = {
@@ -524,6 +523,13 @@ static void *redis_open(const struct publish_options *options, const struct scop
         return NULL;
     }
     return redis;
+}
+
+static int redis_scopes(void *state, const struct scope_list *scopes, struct fault *fault)
+{
+    struct redis *redis = state;
+    return outbox_scopes(redis->outbox, scopes) ? 0
+                                                : fault_set(fault, "no memory for %u scopes", scopes->count);
 }
 
 /* What is given up is said when it begins, and how much it was at the end. */
@@ -576,6 +582,7 @@ const struct sink sink_redis = {
     .name = "redis",
     .wanted = redis_wanted,
     .open = redis_open,
+    .scopes = redis_scopes,
     .event = redis_event,
     .bin = redis_bin,
     .count = redis_count,

@@ -20,6 +20,10 @@ struct sink {
     void *(*open)(const struct publish_options *options, const struct scope_list *scopes,
                   struct fault *fault);
 
+    /* From here on bins and flows speak of these scopes instead, borrowed until `close` or the next call. -1:
+     * there was no memory, and what is told is of no use from here on. */
+    int (*scopes)(void *state, const struct scope_list *scopes, struct fault *fault);
+
     int (*event)(void *state, const struct event *event, struct fault *fault);
     int (*bin)(void *state, const struct bin *bin, struct fault *fault);
     int (*flow)(void *state, const struct flow_record *record, struct fault *fault);

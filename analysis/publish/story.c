@@ -16,6 +16,21 @@ int story_init(struct story *story, const struct scope_list *scopes)
     return story->scope != NULL ? 0 : -1;
 }
 
+int story_scopes(struct story *story, const struct scope_list *scopes)
+{
+    struct story_scope *scope = calloc(scopes->count, sizeof *scope);
+    if (scope == NULL)
+        return -1;
+    for (uint32_t i = 0; i < scopes->count; i++)
+        for (uint32_t j = 0; j < story->scopes->count; j++)
+            if (scope_is_same(&scopes->items[i], &story->scopes->items[j]))
+                scope[i] = story->scope[j];
+    free(story->scope);
+    story->scope = scope;
+    story->scopes = scopes;
+    return 0;
+}
+
 void story_clear(struct story *story)
 {
     free(story->scope);

@@ -55,6 +55,10 @@ struct story {
 int story_init(struct story *story, const struct scope_list *scopes);
 void story_clear(struct story *story);
 
+/* From here on there are other scopes, borrowed instead: what is gone is told no more. 0, or -1 when there is
+ * no memory. */
+int story_scopes(struct story *story, const struct scope_list *scopes);
+
 void story_event(struct story *story, const struct event *event);
 void story_bin(struct story *story, const struct bin *bin);
 

@@ -37,6 +37,14 @@ static void *summary_open(const struct publish_options *options, const struct sc
     return summary;
 }
 
+static int summary_scopes(void *state, const struct scope_list *scopes, struct fault *fault)
+{
+    struct summary *summary = state;
+    return story_scopes(&summary->story, scopes) == 0
+               ? 0
+               : fault_set(fault, "no memory for %u scopes", scopes->count);
+}
+
 static int summary_event(void *state, const struct event *event, struct fault *fault)
 {
     (void)fault;
@@ -379,6 +387,7 @@ const struct sink sink_summary = {
     .name = "summary",
     .wanted = summary_wanted,
     .open = summary_open,
+    .scopes = summary_scopes,
     .event = summary_event,
     .bin = summary_bin,
     .health = summary_health,
