@@ -84,3 +84,50 @@ int analysis_load(struct analysis *analysis, const uint8_t *bytes, size_t length
     analysis->end_ns = head.end_ns;
     return 0;
 }
+
+/* The number of the same scope in another study, or SCOPE_NONE. */
+static uint32_t find_same(const struct analysis *analysis, const struct scope *scope)
+{
+    for (uint32_t i = 0; i < analysis->scopes->count; i++)
+        if (scope_is_same(&analysis->scopes->items[i], scope))
+            return i;
+    return SCOPE_NONE;
+}
+
+/* What is said of a scope depends on how many there are. */
+static void adopt(struct analysis *to, uint32_t number, const struct series *series)
+{
+    to->series[number] = *series;
+    to->series[number].alarms.nominal_per_year = to->alarms_per_year;
+    to->series[number].detectable_until_ns = TIME_NONE;
+}
+
+double analysis_part(const struct analysis *from, const struct scope_list *scopes)
+{
+    double lost = 0, whole = from->series[SCOPE_NUMBER_ALL].told_signs;
+    for (uint32_t i = 0; i < from->scopes->count; i++) {
+        const struct scope *scope = &from->scopes->items[i];
+        bool stays = scope->kind != SCOPE_PREFIX || !scope->counted;
+        for (uint32_t j = 0; j < scopes->count && !stays; j++)
+            stays = scope_is_same(&scopes->items[j], scope);
+        lost += stays ? 0 : from->series[i].told_signs;
+    }
+    return whole > 0 && lost < whole ? 1 - lost / whole : whole > 0 ? 0 : 1;
+}
+
+uint32_t analysis_take_over(struct analysis *to, const struct analysis *from, bool all_stays)
+{
+    uint32_t open = 0;
+    to->tap = from->tap;
+    to->bin_start_ns = from->bin_start_ns;
+    to->end_ns = from->end_ns;
+    for (uint32_t i = 0; i < to->scopes->count; i++) {
+        uint32_t same = find_same(from, &to->scopes->items[i]);
+        if (same != SCOPE_NONE && (i != SCOPE_NUMBER_ALL || all_stays))
+            adopt(to, i, &from->series[same]);
+    }
+    for (uint32_t i = 0; i < from->scopes->count; i++)
+        open += from->series[i].episode.open && !from->series[i].episode.covered &&
+                (i == SCOPE_NUMBER_ALL ? !all_stays : find_same(to, &from->scopes->items[i]) == SCOPE_NONE);
+    return open;
+}

@@ -15,6 +15,7 @@ struct count {
     struct distinct *distinct;
     struct burst *burst;
     struct count_run run; /* has_link_paths: some path has a control of its own */
+    bool sampled;         /* a packet does not follow the other */
     uint64_t *knowable;   /* a scope: the measures that can be known of it at all */
     struct tally *tallies;
 };
@@ -57,32 +58,59 @@ static uint64_t knowable_of(enum scope_kind kind, bool sampled)
            ~(sampled ? sequels : 0);
 }
 
+/* Makes what there is one of a scope, and says what can be known of each. -1: no memory, and nothing is
+ * changed. */
+static int make_scopes(struct count *count, const struct rules *rules, const struct scope_list *scopes)
+{
+    uint64_t *knowable = calloc(scopes->count, sizeof *knowable);
+    struct tally *tallies = calloc(scopes->count, sizeof *tallies);
+    if (knowable == NULL || tallies == NULL) {
+        free(knowable);
+        free(tallies);
+        return -1;
+    }
+    free(count->knowable);
+    free(count->tallies);
+    count->rules = rules;
+    count->scopes = scopes;
+    count->knowable = knowable;
+    count->tallies = tallies;
+    count->run.of_leg = tallies[scope_number_tap(scopes)].leg;
+    count->run.has_link_paths = false;
+    for (uint32_t i = 0; i < scopes->count; i++)
+        knowable[i] = knowable_of(scopes->items[i].kind, count->sampled);
+    for (size_t i = 0; i < rules->path_count; i++)
+        if (path_has_link(&rules->paths[i])) {
+            knowable[rules->paths[i].scope] |= TALLY_BIT(TALLY_control);
+            count->run.has_link_paths = true;
+        }
+    return 0;
+}
+
 struct count *count_new(const struct capture_options *options, const struct rules *rules,
                         const struct scope_list *scopes, struct health *health)
 {
     struct count *count = calloc(1, sizeof *count);
     if (count == NULL)
         return NULL;
-    *count = (struct count){.rules = rules, .scopes = scopes, .health = health};
+    *count = (struct count){.health = health, .sampled = options->sampling > 1};
     count->distinct = distinct_new(options->addresses_max);
     count->burst = burst_new(options->burst_length_ns, health);
     count->run.legs = legs_new(rules, options->interfaces, options->interface_count, scopes->legs);
-    count->knowable = calloc(scopes->count, sizeof *count->knowable);
-    count->tallies = calloc(scopes->count, sizeof *count->tallies);
     if (count->distinct == NULL || count->burst == NULL || count->run.legs == NULL ||
-        count->knowable == NULL || count->tallies == NULL) {
+        make_scopes(count, rules, scopes) != 0) {
         count_free(count);
         return NULL;
     }
-    count->run.of_leg = count->tallies[scope_number_tap(scopes)].leg;
-    for (uint32_t i = 0; i < scopes->count; i++)
-        count->knowable[i] = knowable_of(scopes->items[i].kind, options->sampling > 1);
-    for (size_t i = 0; i < rules->path_count; i++)
-        if (path_has_link(&rules->paths[i])) {
-            count->knowable[rules->paths[i].scope] |= TALLY_BIT(TALLY_control);
-            count->run.has_link_paths = true;
-        }
     return count;
+}
+
+int count_change(struct count *count, const struct rules *rules, const struct scope_list *scopes)
+{
+    if (make_scopes(count, rules, scopes) != 0)
+        return -1;
+    legs_change(count->run.legs, rules, scopes->legs);
+    return 0;
 }
 
 void count_free(struct count *count)

@@ -20,6 +20,10 @@ struct count *count_new(const struct capture_options *options, const struct rule
                         const struct scope_list *scopes, struct health *health);
 void count_free(struct count *count);
 
+/* Between two bins: from the next count_open on these rules and scopes hold, borrowed in the others' stead.
+ * Bursts and legs go on. -1: no memory, and nothing is changed. */
+int count_change(struct count *count, const struct rules *rules, const struct scope_list *scopes);
+
 /* Opens the interval that starts at `start_ns`, with every scope at zero; `known` says which measures can be
  * known, where the scope can know them at all. When `new_bin`, hosts and peers are new again. */
 void count_open(struct count *count, int64_t start_ns, bool new_bin, uint64_t known);

@@ -16,6 +16,7 @@ struct capture {
     const struct scope_list *scopes;
     struct health *health;
     struct source *source;
+    struct worker *worker; /* while it runs */
 };
 
 static struct source *open_source(const struct capture_options *options, struct health *health,
@@ -59,9 +60,16 @@ int capture_run(struct capture *capture, const struct capture_output *output,
         output->say(output->context,
                     "the filter lets watched addresses through and hardly anything else: without other "
                     "traffic beside them a blind sensor cannot be told from an outage");
+    capture->worker = worker;
     int status = worker_run(worker, capture->source, stop);
+    capture->worker = NULL;
     worker_free(worker);
     return status;
+}
+
+void capture_change(struct capture *capture, const struct capture_change *change)
+{
+    worker_change(capture->worker, change);
 }
 
 void capture_close(struct capture *capture)

@@ -136,13 +136,19 @@ static void idle_append(struct flow_table *table, struct flow *flow)
     list->newest = flow;
 }
 
-/* Of both lists, the flow heard longest ago; NULL when the table is empty. */
-static struct flow *idle_oldest(const struct flow_table *table)
+/* The one heard longer ago of a flow in which one side spoke and one in which both did, of which either may
+ * be NULL. */
+static struct flow *older_of(struct flow *one, struct flow *both)
 {
-    struct flow *one = table->idle[HEARD_ONE].oldest, *both = table->idle[HEARD_BOTH].oldest;
     if (one == NULL || both == NULL)
         return one != NULL ? one : both;
     return both->last_ns < one->last_ns ? both : one;
+}
+
+/* Of both lists, the flow heard longest ago; NULL when the table is empty. */
+static struct flow *idle_oldest(const struct flow_table *table)
+{
+    return older_of(table->idle[HEARD_ONE].oldest, table->idle[HEARD_BOTH].oldest);
 }
 
 static void flow_free(struct flow *flow)
@@ -355,6 +361,17 @@ void flow_table_expire(struct flow_table *table, int64_t now_ns)
 {
     for (struct flow *flow; (flow = idle_oldest(table)) != NULL && is_idle(table, flow, now_ns);)
         flow_finish(table, flow, FLOW_END_IDLE);
+}
+
+void flow_table_review(struct flow_table *table, bool (*stays)(void *context, struct flow *flow),
+                       void *context)
+{
+    struct flow *at[HEARD__COUNT] = {table->idle[HEARD_ONE].oldest, table->idle[HEARD_BOTH].oldest};
+    for (struct flow *flow; (flow = older_of(at[HEARD_ONE], at[HEARD_BOTH])) != NULL;) {
+        at[flow == at[HEARD_BOTH]] = flow->newer;
+        if (!stays(context, flow))
+            flow_finish(table, flow, FLOW_END_INPUT);
+    }
 }
 
 void flow_table_finish(struct flow_table *table)

@@ -97,6 +97,11 @@ struct flow *flow_table_join(struct flow_table *table, const struct packet *pack
  * their packets. */
 void flow_table_expire(struct flow_table *table, int64_t now_ns);
 
+/* Shows every flow to `stays`, which may set what the caller sets, in the order of flow_table_expire; those
+ * of which it says false end. */
+void flow_table_review(struct flow_table *table, bool (*stays)(void *context, struct flow *flow),
+                       void *context);
+
 /* Ends every flow, in the same order: the input is over. */
 void flow_table_finish(struct flow_table *table);
 

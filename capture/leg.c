@@ -28,21 +28,43 @@ struct all_legs {
     struct leg legs[TALLY_LEGS];
 };
 
+/* Whether paths ask for nothing of a packet but its interface and tags. */
+static bool are_by_tags(const struct rules *rules)
+{
+    bool by_tags = true;
+    for (size_t i = 0; i < rules->path_count; i++)
+        for (size_t j = 0; j < rules->paths[i].key_count; j++) {
+            enum path_key_kind kind = rules->paths[i].keys[j].kind;
+            by_tags &= kind == PATH_INTERFACE || kind == PATH_VLAN || kind == PATH_PREFIX;
+        }
+    return by_tags;
+}
+
+void legs_change(struct legs *head, const struct rules *rules, struct leg_list *list)
+{
+    struct all_legs *legs = (struct all_legs *)head;
+    if (list != NULL && legs->list != NULL)
+        *list = *legs->list;
+    legs->rules = rules;
+    legs->list = list;
+    legs->by_tags = are_by_tags(rules);
+    for (unsigned i = 0; i < legs->count; i++)
+        legs->legs[i].has_paths = false;
+}
+
 struct legs *legs_new(const struct rules *rules, const char *const *names, size_t name_count,
                       struct leg_list *list)
 {
     struct all_legs *legs = calloc(1, sizeof *legs);
     if (legs == NULL)
         return NULL;
-    *legs = (struct all_legs){
-        .rules = rules, .names = names, .name_count = name_count, .list = list, .by_tags = true};
+    *legs = (struct all_legs){.rules = rules,
+                              .names = names,
+                              .name_count = name_count,
+                              .list = list,
+                              .by_tags = are_by_tags(rules)};
     for (int i = 0; i < LEGS_FOUND; i++)
         legs->head.found[i] = LEG_KEY(0, LEG_UNTAGGED - 1); /* a VLAN's id has twelve bits */
-    for (size_t i = 0; i < rules->path_count; i++)
-        for (size_t j = 0; j < rules->paths[i].key_count; j++) {
-            enum path_key_kind kind = rules->paths[i].keys[j].kind;
-            legs->by_tags &= kind == PATH_INTERFACE || kind == PATH_VLAN || kind == PATH_PREFIX;
-        }
     return &legs->head;
 }
 

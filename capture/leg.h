@@ -30,6 +30,9 @@ struct legs *legs_new(const struct rules *rules, const char *const *names, size_
                       struct leg_list *list);
 void legs_free(struct legs *legs);
 
+/* From here on other rules hold; the legs keep their numbers, and their names go over to `list`. */
+void legs_change(struct legs *legs, const struct rules *rules, struct leg_list *list);
+
 /* legs_find for another leg than the latest in its place. */
 unsigned legs_look_up(struct legs *legs, uint16_t interface, uint16_t vlan);
 

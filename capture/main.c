@@ -13,16 +13,16 @@
 #include "classify.h"
 #include "log.h"
 #include "publish.h"
+#include "reload.h"
 #include "settings.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_UNUSABLE = 2 };
 
-static volatile sig_atomic_t stop;
+static volatile sig_atomic_t stop, hangup;
 
 static void on_signal(int number)
 {
-    (void)number;
-    stop = 1;
+    *(number == SIGHUP ? &hangup : &stop) = 1;
 }
 
 static void catch_signals(void)
@@ -30,16 +30,22 @@ static void catch_signals(void)
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL); /* there is no reload yet: better a clean end than a lost one */
-    action.sa_handler = SIG_IGN;      /* a Redis or a reader that goes away is an error like others */
+    action.sa_flags = SA_RESTART; /* what is being read is read on */
+    sigaction(SIGHUP, &action, NULL);
+    action.sa_handler = SIG_IGN; /* a Redis or a reader that goes away is an error like others */
     sigaction(SIGPIPE, &action, NULL);
 }
 
 /* What the callbacks of the doors need. */
 struct wiring {
-    const struct settings *settings;
+    const struct settings *settings; /* of the start */
     struct analysis *analysis;
     struct publish *publish;
+    struct capture *capture; /* NULL: bins are read */
+    struct reload *reload;
+    struct settings *now, *next; /* read since: in force, and to be; NULL: none */
+    struct analysis *study;      /* for the next ones */
+    bool scopes_owed;            /* the letterbox has not taken the scopes in force yet */
     bool progress;
     int64_t shown_ns;
     double saved_at_s; /* by the wall clock */
@@ -66,34 +72,152 @@ static void save_state(struct wiring *wiring, int64_t data_ns)
     wiring->saved_at_s = wall_s();
 }
 
+/* Whether the letterbox speaks of the same scopes as the study; what comes until it does is lost. */
+static bool scopes_told(struct wiring *wiring)
+{
+    struct fault fault;
+    if (wiring->scopes_owed && publish_scopes(wiring->publish, &wiring->now->scopes, &fault) == 0)
+        wiring->scopes_owed = false;
+    return !wiring->scopes_owed;
+}
+
+static void pass_flow(void *context, const struct flow_record *record)
+{
+    struct wiring *wiring = context;
+    if (scopes_told(wiring))
+        publish_flow(wiring->publish, record);
+}
+
+static void pass_bin(void *context, const struct bin *bin)
+{
+    struct wiring *wiring = context;
+    if (scopes_told(wiring))
+        publish_bin(wiring->publish, bin);
+}
+
+static void pass_event(void *context, const struct event *event)
+{
+    publish_event(((struct wiring *)context)->publish, event);
+}
+
+/* ---- SIGHUP ---- */
+
+static const struct settings *in_force(const struct wiring *wiring)
+{
+    return wiring->now != NULL ? wiring->now : wiring->settings;
+}
+
+/* Readies settings that were read anew, from a bin on. What cannot change stays as it is. */
+static void announce(struct wiring *wiring, struct settings *next, int64_t from_ns)
+{
+    const struct settings *start = wiring->settings;
+    const struct analysis_output output = {.context = wiring, .bin = pass_bin, .event = pass_event};
+    char keys[256];
+    size_t unlike = settings_unlike(start, next, keys, sizeof keys);
+    if (unlike > 0)
+        log_say("%s: takes effect with the next start", keys);
+    next->analysis.bin_ns = start->analysis.bin_ns;
+    next->analysis.half_life_s = start->analysis.half_life_s;
+    path_bind_interfaces(&next->rules, start->capture.interfaces, start->capture.interface_count);
+    wiring->study = analysis_new(&next->analysis, &next->scopes, &output);
+    if (wiring->study == NULL) {
+        log_say("no memory for %u scopes: what was in force stays", next->scopes.count);
+        settings_free(next);
+        free(next);
+        return;
+    }
+    wiring->next = next;
+    const struct capture_change change = {.rules = &next->rules, .scopes = &next->scopes, .from_ns = from_ns};
+    capture_change(wiring->capture, &change);
+}
+
+/* Between two steps: has what SIGHUP asked for read, and announces what was read. */
+static void follow_reload(struct wiring *wiring, int64_t end_ns)
+{
+    struct settings *next;
+    struct fault fault;
+    if (hangup && wiring->next == NULL) {
+        hangup = 0;
+        if (wiring->capture == NULL)
+            log_say("a table of bins has scopes of its own: there is nothing to read again");
+        else if (wiring->reload == NULL || reload_begin(wiring->reload, &fault) != 0)
+            log_say("no memory to read the settings again: what was in force stays");
+    }
+    if (wiring->reload == NULL || wiring->next != NULL)
+        return;
+    switch (reload_look(wiring->reload, &next, &fault)) {
+    case RELOAD_REFUSED:
+        log_say("%s: what was in force stays", fault.text);
+        break;
+    case RELOAD_READ:
+        announce(
+            wiring, next,
+            clock_floor(end_ns + wiring->settings->capture.bin_ns - 1, wiring->settings->capture.bin_ns));
+        break;
+    case RELOAD_NOTHING:
+        break;
+    }
+}
+
+/* How much of the prefixes watched is watched still. */
+static double share_kept(const struct rules *now, const struct rules *next)
+{
+    size_t count = 0, kept = 0;
+    for (size_t i = 0; i < now->watch_count; i++) {
+        if (!now->watches[i].enabled || !now->watches[i].counted)
+            continue;
+        uint32_t found = watchlist_find(next->watchlist, now->watches[i].prefix.address);
+        count++;
+        kept += found != WATCHLIST_NONE && next->watches[found].counted;
+    }
+    return count > 0 ? (double)kept / (double)count : 1;
+}
+
+/* The capture counts by the next settings from here on. What all prefixes together show is known on only
+ * where most of it is the same: it would look like an outage otherwise. */
+static void pass_changed(void *context)
+{
+    const double most = 0.75;
+    struct wiring *wiring = context;
+    const struct settings *former = in_force(wiring);
+    struct settings *next = wiring->next;
+    bool all_stays = share_kept(&former->rules, &next->rules) >= most &&
+                     analysis_part(wiring->analysis, &next->scopes) >= most;
+    uint32_t open = analysis_take_over(wiring->study, wiring->analysis, all_stays);
+    analysis_free(wiring->analysis);
+    wiring->analysis = wiring->study;
+    wiring->study = NULL;
+    wiring->scopes_owed = true;
+    if (wiring->now != NULL)
+        settings_free(wiring->now);
+    free(wiring->now);
+    wiring->now = next;
+    wiring->next = NULL;
+    log_say("the settings were read again: %u scopes are followed%s", next->scopes.count,
+            all_stays ? "" : ", and all of them together are learned anew, since too few stay");
+    if (open > 0)
+        log_say(
+            "%u open outages are of scopes that are no longer followed: nothing more will be told of them",
+            open);
+}
+
+/* ---- what the doors hand over ---- */
+
 /* The step that the end of the input cuts short is never part of a checkpoint: more input may follow another
  * day. */
 static void pass_step(void *context, const struct tally *tallies)
 {
     struct wiring *wiring = context;
     const struct settings *settings = wiring->settings;
-    bool last = tallies[0].end_ns % wiring->grid_ns != 0;
+    const int64_t end_ns = tallies[0].end_ns;
+    bool last = end_ns % wiring->grid_ns != 0;
     if (settings->publish.state_path != NULL && wiring->told_ns != TIME_NONE &&
         (last || wall_s() - wiring->saved_at_s >= settings->state_every_s))
         save_state(wiring, wiring->told_ns);
     analysis_step(wiring->analysis, tallies);
-    wiring->told_ns = last ? TIME_NONE : tallies[0].end_ns;
+    wiring->told_ns = last ? TIME_NONE : end_ns;
     publish_mark(wiring->publish);
-}
-
-static void pass_flow(void *context, const struct flow_record *record)
-{
-    publish_flow(((struct wiring *)context)->publish, record);
-}
-
-static void pass_bin(void *context, const struct bin *bin)
-{
-    publish_bin(((struct wiring *)context)->publish, bin);
-}
-
-static void pass_event(void *context, const struct event *event)
-{
-    publish_event(((struct wiring *)context)->publish, event);
+    follow_reload(wiring, end_ns);
 }
 
 static void pass_message(void *context, const char *text)
@@ -159,7 +283,8 @@ static int read_input(struct wiring *wiring, struct input *input, struct fault *
                                           .step = pass_step,
                                           .flow = pass_flow,
                                           .say = pass_message,
-                                          .progress = pass_progress};
+                                          .progress = pass_progress,
+                                          .changed = pass_changed};
     if (input->bins != NULL)
         return capture_bins_run(input->bins, settings->capture.resume_ns, &output, &stop, fault);
     return capture_run(input->capture, &output, &stop, fault);
@@ -233,12 +358,28 @@ static int read_and_publish(struct wiring *wiring, struct input *input)
     return -1;
 }
 
+static void end_reload(struct wiring *wiring)
+{
+    struct settings *read[] = {wiring->now, wiring->next};
+    reload_free(wiring->reload);
+    analysis_free(wiring->study);
+    for (size_t i = 0; i < sizeof read / sizeof *read; i++) {
+        if (read[i] != NULL)
+            settings_free(read[i]);
+        free(read[i]);
+    }
+}
+
 /* From the open input to everything written. Outputs are touched last, when nothing else can be refused any
  * more. */
-static int run(const struct settings *settings, struct input *input)
+static int run(const struct settings *settings, struct input *input, struct reload *reload)
 {
-    struct wiring wiring = {
-        .settings = settings, .shown_ns = TIME_NONE, .told_ns = TIME_NONE, .saved_at_s = wall_s()};
+    struct wiring wiring = {.settings = settings,
+                            .capture = input->capture,
+                            .reload = reload,
+                            .shown_ns = TIME_NONE,
+                            .told_ns = TIME_NONE,
+                            .saved_at_s = wall_s()};
     struct fault fault;
     int status = -1;
     wiring.grid_ns = input->bins != NULL ? settings->analysis.bin_ns : settings->capture.step_ns;
@@ -252,6 +393,7 @@ static int run(const struct settings *settings, struct input *input)
     else
         status = read_and_publish(&wiring, input);
     analysis_free(wiring.analysis);
+    end_reload(&wiring);
     return status == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -311,7 +453,7 @@ static int start(struct settings *settings, int argc, char **argv)
     if (open_input(settings, &input, &fault) != 0 || read_state(settings, &resume, &fault) != 0)
         log_say("%s", fault.text);
     else
-        status = run(settings, &input);
+        status = run(settings, &input, reload_new(argc, argv));
     close_input(&input);
     free(resume.bytes);
     free(names);

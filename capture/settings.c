@@ -517,6 +517,66 @@ void settings_free(struct settings *settings)
     settings->store = NULL;
 }
 
+/* ---- reload ---- */
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool same_words(const struct settings *a, const struct settings *b, const struct row *row)
+{
+    const char *const *words[2] = {*(const char *const *const *)((const char *)a + row->offset),
+                                   *(const char *const *const *)((const char *)b + row->offset)};
+    size_t count = *(const size_t *)((const char *)a + row->count_offset);
+    if (count != *(const size_t *)((const char *)b + row->count_offset))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(words[0][i], words[1][i]) != 0)
+            return false;
+    return true;
+}
+
+static bool same_value(const struct settings *a, const struct settings *b, const struct row *row)
+{
+    const char *at[2] = {(const char *)a + row->offset, (const char *)b + row->offset};
+    switch (row->type) {
+    case VALUE_TEXT:
+    case VALUE_PASSWORD_FILE:
+        return same_text(*(const char *const *)at[0], *(const char *const *)at[1]);
+    case VALUE_WORDS:
+        return same_words(a, b, row);
+    case VALUE_YES_NO:
+        return *(const bool *)at[0] == *(const bool *)at[1];
+    case VALUE_COUNT:
+        return memcmp(at[0], at[1], sizeof(uint32_t)) == 0;
+    case VALUE_SECONDS:
+    case VALUE_NUMBER:
+        break;
+    }
+    return memcmp(at[0], at[1], sizeof(int64_t)) == 0; /* or a double */
+}
+
+/* What the study does with what it learns can change; how fast it forgets is part of what it has learned. */
+static bool is_reloaded(const struct row *row)
+{
+    return strcmp(row->section, "detect") == 0 && strcmp(row->key, "half_life") != 0;
+}
+
+size_t settings_unlike(const struct settings *now, const struct settings *next, char *text, size_t room)
+{
+    size_t count = 0, length = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        if (is_reloaded(&rows[i]) || same_value(now, next, &rows[i]))
+            continue;
+        int wrote = snprintf(text + length, room - length, "%s%s", count > 0 ? ", " : "", rows[i].key);
+        length = wrote > 0 && (size_t)wrote < room - length ? length + (size_t)wrote : length;
+        count++;
+    }
+    return count;
+}
+
 /* ---- --check ---- */
 
 static void print_value(const struct settings *settings, const struct row *row)

@@ -39,6 +39,11 @@ struct settings {
 int settings_read(struct settings *settings, int argc, char **argv, struct fault *fault);
 void settings_free(struct settings *settings);
 
+/* Of settings read anew: writes the keys that have another value now and take effect with the next start
+ * only, as far as there is room, and returns how many there are. All others ([detect] but half_life, watches,
+ * paths and services) can change while the program runs. */
+size_t settings_unlike(const struct settings *now, const struct settings *next, char *text, size_t room);
+
 /* Prints what is in force, in the form of a configuration file, to standard output. */
 void settings_print(const struct settings *settings);
 

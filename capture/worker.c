@@ -38,7 +38,8 @@ struct worker {
     int64_t now_ns, step_start_ns, step_end_ns; /* TIME_NONE: nothing came yet */
     int64_t paced_from_ns, paced_at_ns;         /* data and wall time at which a paced replay began */
     uint64_t drops_before;
-    struct packet plain; /* the latest one that was not watched, as far as paths ask for */
+    struct capture_change change; /* its rules NULL: none is ahead */
+    struct packet plain;          /* the latest one that was not watched, as far as paths ask for */
     bool told_duplicates;
 };
 
@@ -134,6 +135,109 @@ void worker_free(struct worker *worker)
     free(worker);
 }
 
+/* ---- flows that begin ---- */
+
+/* Finds a flow's services by its addresses, which the watch list knows. */
+static void serve_flow(struct worker *worker, struct flow *flow)
+{
+    flow->server = flow->watched[1] ? 1 : 0;
+    flow->service_by_name = SCOPE_NONE;
+    flow->service_by_address = SCOPE_NONE;
+    if (flow->watched[1])
+        flow->service_by_address = service_find_address(worker->rules, flow->address[1], flow->port[1]);
+    if (flow->service_by_address == SCOPE_NONE && flow->watched[0]) {
+        /* A capture that begins within a flow may show the server's packet first. */
+        flow->service_by_address = service_find_address(worker->rules, flow->address[0], flow->port[0]);
+        if (flow->service_by_address != SCOPE_NONE)
+            flow->server = 0;
+    }
+}
+
+static void begin_flow(struct worker *worker, const struct packet *packet, const uint32_t watch[2],
+                       struct flow *flow, unsigned side)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        flow->watch[i] = watch[i == side ? 0 : 1];
+        flow->watched[i] = flow->watch[i] != WATCHLIST_NONE;
+    }
+    serve_flow(worker, flow);
+    flow->path = path_find(worker->rules, packet, flow->address[flow->server]);
+}
+
+/* The service of a flow's name, unless its address says the same or it was somebody within the watched space
+ * who asked the world for it; SCOPE_NONE. */
+static uint32_t named_service(const struct worker *worker, const struct flow *flow)
+{
+    if (flow->domain == NULL || (flow->server == 0 && flow->service_by_address == SCOPE_NONE))
+        return SCOPE_NONE;
+    uint32_t scope = service_find_name(worker->rules, flow->domain, flow->port[flow->server]);
+    return scope != flow->service_by_address ? scope : SCOPE_NONE;
+}
+
+/* ---- other rules ---- */
+
+/* The scope of the same name in the list that follows, or SCOPE_NONE. */
+static uint32_t scope_after(const struct worker *worker, uint32_t number)
+{
+    const struct scope_list *scopes = worker->change.scopes;
+    for (uint32_t i = 0; number != SCOPE_NONE && i < scopes->count; i++)
+        if (scope_is_same(&scopes->items[i], &worker->scopes->items[number]))
+            return i;
+    return SCOPE_NONE;
+}
+
+/* Whether the rules that follow watch either end of a flow. */
+static bool stays_watched(void *context, struct flow *flow)
+{
+    const struct watchlist *list = ((struct worker *)context)->change.rules->watchlist;
+    return watchlist_find(list, flow->address[0]) != WATCHLIST_NONE ||
+           watchlist_find(list, flow->address[1]) != WATCHLIST_NONE;
+}
+
+/* Puts a flow under the rules that now hold. Its path is that of its first packet, of which no more is known.
+ */
+static bool place_anew(void *context, struct flow *flow)
+{
+    struct worker *worker = context;
+    for (unsigned i = 0; i < 2; i++) {
+        flow->watch[i] = watchlist_find(worker->rules->watchlist, flow->address[i]);
+        flow->watched[i] = flow->watch[i] != WATCHLIST_NONE;
+    }
+    serve_flow(worker, flow);
+    flow->service_by_name = named_service(worker, flow);
+    return true;
+}
+
+static bool place_path(void *context, struct flow *flow)
+{
+    flow->path = scope_after(context, flow->path);
+    return true;
+}
+
+/* The flows of what is no longer watched end under the former rules; the others go on under the new ones, and
+ * what was counted of them is not counted again. Without memory the former rules go on. */
+static void change_rules(struct worker *worker)
+{
+    const struct capture_output *output = worker->output;
+    flow_table_review(worker->flows, stays_watched, worker);
+    if (count_change(worker->count, worker->change.rules, worker->change.scopes) != 0) {
+        output->say(output->context, "no memory for what is now to be watched: what was stays in force");
+        worker->change.rules = NULL;
+        return;
+    }
+    flow_table_review(worker->flows, place_path, worker);
+    worker->rules = worker->change.rules;
+    worker->scopes = worker->change.scopes;
+    worker->change.rules = NULL;
+    flow_table_review(worker->flows, place_anew, worker);
+    output->changed(output->context);
+}
+
+void worker_change(struct worker *worker, const struct capture_change *change)
+{
+    worker->change = *change;
+}
+
 /* ---- time ---- */
 
 static void open_step(struct worker *worker, struct source *source, int64_t start_ns)
@@ -143,6 +247,8 @@ static void open_step(struct worker *worker, struct source *source, int64_t star
     bool new_bin =
         worker->now_ns == TIME_NONE || clock_floor(start_ns, worker->options.bin_ns) !=
                                            clock_floor(worker->step_start_ns, worker->options.bin_ns);
+    if (worker->change.rules != NULL && new_bin && start_ns >= worker->change.from_ns)
+        change_rules(worker);
     worker->step_start_ns = start_ns;
     worker->step_end_ns = clock_floor(start_ns, worker->options.step_ns) + worker->options.step_ns;
     uint64_t known = worker->drops_known ? TALLY_ALL_KNOWN : TALLY_ALL_KNOWN & ~TALLY_BIT(TALLY_drops);
@@ -262,41 +368,15 @@ static void pace(struct worker *worker, int64_t to_ns, const volatile sig_atomic
 
 /* ---- packets ---- */
 
-static void begin_flow(struct worker *worker, const struct packet *packet, const uint32_t watch[2],
-                       struct flow *flow, unsigned side)
-{
-    for (unsigned i = 0; i < 2; i++) {
-        flow->watch[i] = watch[i == side ? 0 : 1];
-        flow->watched[i] = flow->watch[i] != WATCHLIST_NONE;
-    }
-    flow->server = flow->watched[1] ? 1 : 0;
-    flow->service_by_name = SCOPE_NONE;
-    flow->service_by_address = SCOPE_NONE;
-    if (flow->watched[1])
-        flow->service_by_address = service_find_address(worker->rules, flow->address[1], flow->port[1]);
-    if (flow->service_by_address == SCOPE_NONE && flow->watched[0]) {
-        /* A capture that begins within a flow may show the server's packet first. */
-        flow->service_by_address = service_find_address(worker->rules, flow->address[0], flow->port[0]);
-        if (flow->service_by_address != SCOPE_NONE)
-            flow->server = 0;
-    }
-    flow->path = path_find(worker->rules, packet, flow->address[flow->server]);
-}
-
 static void classify_watched(struct worker *worker, const struct packet *packet, struct flow *flow,
                              unsigned side)
 {
     bool had_domain = flow->domain != NULL;
-    if (flow->classified || !classify_packet(worker->classify, flow, packet, side) || had_domain ||
-        flow->domain == NULL)
+    if (flow->classified || !classify_packet(worker->classify, flow, packet, side) || had_domain)
         return;
-    if (flow->server == 0 && flow->service_by_address == SCOPE_NONE)
-        return; /* a name that somebody within the watched space asked of the world */
-    uint32_t scope = service_find_name(worker->rules, flow->domain, flow->port[flow->server]);
-    if (scope == SCOPE_NONE || scope == flow->service_by_address)
-        return;
-    flow->service_by_name = scope;
-    count_named_service(worker->count, flow, packet->time_ns);
+    flow->service_by_name = named_service(worker, flow);
+    if (flow->service_by_name != SCOPE_NONE)
+        count_named_service(worker->count, flow, packet->time_ns);
 }
 
 /* The flow of a later fragment's first; NULL. */

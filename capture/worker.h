@@ -15,6 +15,9 @@ struct worker *worker_new(const struct capture_options *options, const struct ru
                           struct health *health, struct fault *fault);
 void worker_free(struct worker *worker);
 
+/* Has other rules hold from the first bin at or after change->from_ns on. Borrows what it points to. */
+void worker_change(struct worker *worker, const struct capture_change *change);
+
 /* Reads the source until it ends, or until `*stop` is set and it has delivered what it had captured by then,
  * and closes what is open. While the source does not see all that it should, the tallies know of nothing.
  * Returns 0, or 1 when a part of the input was damaged. */

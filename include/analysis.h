@@ -2,6 +2,7 @@
 /* The door of the study: closed tallies in, bins and events out. No clock, file, socket or log behind it. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,3 +50,12 @@ void analysis_finish(struct analysis *analysis);
  * are whole is the caller's to know. */
 size_t analysis_save(const struct analysis *analysis, uint8_t *bytes, size_t room);
 int analysis_load(struct analysis *analysis, const uint8_t *bytes, size_t length, const char **why);
+
+/* When what is watched changes: how much of what `all` shows, from 0 to 1, is of prefixes that are still
+ * followed in other scopes; 1 where nothing is known of single prefixes. */
+double analysis_part(const struct analysis *from, const struct scope_list *scopes);
+
+/* Between two bins: a study just made takes over what another one, of the same bin and half-life, learned of
+ * the scopes that both have, with their open outages, and of the tap. `all` learns anew unless it stays what
+ * it was. Returns how many outages are open of scopes that are gone, of which nothing more will be told. */
+uint32_t analysis_take_over(struct analysis *to, const struct analysis *from, bool all_stays);

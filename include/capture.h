@@ -49,6 +49,14 @@ struct capture_output {
     void (*flow)(void *context, const struct flow_record *record);
     void (*say)(void *context, const char *text); /* a message for the operator, one line */
     void (*progress)(void *context, const struct health *health, int64_t data_ns); /* now and then */
+    void (*changed)(void *context); /* what was said to capture_change holds from the next step on */
+};
+
+/* What is to be watched from a bin on. */
+struct capture_change {
+    const struct rules *rules;
+    const struct scope_list *scopes;
+    int64_t from_ns;
 };
 
 struct capture;
@@ -64,6 +72,12 @@ struct capture *capture_open(const struct capture_options *options, const struct
 int capture_run(struct capture *capture, const struct capture_output *output,
                 const volatile sig_atomic_t *stop, struct fault *fault);
 void capture_close(struct capture *capture);
+
+/* From within output->step: has other rules and scopes hold from the first bin at or after change->from_ns
+ * on, when output->changed is called between its steps, with no packet lost. Flows of what stays watched go
+ * on, those of what is not end before the call. Borrows what the change points to until capture_close or the
+ * next change has come. */
+void capture_change(struct capture *capture, const struct capture_change *change);
 
 /* Reads a table of bins instead (`-b`): its scopes become the list, and its bin length the bin. */
 struct bins_file;
