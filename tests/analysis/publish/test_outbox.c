@@ -118,20 +118,53 @@ static void the_latest_state_alone_is_told_once(void **state)
 {
     (void)state;
     struct outbox *outbox = small(false);
-    char json[BIN_JSON_MAX];
+    char json[BIN_JSON_MAX], name[SCOPE_TEXT_MAX];
     uint32_t scope = 0;
     for (unsigned i = 0; i < 10; i++)
         put_bin(outbox, i);
-    assert_int_equal(outbox_state(outbox, &scope, json), SCOPE_NONE); /* not due yet */
+    assert_false(outbox_state(outbox, &scope, name, json)); /* not due yet */
     pause_ms(300);
     for (uint32_t i = 0; i < canned_scopes.count; i++) {
-        assert_int_equal(outbox_state(outbox, &scope, json), i);
+        assert_true(outbox_state(outbox, &scope, name, json));
+        assert_string_equal(name, canned_scopes.items[i].text);
         assert_non_null(strstr(json, "\"time\":\"2025-06-06T12:01:00Z\""));
     }
-    assert_int_equal(outbox_state(outbox, &scope, json), SCOPE_NONE);
+    assert_false(outbox_state(outbox, &scope, name, json));
     outbox_states_again(outbox);
     scope = 3;
-    assert_int_equal(outbox_state(outbox, &scope, json), 3);
+    assert_true(outbox_state(outbox, &scope, name, json));
+    assert_string_equal(name, canned_scopes.items[3].text);
+    outbox_free(outbox);
+}
+
+static void of_other_scopes_those_that_stay_are_told_again_and_bins_keep_theirs(void **state)
+{
+    (void)state;
+    struct outbox *outbox = small(false);
+    struct scope items[2] = {canned_scopes.items[0], canned_scopes.items[2]};
+    const struct scope_list fewer = {.items = items, .count = 2};
+    struct outbox_bin bins[8];
+    char json[BIN_JSON_MAX], name[SCOPE_TEXT_MAX];
+    uint32_t next = 0;
+    unsigned of_second = 0;
+    for (unsigned i = 0; i < canned_scopes.count; i++)
+        put_bin(outbox, i);
+    assert_false(outbox_renewed(outbox));
+    assert_true(outbox_scopes(outbox, &fewer));
+    assert_true(outbox_renewed(outbox));
+    assert_false(outbox_renewed(outbox));
+    outbox_close(outbox, false);
+    for (int i = 0; i < 2; i++) {
+        assert_true(outbox_state(outbox, &next, name, json));
+        assert_string_equal(name, items[i].text);
+    }
+    assert_false(outbox_state(outbox, &next, name, json));
+    size_t count = outbox_bins(outbox, bins, 8);
+    for (size_t i = 0; i < count; i++) {
+        assert_string_equal(bins[i].scope.text, canned_scopes.items[bins[i].bin.scope].text);
+        of_second += strcmp(bins[i].scope.text, canned_scopes.items[1].text) == 0;
+    }
+    assert_true(of_second > 0); /* of a scope that is no more */
     outbox_free(outbox);
 }
 
@@ -140,17 +173,19 @@ static void the_state_shows_the_open_episode(void **state)
     (void)state;
     struct outbox *outbox = small(false);
     struct event event = canned_event(2);
-    char json[BIN_JSON_MAX], id[EVENT_ID_MAX];
+    char json[BIN_JSON_MAX], name[SCOPE_TEXT_MAX], id[EVENT_ID_MAX];
     uint32_t scope = 0;
     event_text_outage_id(&event, "ix-1", id);
     put_bin(outbox, 0);
     put(outbox, 2);
     outbox_close(outbox, false);
-    assert_int_equal(outbox_state(outbox, &scope, json), 0);
+    assert_true(outbox_state(outbox, &scope, name, json));
+    assert_string_equal(name, "all");
     assert_non_null(strstr(json, id));
     put(outbox, 7);
     scope = 0;
-    assert_int_equal(outbox_state(outbox, &scope, json), 0);
+    assert_true(outbox_state(outbox, &scope, name, json));
+    assert_string_equal(name, "all");
     assert_null(strstr(json, id));
     outbox_free(outbox);
 }
@@ -196,6 +231,7 @@ int main(void)
         cmocka_unit_test(an_event_without_room_is_refused_and_counted),
         cmocka_unit_test(a_patient_writer_waits_while_redis_takes_things_and_no_longer),
         cmocka_unit_test(the_latest_state_alone_is_told_once),
+        cmocka_unit_test(of_other_scopes_those_that_stay_are_told_again_and_bins_keep_theirs),
         cmocka_unit_test(the_state_shows_the_open_episode),
         cmocka_unit_test(waiting_ends_with_work_with_time_and_with_the_end),
         cmocka_unit_test(an_empty_outbox_is_over_as_soon_as_it_closes),
