@@ -78,7 +78,7 @@ static struct key key_of(const struct flow *flow, unsigned side)
     const uint8_t *peer = flow->address[!side];
     memcpy(key.host, flow->address[side], sizeof key.host);
     memcpy(key.peers, peer, memcmp(peer, v4, sizeof v4) == 0 ? sizeof v4 + 3 : 6);
-    key.service = is_icmp ? flow->family : flow->port[1];
+    key.service = is_icmp ? flow->family : flow->end[1].port;
     return key;
 }
 

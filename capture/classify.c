@@ -9,13 +9,26 @@
 #include <string.h>
 
 #include "clock.h"
+#include "hash.h"
 
 enum { TCP_PACKETS_MAX = 24, OTHER_PACKETS_MAX = 10, NDPI_PACKET_MAX = 65535 };
+enum { FINDING_CHAINS = 1 << 12 };
+
+/* What was found, once for all flows of which it was. */
+struct finding {
+    struct finding *next; /* in the chain */
+    uint64_t hash;
+    uint32_t flows;          /* that have it */
+    uint16_t application[2]; /* nDPI's master and application ids */
+    char domain[];           /* "": none */
+};
 
 struct classify {
     struct ndpi_detection_module_struct *module;
     struct health *health;
     size_t live, max;
+    uint64_t seed;
+    struct finding *findings[FINDING_CHAINS];
 };
 
 struct classify_flow {
@@ -103,7 +116,10 @@ struct classify *classify_new(size_t flows_max, struct health *health, struct fa
         free(classify);
         return NULL;
     }
-    *classify = (struct classify){.module = module, .health = health, .max = flows_max};
+    classify->module = module;
+    classify->health = health;
+    classify->max = flows_max;
+    classify->seed = hash_seed(classify);
     return classify;
 }
 
@@ -112,8 +128,78 @@ void classify_free(struct classify *classify)
     if (classify == NULL)
         return;
     ndpi_exit_detection_module(classify->module);
+    for (int i = 0; i < FINDING_CHAINS; i++)
+        for (struct finding *finding = classify->findings[i], *next; finding != NULL; finding = next) {
+            next = finding->next;
+            free(finding);
+        }
     free(classify);
 }
+
+/* ---- findings ---- */
+
+static uint64_t hash_finding(const struct classify *classify, const uint16_t application[2],
+                             const char *domain)
+{
+    uint64_t hash = classify->seed ^ ((uint64_t)application[0] << 16 | application[1]), part = 0;
+    size_t length = strlen(domain);
+    for (size_t at = 0; at < length; at += sizeof part) {
+        part = 0;
+        memcpy(&part, domain + at, length - at < sizeof part ? length - at : sizeof part);
+        hash = hash_mix(hash ^ part, 0x9e3779b97f4a7c15ULL);
+    }
+    return hash_mix(hash, classify->seed | 1);
+}
+
+/* The finding, for one flow more; NULL when there is no memory, or nothing to keep. */
+static const struct finding *finding_hold(struct classify *classify, const uint16_t application[2],
+                                          const char *domain)
+{
+    if (application[0] == 0 && application[1] == 0 && domain[0] == '\0')
+        return NULL;
+    uint64_t hash = hash_finding(classify, application, domain);
+    struct finding **chain = &classify->findings[hash % FINDING_CHAINS], *finding = *chain;
+    while (finding != NULL && (finding->hash != hash ||
+                               memcmp(finding->application, application, sizeof finding->application) != 0 ||
+                               strcmp(finding->domain, domain) != 0))
+        finding = finding->next;
+    if (finding == NULL) {
+        size_t length = strlen(domain) + 1;
+        finding = malloc(sizeof *finding + length);
+        if (finding == NULL)
+            return NULL;
+        *finding =
+            (struct finding){.next = *chain, .hash = hash, .application = {application[0], application[1]}};
+        memcpy(finding->domain, domain, length);
+        *chain = finding;
+    }
+    finding->flows++;
+    return finding;
+}
+
+void classify_forget(struct classify *classify, struct flow *flow)
+{
+    if (!flow->classified || flow->finding == NULL)
+        return;
+    struct finding **link = &classify->findings[flow->finding->hash % FINDING_CHAINS];
+    while (*link != flow->finding)
+        link = &(*link)->next;
+    struct finding *finding = *link;
+    flow->finding = NULL;
+    if (--finding->flows > 0)
+        return;
+    *link = finding->next;
+    free(finding);
+}
+
+const char *classify_domain(const struct flow *flow)
+{
+    return flow->classified && flow->finding != NULL && flow->finding->domain[0] != '\0'
+               ? flow->finding->domain
+               : NULL;
+}
+
+/* ---- flows ---- */
 
 static bool is_known(ndpi_protocol protocol)
 {
@@ -142,38 +228,37 @@ static bool is_worth_waiting(ndpi_protocol protocol, const struct ndpi_flow_stru
     return !is_known(protocol) || (names_host(protocol) && ndpi->host_server_name[0] == '\0');
 }
 
-/* A copy of what nDPI took for the host's name (it has cut off the port), or NULL: its bytes are a
- * stranger's. An address in brackets, of which nDPI leaves a stump, is no name. */
-static char *host_copy(const char *raw, size_t room)
+/* Copies what nDPI took for the host's name (it has cut off the port), lower case, or nothing: its bytes are
+ * a stranger's. An address in brackets, of which nDPI leaves a stump, is no name. */
+static void host_copy(const char *raw, size_t room, char host[FLOW_DOMAIN_MAX])
 {
     size_t length = strnlen(raw, room < FLOW_DOMAIN_MAX ? room : FLOW_DOMAIN_MAX - 1);
     if (length > 0 && raw[length - 1] == '.')
         length--;
-    char *host = length > 0 && raw[0] != '[' ? malloc(length + 1) : NULL;
-    if (host == NULL)
-        return NULL;
+    if (raw[0] == '[')
+        length = 0;
     for (size_t i = 0; i < length; i++)
         host[i] = (char)(raw[i] >= 'A' && raw[i] <= 'Z' ? raw[i] - 'A' + 'a' : raw[i]);
     host[length] = '\0';
-    return host;
 }
 
 /* Takes over what is known; says whether that is anything. */
 static bool flow_decide(struct classify *classify, struct flow *flow, ndpi_protocol protocol)
 {
-    const struct ndpi_flow_struct *ndpi = &flow->classification->ndpi;
-    flow->application[0] = MASTER_OF(protocol);
-    flow->application[1] = APP_OF(protocol);
+    struct classify_flow *classification = flow->classification;
+    const struct ndpi_flow_struct *ndpi = &classification->ndpi;
+    const uint16_t application[2] = {MASTER_OF(protocol), APP_OF(protocol)};
+    char domain[FLOW_DOMAIN_MAX] = "";
     if (names_host(protocol))
-        flow->domain = host_copy(ndpi->host_server_name, sizeof ndpi->host_server_name);
+        host_copy(ndpi->host_server_name, sizeof ndpi->host_server_name, domain);
     *(is_known(protocol) ? &classify->health->classified : &classify->health->unclassified) += 1;
 
-    ndpi_free_flow_data(&flow->classification->ndpi);
-    free(flow->classification);
-    flow->classification = NULL;
+    flow->finding = finding_hold(classify, application, domain);
     flow->classified = true;
+    ndpi_free_flow_data(&classification->ndpi);
+    free(classification);
     classify->live--;
-    return is_known(protocol) || flow->domain != NULL;
+    return is_known(protocol) || domain[0] != '\0';
 }
 
 /* Begins a classification; without room or memory the flow goes without. */
@@ -183,7 +268,7 @@ static bool flow_begin(struct classify *classify, struct flow *flow)
         flow->classification = calloc(1, sizeof *flow->classification);
     if (flow->classification == NULL) {
         classify->health->classify_refused++;
-        flow->classified = true;
+        flow->classified = true; /* and there is no finding */
         return false;
     }
     classify->live++;
@@ -210,7 +295,7 @@ bool classify_packet(struct classify *classify, struct flow *flow, const struct 
 
 void classify_end(struct classify *classify, struct flow *flow)
 {
-    if (flow->classification != NULL)
+    if (!flow->classified && flow->classification != NULL)
         flow_decide(classify, flow, shim_give_up(classify->module, &flow->classification->ndpi));
     flow->classified = true;
 }
@@ -218,8 +303,10 @@ void classify_end(struct classify *classify, struct flow *flow)
 void classify_name(const struct classify *classify, const struct flow *flow, char *text, size_t room)
 {
     ndpi_protocol protocol = NDPI_PROTOCOL_NULL;
-    MASTER_OF(protocol) = flow->application[0];
-    APP_OF(protocol) = flow->application[1];
+    if (flow->classified && flow->finding != NULL) {
+        MASTER_OF(protocol) = flow->finding->application[0];
+        APP_OF(protocol) = flow->finding->application[1];
+    }
     char name[FLOW_APPLICATION_MAX] = "";
     ndpi_protocol2name(classify->module, protocol, name, sizeof name);
     snprintf(text, room, "%s", name);

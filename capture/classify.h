@@ -33,6 +33,13 @@ bool classify_packet(struct classify *classify, struct flow *flow, const struct 
  * name or a domain; a port or an address alone never does, so that what said nothing stays "Unknown". */
 void classify_end(struct classify *classify, struct flow *flow);
 
+/* The domain that was found, or NULL; valid until classify_forget. */
+const char *classify_domain(const struct flow *flow);
+
+/* Lets go of what was found of a flow, which is kept once for all flows of which it was: to be called when a
+ * flow ends whose classification has ended. */
+void classify_forget(struct classify *classify, struct flow *flow);
+
 /* Writes the application's name as nDPI spells it, master and application joined by a dot; "Unknown" when
  * undecided. */
 void classify_name(const struct classify *classify, const struct flow *flow, char *text, size_t room);

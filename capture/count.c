@@ -292,7 +292,7 @@ static struct traits traits_of(struct count *count, const struct packet *packet,
     traits.retransmit = (flow->tcp.news & TCP_RETRANSMIT) != 0;
     traits.unseen_ack = (flow->tcp.news & TCP_UNSEEN_ACK) != 0;
     traits.one_way = !flow->spoke[!side];
-    traits.reflected = traits.one_way && flow->protocol == PROTOCOL_UDP && is_reflector(flow->port[side]);
+    traits.reflected = traits.one_way && flow->protocol == PROTOCOL_UDP && is_reflector(flow->end[side].port);
     return traits;
 }
 
@@ -447,8 +447,9 @@ static void count_live(struct count *count, const struct packet *packet, struct 
         add_side(count, &scopes, packet, flow, side);
     bump(count, &scopes, TALLY_live_flows, packet->time_ns);
     flow->live = true;
-    flow->live_burst[side] = burst_begins(count->burst, flow, side, BURST_LIVE, packet->time_ns);
-    if (flow->live_burst[side])
+    bool begins = burst_begins(count->burst, flow, side, BURST_LIVE, packet->time_ns);
+    flow->live_burst |= (uint8_t)(begins << side);
+    if (begins)
         bump(count, &scopes, TALLY_live_bursts, packet->time_ns);
 }
 
@@ -467,7 +468,7 @@ static void count_hops(struct count *count, const struct packet *packet, const s
         if (flow->watched[side])
             add_side(count, &done, packet, flow, side);
         for (unsigned j = before; j < done.count; j++)
-            count->tallies[done.number[j]].value[TALLY_answered_hops] += hops_of(flow->ttl[side]);
+            count->tallies[done.number[j]].value[TALLY_answered_hops] += hops_of(flow->end[side].ttl);
     }
 }
 
@@ -483,7 +484,7 @@ static void count_answered(struct count *count, const struct packet *packet, str
     for (unsigned side = 0; side < 2; side++) {
         if (!flow->watched[side] || !burst_begins(count->burst, flow, side, BURST_ANSWERED, packet->time_ns))
             continue;
-        flow->answered_burst[side] = true;
+        flow->answered_burst |= (uint8_t)(1 << side);
         add_side(count, &begun, packet, flow, side);
     }
     bump(count, &begun, TALLY_answered_bursts, packet->time_ns);
@@ -497,7 +498,7 @@ static bool is_question(const struct packet *packet, const struct flow *flow)
     case PROTOCOL_TCP:
         return flow->first == 0 && !(packet->tcp_flags & TCP_RST);
     case PROTOCOL_UDP:
-        return !is_reflector(flow->port[0]);
+        return !is_reflector(flow->end[0].port);
     case PROTOCOL_ICMP:
     case PROTOCOL_ICMPV6:
         return packet->icmp_type == flow->family; /* the request's */
@@ -515,7 +516,7 @@ static bool is_answer(const struct packet *packet, const struct flow *flow, unsi
     case PROTOCOL_TCP:
         return (packet->tcp_flags & opening) == (TCP_SYN | TCP_ACK) || (flow->tcp.news & TCP_PROOF);
     case PROTOCOL_UDP:
-        return is_reflector(flow->port[side]) && !is_reflector(flow->port[!side]);
+        return is_reflector(flow->end[side].port) && !is_reflector(flow->end[!side].port);
     case PROTOCOL_ICMP:
     case PROTOCOL_ICMPV6:
         return packet->icmp_type != flow->family;
@@ -540,9 +541,10 @@ static void count_proven(struct count *count, const struct packet *packet, struc
     struct end_scopes scopes = {.count = 0};
     add_side_alone(count, &scopes, packet, flow, side);
     bump(count, &scopes, TALLY_proven_flows, packet->time_ns);
-    flow->proven[side] = true;
-    flow->proven_burst[side] = burst_begins(count->burst, flow, side, BURST_PROVEN, packet->time_ns);
-    if (flow->proven_burst[side])
+    bool begins = burst_begins(count->burst, flow, side, BURST_PROVEN, packet->time_ns);
+    flow->proven |= (uint8_t)(1 << side);
+    flow->proven_burst |= (uint8_t)(begins << side);
+    if (begins)
         bump(count, &scopes, TALLY_proven_bursts, packet->time_ns);
 }
 
@@ -585,11 +587,11 @@ void count_flow(struct count *count, const struct packet *packet, struct flow *f
     add_side(count, &both, packet, flow, 1);
     if (started)
         count_start(count, packet, flow, &both);
-    if (flow->watched[side] && flow->packets[side] == 1)
+    if (flow->watched[side] && flow->end[side].packets == 1)
         count_live(count, packet, flow, side);
     if (!flow->answered && flow->spoke[0] && flow->spoke[1])
         count_answered(count, packet, flow, &both);
-    if (flow->watched[side] && !flow->proven[side] && hears(packet, flow, side))
+    if (flow->watched[side] && !(flow->proven >> side & 1) && hears(packet, flow, side))
         count_proven(count, packet, flow, side);
     if (flow->tcp.news != 0)
         count_proofs(count, packet, flow, side);
@@ -603,7 +605,7 @@ static void credit_proofs(struct tally *tally, const struct flow *flow)
         tally->value[TALLY_handshakes]++;
         tally->value[TALLY_handshake_us] += server->round_trip_us;
     }
-    tally->value[TALLY_answered_hops] += flow->answered ? hops_of(flow->ttl[flow->server]) : 0;
+    tally->value[TALLY_answered_hops] += flow->answered ? hops_of(flow->end[flow->server].ttl) : 0;
     tally->value[TALLY_acked_flows] += flow->acked;
     tally->value[TALLY_knocks] += flow->asked && flow->server == 1;
     tally->value[TALLY_retransmits_out] += server->retransmits;
@@ -612,7 +614,7 @@ static void credit_proofs(struct tally *tally, const struct flow *flow)
     tally->value[TALLY_unseen_acks_in] += client->unseen_acks;
     if (flow->first == flow->server)
         tally->value[TALLY_oneway_out] += flow->packets_alone;
-    else if (flow->protocol == PROTOCOL_UDP && is_reflector(flow->port[!flow->server]))
+    else if (flow->protocol == PROTOCOL_UDP && is_reflector(flow->end[!flow->server].port))
         tally->value[TALLY_reflected_in] += flow->packets_alone;
 }
 
@@ -625,21 +627,21 @@ void count_named_service(struct count *count, const struct flow *flow, int64_t a
     bump(count, &scopes, TALLY_flows, at_ns);
     if (flow->spoke[server])
         bump(count, &scopes, TALLY_live_flows, at_ns);
-    if (flow->live_burst[server])
+    if (flow->live_burst >> server & 1)
         bump(count, &scopes, TALLY_live_bursts, at_ns);
     if (flow->answered)
         bump(count, &scopes, TALLY_answered_flows, at_ns);
-    if (flow->answered_burst[server])
+    if (flow->answered_burst >> server & 1)
         bump(count, &scopes, TALLY_answered_bursts, at_ns);
-    if (flow->proven[server])
+    if (flow->proven >> server & 1)
         bump(count, &scopes, TALLY_proven_flows, at_ns);
-    if (flow->proven_burst[server])
+    if (flow->proven_burst >> server & 1)
         bump(count, &scopes, TALLY_proven_bursts, at_ns);
-    tally->value[TALLY_packets_out] += flow->packets[server];
-    tally->value[TALLY_bytes_out] += flow->bytes[server];
-    tally->value[TALLY_packets_in] += flow->packets[!server];
-    tally->value[TALLY_bytes_in] += flow->bytes[!server];
-    tally->value[TALLY_syn_in] += flow->syns[!server];
+    tally->value[TALLY_packets_out] += flow->end[server].packets;
+    tally->value[TALLY_bytes_out] += flow->end[server].bytes;
+    tally->value[TALLY_packets_in] += flow->end[!server].packets;
+    tally->value[TALLY_bytes_in] += flow->end[!server].bytes;
+    tally->value[TALLY_syn_in] += flow->end[!server].syns;
     credit_proofs(tally, flow);
     if (flow->spoke[server])
         count_address(count, scope, ROLE_HOST, flow->address[server]);

@@ -4,12 +4,16 @@
  * packet moves its flow to the young end of its list, so each list is in order of last_ns (data time never
  * runs back) and the flow idle longest is at an old end. What comes out, and in which order, depends on the
  * packets alone and never on where the hash put a flow.
+ *
+ * Flows stand in an array for as many as there may be, of which only what was ever used takes memory, and
+ * know each other by number; 0 is none. Those that ended are used again first.
  */
 #include "flow.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "clock.h"
 #include "hash.h"
@@ -18,7 +22,7 @@
 
 /* A list in order of the last packet. */
 struct idle_list {
-    struct flow *oldest, *newest;
+    uint32_t oldest, newest;
 };
 
 enum { HEARD_ONE, HEARD_BOTH, HEARD__COUNT, BUCKETS_MIN = 1 << 10, BUCKETS_MAX = 1 << 22 };
@@ -31,8 +35,23 @@ struct flow_table {
     size_t count;
     size_t bucket_mask; /* their number, a power of two, less one */
     uint64_t seed;
-    struct flow **buckets;
+    uint32_t *buckets;
+    struct flow *flows; /* from 1 on; how many bytes are mapped: */
+    size_t flows_bytes;
+    uint32_t used,
+        free_oldest; /* numbers up to this were used, and of those this is free, with more by hash_next */
 };
+
+/* NULL for 0. */
+static inline struct flow *flow_at(const struct flow_table *table, uint32_t number)
+{
+    return number != 0 ? &table->flows[number] : NULL;
+}
+
+static inline uint32_t number_of(const struct flow_table *table, const struct flow *flow)
+{
+    return (uint32_t)(flow - table->flows);
+}
 
 /* What names a flow: the ends in the packet's order, with the ports as flows have them. */
 struct key {
@@ -73,7 +92,7 @@ static struct key key_of(const struct packet *packet)
 static struct key key_of_flow(const struct flow *flow)
 {
     return (struct key){.address = {flow->address[0], flow->address[1]},
-                        .port = {flow->port[0], flow->port[1]},
+                        .port = {flow->end[0].port, flow->end[1].port},
                         .protocol = flow->protocol,
                         .family = flow->family};
 }
@@ -86,7 +105,7 @@ static uint64_t end_hash(const uint8_t address[16], uint16_t port, uint64_t seed
 }
 
 /* Both directions find the same chain: the ends' hashes are joined by a sum, which has no order. */
-static struct flow **chain_of(struct flow_table *table, const struct key *key)
+static uint32_t *chain_of(const struct flow_table *table, const struct key *key)
 {
     uint64_t ends = end_hash(key->address[0], key->port[0], table->seed) +
                     end_hash(key->address[1], key->port[1], table->seed);
@@ -97,13 +116,14 @@ static struct flow **chain_of(struct flow_table *table, const struct key *key)
 
 static bool end_is(const struct flow *flow, int side, const struct key *key, int end)
 {
-    return flow->port[side] == key->port[end] && memcmp(flow->address[side], key->address[end], 16) == 0;
+    return flow->end[side].port == key->port[end] && memcmp(flow->address[side], key->address[end], 16) == 0;
 }
 
 /* The flow of the key and the side that its first end is, or NULL. */
-static struct flow *chain_find(struct flow *chain, const struct key *key, unsigned *side)
+static struct flow *chain_find(const struct flow_table *table, const struct key *key, unsigned *side)
 {
-    for (struct flow *flow = chain; flow != NULL; flow = flow->hash_next) {
+    for (struct flow *flow = flow_at(table, *chain_of(table, key)); flow != NULL;
+         flow = flow_at(table, flow->hash_next)) {
         if (flow->protocol != key->protocol || flow->family != key->family)
             continue;
         for (unsigned first = 0; first < 2; first++)
@@ -123,17 +143,23 @@ static struct idle_list *idle_list_of(struct flow_table *table, const struct flo
 static void idle_remove(struct flow_table *table, struct flow *flow)
 {
     struct idle_list *list = idle_list_of(table, flow);
-    *(flow->older != NULL ? &flow->older->newer : &list->oldest) = flow->newer;
-    *(flow->newer != NULL ? &flow->newer->older : &list->newest) = flow->older;
+    *(flow->older != 0 ? &table->flows[flow->older].newer : &list->oldest) = flow->newer;
+    *(flow->newer != 0 ? &table->flows[flow->newer].older : &list->newest) = flow->older;
 }
 
 static void idle_append(struct flow_table *table, struct flow *flow)
 {
     struct idle_list *list = idle_list_of(table, flow);
+    uint32_t number = number_of(table, flow);
     flow->older = list->newest;
-    flow->newer = NULL;
-    *(list->newest != NULL ? &list->newest->newer : &list->oldest) = flow;
-    list->newest = flow;
+    flow->newer = 0;
+    *(list->newest != 0 ? &table->flows[list->newest].newer : &list->oldest) = number;
+    list->newest = number;
+}
+
+static struct flow *oldest_of(const struct flow_table *table, int list)
+{
+    return flow_at(table, table->idle[list].oldest);
 }
 
 /* The one heard longer ago of a flow in which one side spoke and one in which both did, of which either may
@@ -148,26 +174,39 @@ static struct flow *older_of(struct flow *one, struct flow *both)
 /* Of both lists, the flow heard longest ago; NULL when the table is empty. */
 static struct flow *idle_oldest(const struct flow_table *table)
 {
-    return older_of(table->idle[HEARD_ONE].oldest, table->idle[HEARD_BOTH].oldest);
+    return older_of(oldest_of(table, HEARD_ONE), oldest_of(table, HEARD_BOTH));
 }
 
-static void flow_free(struct flow *flow)
+/* A flow that is not in use, all zero; NULL when as many are as may be. */
+static struct flow *flow_take(struct flow_table *table)
 {
-    free(flow->domain);
-    free(flow);
+    struct flow *flow = flow_at(table, table->free_oldest);
+    if (flow != NULL)
+        table->free_oldest = flow->hash_next;
+    else if (table->used < table->options.flows_max)
+        flow = &table->flows[++table->used];
+    if (flow != NULL)
+        memset(flow, 0, sizeof *flow);
+    return flow;
+}
+
+static void flow_give_back(struct flow_table *table, struct flow *flow)
+{
+    flow->hash_next = table->free_oldest;
+    table->free_oldest = number_of(table, flow);
 }
 
 static void flow_finish(struct flow_table *table, struct flow *flow, enum flow_end reason)
 {
     struct key key = key_of_flow(flow);
-    struct flow **link = chain_of(table, &key);
-    while (*link != flow)
-        link = &(*link)->hash_next;
+    uint32_t *link = chain_of(table, &key), number = number_of(table, flow);
+    while (*link != number)
+        link = &table->flows[*link].hash_next;
     *link = flow->hash_next;
     idle_remove(table, flow);
     table->count--;
     table->output.ended(table->output.context, flow, reason);
-    flow_free(flow);
+    flow_give_back(table, flow);
 }
 
 static bool is_idle(const struct flow_table *table, const struct flow *flow, int64_t now_ns)
@@ -192,28 +231,19 @@ static bool is_syn_ack(const struct packet *packet)
     return is_tcp_with(packet, TCP_SYN | TCP_ACK, TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST);
 }
 
-static struct flow *flow_new(const struct packet *packet, const struct key *key, unsigned *side)
+static void flow_begin(struct flow *flow, const struct packet *packet, const struct key *key, unsigned *side)
 {
-    struct flow *flow = calloc(1, sizeof *flow);
-    if (flow == NULL)
-        return NULL;
     *side = flow->first = is_syn_ack(packet) ? 1 : 0;
     for (unsigned end = 0; end < 2; end++) {
         unsigned at = end ^ *side;
         memcpy(flow->address[at], key->address[end], 16);
-        flow->port[at] = key->port[end];
+        flow->end[at].port = key->port[end];
         flow->watch[at] = WATCHLIST_NONE;
     }
     flow->protocol = key->protocol;
     flow->family = key->family;
     flow->start_ns = packet->time_ns;
-    flow->vlan_count = packet->vlan_count;
-    memcpy(flow->vlans, packet->vlans, sizeof flow->vlans);
-    flow->tunnel_count = packet->tunnel_count;
-    for (unsigned i = 0; i < packet->tunnel_count; i++)
-        flow->tunnels[i] = packet->tunnels[i].kind;
-    flow->path = flow->service_by_address = flow->service_by_name = SCOPE_NONE;
-    return flow;
+    flow->service_by_address = flow->service_by_name = SCOPE_NONE;
 }
 
 /* Makes room for one more flow; false when the table may hold none. */
@@ -224,9 +254,9 @@ static bool table_make_room(struct flow_table *table, int64_t now_ns)
     flow_table_expire(table, now_ns);
     if (table->count < table->options.flows_max)
         return true;
-    struct flow *victim = table->idle[HEARD_ONE].oldest;
+    struct flow *victim = oldest_of(table, HEARD_ONE);
     if (victim == NULL)
-        victim = table->idle[HEARD_BOTH].oldest;
+        victim = oldest_of(table, HEARD_BOTH);
     if (victim == NULL)
         return false;
     table->health->flows_evicted++;
@@ -234,25 +264,26 @@ static bool table_make_room(struct flow_table *table, int64_t now_ns)
     return true;
 }
 
-/* Doubles the buckets when there are as many flows, so that a table which may become large is small, and in
- * the cache, while it need not be. Without memory for more the chains grow longer. */
+/* Doubles the buckets when there are twice as many flows, so that a table which may become large is small,
+ * and in the cache, while it need not be. Without memory for more the chains grow longer. */
 static void table_grow(struct flow_table *table)
 {
     size_t buckets = 2 * (table->bucket_mask + 1);
-    if (table->count <= table->bucket_mask || buckets > BUCKETS_MAX)
+    if (table->count < buckets || buckets > BUCKETS_MAX)
         return;
-    struct flow **former = table->buckets, **more = calloc(buckets, sizeof(struct flow *));
+    uint32_t *former = table->buckets, *more = calloc(buckets, sizeof *more);
     if (more == NULL)
         return;
     table->buckets = more;
     table->bucket_mask = buckets - 1;
     for (size_t i = 0; i < buckets / 2; i++)
-        for (struct flow *flow = former[i], *next; flow != NULL; flow = next) {
-            next = flow->hash_next;
+        for (uint32_t number = former[i], next; number != 0; number = next) {
+            struct flow *flow = &table->flows[number];
             struct key key = key_of_flow(flow);
-            struct flow **chain = chain_of(table, &key);
+            uint32_t *chain = chain_of(table, &key);
+            next = flow->hash_next;
             flow->hash_next = *chain;
-            *chain = flow;
+            *chain = number;
         }
     free(former);
 }
@@ -261,16 +292,16 @@ static void table_grow(struct flow_table *table)
 static struct flow *table_start(struct flow_table *table, const struct packet *packet, const struct key *key,
                                 unsigned *side)
 {
-    struct flow *flow = flow_new(packet, key, side);
-    if (flow == NULL || !table_make_room(table, packet->time_ns)) {
-        free(flow);
+    struct flow *flow = table_make_room(table, packet->time_ns) ? flow_take(table) : NULL;
+    if (flow == NULL) {
         table->health->flows_refused++;
         return NULL;
     }
+    flow_begin(flow, packet, key, side);
     table_grow(table);
-    struct flow **chain = chain_of(table, key);
+    uint32_t *chain = chain_of(table, key);
     flow->hash_next = *chain;
-    *chain = flow;
+    *chain = number_of(table, flow);
     idle_append(table, flow);
     table->count++;
     table->health->flows_started++;
@@ -282,12 +313,12 @@ static void flow_count(struct flow_table *table, struct flow *flow, const struct
                        unsigned side)
 {
     idle_remove(table, flow);
-    flow->packets[side]++;
-    flow->bytes[side] += packet->ip_bytes;
-    flow->syns[side] += is_bare_syn(packet);
+    flow->end[side].packets++;
+    flow->end[side].bytes += packet->ip_bytes;
+    flow->end[side].syns += is_bare_syn(packet) && flow->end[side].syns < UINT16_MAX;
     flow->spoke[side] = true;
-    flow->packets_alone += !flow->spoke[!side];
-    flow->ttl[side] = packet->ttl;
+    flow->packets_alone += !flow->spoke[!side] && flow->packets_alone < UINT16_MAX;
+    flow->end[side].ttl = packet->ttl;
     flow->last_ns = packet->time_ns;
     flow->tcp.news = 0; /* a later fragment tells none */
     if (packet->tuple.protocol == IPPROTO_TCP && packet->has_transport) {
@@ -301,15 +332,22 @@ struct flow_table *flow_table_new(const struct flow_options *options, const stru
                                   struct health *health)
 {
     struct flow_table *table = calloc(1, sizeof *table);
-    if (table == NULL || (table->buckets = calloc(BUCKETS_MIN, sizeof(struct flow *))) == NULL) {
-        free(table);
+    if (table == NULL)
         return NULL;
-    }
     table->options = *options;
     table->output = *output;
     table->health = health;
     table->bucket_mask = BUCKETS_MIN - 1;
     table->seed = hash_seed(table);
+    table->buckets = calloc(BUCKETS_MIN, sizeof *table->buckets);
+    table->flows_bytes = (options->flows_max + 1) * sizeof *table->flows;
+    void *flows = mmap(NULL, table->flows_bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    table->flows = flows != MAP_FAILED ? flows : NULL;
+    if (table->buckets == NULL || table->flows == NULL) {
+        flow_table_free(table);
+        return NULL;
+    }
     return table;
 }
 
@@ -317,11 +355,8 @@ void flow_table_free(struct flow_table *table)
 {
     if (table == NULL)
         return;
-    for (int i = 0; i < HEARD__COUNT; i++)
-        for (struct flow *flow = table->idle[i].oldest, *next; flow != NULL; flow = next) {
-            next = flow->newer;
-            flow_free(flow);
-        }
+    if (table->flows != NULL)
+        munmap(table->flows, table->flows_bytes);
     free(table->buckets);
     free(table);
 }
@@ -330,7 +365,7 @@ struct flow *flow_table_packet(struct flow_table *table, const struct packet *pa
                                bool *started)
 {
     struct key key = key_of(packet);
-    struct flow *flow = chain_find(*chain_of(table, &key), &key, side);
+    struct flow *flow = chain_find(table, &key, side);
     if (flow != NULL && is_idle(table, flow, packet->time_ns)) {
         flow_finish(table, flow, FLOW_END_IDLE);
         flow = NULL;
@@ -350,7 +385,7 @@ struct flow *flow_table_packet(struct flow_table *table, const struct packet *pa
 struct flow *flow_table_join(struct flow_table *table, const struct packet *packet, unsigned *side)
 {
     struct key key = key_of(packet);
-    struct flow *flow = chain_find(*chain_of(table, &key), &key, side);
+    struct flow *flow = chain_find(table, &key, side);
     if (flow == NULL || is_idle(table, flow, packet->time_ns))
         return NULL;
     flow_count(table, flow, packet, *side);
@@ -366,9 +401,9 @@ void flow_table_expire(struct flow_table *table, int64_t now_ns)
 void flow_table_review(struct flow_table *table, bool (*stays)(void *context, struct flow *flow),
                        void *context)
 {
-    struct flow *at[HEARD__COUNT] = {table->idle[HEARD_ONE].oldest, table->idle[HEARD_BOTH].oldest};
+    struct flow *at[HEARD__COUNT] = {oldest_of(table, HEARD_ONE), oldest_of(table, HEARD_BOTH)};
     for (struct flow *flow; (flow = older_of(at[HEARD_ONE], at[HEARD_BOTH])) != NULL;) {
-        at[flow == at[HEARD_BOTH]] = flow->newer;
+        at[flow == at[HEARD_BOTH]] = flow_at(table, flow->newer);
         if (!stays(context, flow))
             flow_finish(table, flow, FLOW_END_INPUT);
     }

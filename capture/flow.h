@@ -12,47 +12,51 @@
 #include "tcp.h"
 
 struct classify_flow;
+struct finding;
 
-/* One watched flow. Side 0 is the source: the end that sent the first packet, or the SYN. The key orders its
- * two ends by address and port, so that both directions find the same flow. Times are data time, which never
- * runs back. */
+/* What an end of a flow has sent. */
+struct flow_end_count {
+    uint64_t bytes : 48, syns : 16;            /* IP bytes; bare SYNs among the packets, up to 65535 */
+    uint64_t packets : 40, ttl : 8, port : 16; /* of the latest packet; ICMP: the id at both ends, 0 where the
+                                                  type has none */
+};
+
+/* One watched flow, of which there may be a million: its size is counted in bytes. Side 0 is the source: the
+ * end that sent the first packet, or the SYN. The key orders its two ends by address and port, so that both
+ * directions find the same flow. Times are data time, which never runs back. */
 struct flow {
     uint8_t address[2][16];
-    uint16_t port[2]; /* ICMP: the id in both, 0 where the type has none */
-    uint8_t protocol;
-    uint8_t family; /* ICMP: the type family, else 0 */
-
-    bool watched[2];                       /* set by the caller at the start */
-    bool spoke[2];                         /* the side has sent a packet */
-    bool closed;                           /* a FIN or RST was seen: the next bare SYN is another flow */
-    bool live, answered;                   /* counted already */
-    bool live_burst[2], answered_burst[2]; /* … and that a burst of the watched side began with it */
-    bool asked;                            /* its first packet was a question of side 0 */
-    bool proven[2], proven_burst[2];       /* counted already, of a watched side, and likewise */
-    uint32_t watch[2];                     /* what the watch list says of each side */
+    struct flow_end_count end[2];
     int64_t start_ns, last_ns;
-    uint64_t packets[2], bytes[2];
-    uint32_t syns[2];       /* bare SYNs among them */
-    uint32_t packets_alone; /* of the side that spoke first, before the other was heard */
-    uint8_t first;          /* that side */
-    uint8_t ttl[2];         /* of the side's latest packet */
-    bool acked;             /* counted already: the outside has proved that the watched side answers */
     struct tcp tcp;
+    union {
+        struct classify_flow *classification; /* until `classified`; NULL: not begun */
+        const struct finding *finding;        /* from then on, shared; NULL: none */
+    };
 
-    uint8_t vlan_count, tunnel_count;
-    uint16_t vlans[FLOW_VLANS_MAX];
-    uint8_t tunnels[FLOW_TUNNELS_MAX];
-    uint32_t path; /* scope of the first packet's path */
-    uint32_t service_by_address, service_by_name;
-    uint8_t server; /* the side that the services speak of */
+    uint32_t watch[2];                            /* what the watch list says of each side */
+    uint32_t service_by_address, service_by_name; /* scopes */
+    uint32_t hash_next, older, newer;             /* private to flow.c */
 
-    struct classify_flow *classification; /* while undecided */
-    bool classified;                      /* nothing more will be asked */
-    uint16_t application[2];              /* nDPI's master and application ids */
-    char *domain;                         /* owned; NULL: none */
+    uint16_t way;           /* how its first packet came (way.h) */
+    uint16_t packets_alone; /* of the side that spoke first, before the other was heard, up to 65535 */
+    uint8_t protocol;
+    uint8_t family;  /* ICMP: the type family, else 0 */
+    bool watched[2]; /* set by the caller at the start */
+    bool spoke[2];   /* the side has sent a packet */
 
-    struct flow *hash_next; /* private to flow.c */
-    struct flow *older, *newer;
+    bool closed : 1;        /* a FIN or RST was seen: the next bare SYN is another flow */
+    bool live : 1;          /* counted already … */
+    bool answered : 1;      /* … and this, */
+    bool acked : 1;         /* and that the outside has proved that the watched side answers */
+    bool asked : 1;         /* its first packet was a question of side 0 */
+    bool classified : 1;    /* nothing more will be asked */
+    uint8_t first : 1;      /* the side that spoke first */
+    uint8_t server : 1;     /* the side that the services speak of */
+    uint8_t proven : 2;     /* a bit a side: counted already, of a watched side … */
+    uint8_t live_burst : 2; /* … and that a burst of it began with the flow, as live, … */
+    uint8_t answered_burst : 2;
+    uint8_t proven_burst : 2;
 };
 
 struct flow_options {
@@ -62,7 +66,7 @@ struct flow_options {
 
 struct flow_output {
     void *context;
-    /* The flow is out of the table, still whole, and freed after the call, with its domain. Its
+    /* The flow is out of the table, still whole, and its place is used again after the call. Its
      * classification must have been ended by then. The table must not be touched from within. */
     void (*ended)(void *context, struct flow *flow, enum flow_end reason);
 };
@@ -81,7 +85,7 @@ void flow_table_free(struct flow_table *table);
  * counts the packet in it and says which side sent it. A flow starts with the first packet of a 5-tuple that
  * is not in the table, or has been idle for longer than the timeout, or with a bare SYN after a FIN or RST;
  * what stood there before ends. Its source is the end that sent this packet, or is sent this SYN-ACK;
- * `watched`, `watch`, `path` and the services are left for the caller to set. A full table first ends what is
+ * `watched`, `watch`, `way` and the services are left for the caller to set. A full table first ends what is
  * idle, then evicts the flow heard longest ago among those in which only one side spoke, so that a scan
  * cannot push out conversations, and only then among the others. Returns NULL, and counts the packet in
  * health.flows_refused, when memory is short or the table has no room at all. */

@@ -10,6 +10,8 @@ enum {
     COUNT_MAX = UINT8_MAX
 };
 
+#define ASKED_MASK ((1ULL << 56) - 1) /* of tcp->asked_ns */
+
 /* How far `to` is ahead of `from`; negative: behind. */
 static int32_t ahead(uint32_t from, uint32_t to)
 {
@@ -103,7 +105,7 @@ static void take_sequence(struct tcp *tcp, struct tcp_side *own, const struct pa
             own->known = TCP_OPENED;
         begin_side(own, sequence, end, true);
         own->known |= TCP_ASKING;
-        tcp->asked_ns = packet->time_ns;
+        tcp->asked_ns = (uint64_t)packet->time_ns & ASKED_MASK;
     } else if (!(own->known & TCP_NEXT) || !is_near(ahead(own->next, sequence), LEAP_BYTES)) {
         begin_side(own, sequence, end, false);
     } else if (end != sequence && take_bytes(own, sequence, end, !is_syn && !is_fin)) {
@@ -121,7 +123,7 @@ static void take_answer(struct tcp *tcp, struct tcp_side *own, struct tcp_side *
     other->known &= (uint8_t)~TCP_ASKING;
     if (is_syn != to_syn)
         return; /* the SYN-ACK was missed, or two SYNs crossed */
-    int64_t took_us = (packet->time_ns - tcp->asked_ns) / NS_PER_US;
+    uint64_t took_us = (((uint64_t)packet->time_ns - tcp->asked_ns) & ASKED_MASK) / NS_PER_US;
     own->round_trip_us = took_us < UINT32_MAX ? (uint32_t)took_us : UINT32_MAX;
     own->known |= TCP_TIMED;
     tcp->news |= TCP_ANSWER;

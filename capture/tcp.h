@@ -43,8 +43,9 @@ struct tcp_side {
 /* A connection; all zero before its first packet. */
 struct tcp {
     struct tcp_side side[2];
-    int64_t asked_ns; /* when the SYN or SYN-ACK came that is TCP_ASKING */
-    uint8_t news;     /* enum tcp_news of the latest packet */
+    uint64_t
+        asked_ns : 56; /* when the SYN or SYN-ACK came that is TCP_ASKING, without what is above two years */
+    uint64_t news : 8; /* enum tcp_news of the latest packet */
 };
 
 /* Takes the next packet, which `side` sent; `other_spoke` says whether the other side has sent any in this

@@ -13,6 +13,7 @@
 #include "flow.h"
 #include "fragment.h"
 #include "plain.h"
+#include "way.h"
 
 enum { PROTOCOL_TCP = 6 };
 
@@ -26,6 +27,7 @@ struct worker {
     struct health *health;
 
     struct flow_table *flows;
+    struct ways *ways;
     struct classify *classify;
     struct count *count;
     struct fragment *fragments;
@@ -50,39 +52,47 @@ static uint32_t first_of(uint32_t a, uint32_t b)
     return a != SCOPE_NONE ? a : b;
 }
 
-static void flow_ended(void *context, struct flow *flow, enum flow_end reason)
+static void tell_flow(struct worker *worker, const struct flow *flow, enum flow_end reason)
 {
-    struct worker *worker = context;
-    if (worker->classify != NULL)
-        classify_end(worker->classify, flow);
-    if (!worker->options.flow_records || worker->retracing)
-        return;
+    const struct way *way = ways_get(worker->ways, flow->way);
     struct flow_record record = {.start_ns = flow->start_ns,
                                  .end_ns = flow->last_ns,
                                  .reason = reason,
                                  .protocol = flow->protocol,
                                  .answered = flow->answered,
-                                 .vlan_count = flow->vlan_count,
-                                 .tunnel_count = flow->tunnel_count,
-                                 .path = flow->path,
+                                 .vlan_count = way->vlan_count,
+                                 .tunnel_count = way->tunnel_count,
+                                 .path = way->path,
                                  .service = first_of(flow->service_by_name, flow->service_by_address)};
     struct flow_side *sides[2] = {&record.source, &record.destination};
     for (int i = 0; i < 2; i++) {
-        *sides[i] = (struct flow_side){.port = flow->port[i],
-                                       .packets = flow->packets[i],
-                                       .bytes = flow->bytes[i],
+        *sides[i] = (struct flow_side){.port = flow->end[i].port,
+                                       .packets = flow->end[i].packets,
+                                       .bytes = flow->end[i].bytes,
                                        .watched = flow->watched[i]};
         memcpy(sides[i]->address, flow->address[i], 16);
     }
     uint32_t watch = flow->watched[1] ? flow->watch[1] : flow->watch[0];
     record.prefix = worker->rules->watches[watch].scope;
-    memcpy(record.vlans, flow->vlans, sizeof record.vlans);
-    memcpy(record.tunnels, flow->tunnels, sizeof record.tunnels);
+    memcpy(record.vlans, way->vlans, sizeof record.vlans);
+    memcpy(record.tunnels, way->tunnels, sizeof record.tunnels);
     if (worker->classify != NULL)
         classify_name(worker->classify, flow, record.application, sizeof record.application);
-    if (flow->domain != NULL)
-        strncpy(record.domain, flow->domain, sizeof record.domain - 1);
+    const char *domain = classify_domain(flow);
+    if (domain != NULL)
+        strncpy(record.domain, domain, sizeof record.domain - 1);
     worker->output->flow(worker->output->context, &record);
+}
+
+static void flow_ended(void *context, struct flow *flow, enum flow_end reason)
+{
+    struct worker *worker = context;
+    if (worker->classify != NULL)
+        classify_end(worker->classify, flow);
+    if (worker->options.flow_records && !worker->retracing)
+        tell_flow(worker, flow, reason);
+    if (worker->classify != NULL)
+        classify_forget(worker->classify, flow);
 }
 
 /* ---- life ---- */
@@ -105,9 +115,10 @@ struct worker *worker_new(const struct capture_options *options, const struct ru
     const struct flow_output flow_output = {.context = worker, .ended = flow_ended};
     worker->flows = flow_table_new(&flow_options, &flow_output, health);
     worker->count = count_new(options, rules, scopes, health);
+    worker->ways = ways_new();
     worker->fragments = fragment_new(health);
     worker->duplicates = duplicate_new();
-    if (worker->flows == NULL || worker->count == NULL || worker->fragments == NULL ||
+    if (worker->flows == NULL || worker->ways == NULL || worker->count == NULL || worker->fragments == NULL ||
         worker->duplicates == NULL) {
         fault_set(fault, "no memory for %u flows: lower flows_max", options->flows_max);
         worker_free(worker);
@@ -128,6 +139,7 @@ void worker_free(struct worker *worker)
     if (worker == NULL)
         return;
     flow_table_free(worker->flows);
+    ways_free(worker->ways);
     classify_free(worker->classify);
     count_free(worker->count);
     fragment_free(worker->fragments);
@@ -144,10 +156,10 @@ static void serve_flow(struct worker *worker, struct flow *flow)
     flow->service_by_name = SCOPE_NONE;
     flow->service_by_address = SCOPE_NONE;
     if (flow->watched[1])
-        flow->service_by_address = service_find_address(worker->rules, flow->address[1], flow->port[1]);
+        flow->service_by_address = service_find_address(worker->rules, flow->address[1], flow->end[1].port);
     if (flow->service_by_address == SCOPE_NONE && flow->watched[0]) {
         /* A capture that begins within a flow may show the server's packet first. */
-        flow->service_by_address = service_find_address(worker->rules, flow->address[0], flow->port[0]);
+        flow->service_by_address = service_find_address(worker->rules, flow->address[0], flow->end[0].port);
         if (flow->service_by_address != SCOPE_NONE)
             flow->server = 0;
     }
@@ -161,24 +173,27 @@ static void begin_flow(struct worker *worker, const struct packet *packet, const
         flow->watched[i] = flow->watch[i] != WATCHLIST_NONE;
     }
     serve_flow(worker, flow);
-    flow->path = path_find(worker->rules, packet, flow->address[flow->server]);
+    flow->way =
+        ways_find(worker->ways, packet, path_find(worker->rules, packet, flow->address[flow->server]));
 }
 
 /* The service of a flow's name, unless its address says the same or it was somebody within the watched space
  * who asked the world for it; SCOPE_NONE. */
 static uint32_t named_service(const struct worker *worker, const struct flow *flow)
 {
-    if (flow->domain == NULL || (flow->server == 0 && flow->service_by_address == SCOPE_NONE))
+    const char *domain = classify_domain(flow);
+    if (domain == NULL || (flow->server == 0 && flow->service_by_address == SCOPE_NONE))
         return SCOPE_NONE;
-    uint32_t scope = service_find_name(worker->rules, flow->domain, flow->port[flow->server]);
+    uint32_t scope = service_find_name(worker->rules, domain, flow->end[flow->server].port);
     return scope != flow->service_by_address ? scope : SCOPE_NONE;
 }
 
 /* ---- other rules ---- */
 
 /* The scope of the same name in the list that follows, or SCOPE_NONE. */
-static uint32_t scope_after(const struct worker *worker, uint32_t number)
+static uint32_t scope_after(void *context, uint32_t number)
 {
+    const struct worker *worker = context;
     const struct scope_list *scopes = worker->change.scopes;
     for (uint32_t i = 0; number != SCOPE_NONE && i < scopes->count; i++)
         if (scope_is_same(&scopes->items[i], &worker->scopes->items[number]))
@@ -208,12 +223,6 @@ static bool place_anew(void *context, struct flow *flow)
     return true;
 }
 
-static bool place_path(void *context, struct flow *flow)
-{
-    flow->path = scope_after(context, flow->path);
-    return true;
-}
-
 /* The flows of what is no longer watched end under the former rules; the others go on under the new ones, and
  * what was counted of them is not counted again. Without memory the former rules go on. */
 static void change_rules(struct worker *worker)
@@ -225,7 +234,7 @@ static void change_rules(struct worker *worker)
         worker->change.rules = NULL;
         return;
     }
-    flow_table_review(worker->flows, place_path, worker);
+    ways_change(worker->ways, scope_after, worker);
     worker->rules = worker->change.rules;
     worker->scopes = worker->change.scopes;
     worker->change.rules = NULL;
@@ -371,8 +380,7 @@ static void pace(struct worker *worker, int64_t to_ns, const volatile sig_atomic
 static void classify_watched(struct worker *worker, const struct packet *packet, struct flow *flow,
                              unsigned side)
 {
-    bool had_domain = flow->domain != NULL;
-    if (flow->classified || !classify_packet(worker->classify, flow, packet, side) || had_domain)
+    if (flow->classified || !classify_packet(worker->classify, flow, packet, side))
         return;
     flow->service_by_name = named_service(worker, flow);
     if (flow->service_by_name != SCOPE_NONE)

@@ -31,7 +31,7 @@ static int set_up(void **state)
 /* As if for three years next to nothing had been seen: bursts then last as long as they may. */
 static void grow_old(struct burst *of)
 {
-    struct flow flow = {.protocol = IPPROTO_UDP, .port = {1, 2}};
+    struct flow flow = {.protocol = IPPROTO_UDP, .end = {{.port = 1}, {.port = 2}}};
     for (enum burst_sign sign = 0; sign < BURST__SIGNS; sign++)
         burst_begins(of, &flow, 1, sign, T0 - 100000000 * S);
 }
@@ -54,7 +54,7 @@ static void put_v4(uint8_t address[16], uint32_t number)
 /* From 198.51.100.9 to port 443 of 192.0.2.7, which is watched: side 1 is. */
 static struct flow a_flow(void)
 {
-    struct flow flow = {.protocol = IPPROTO_TCP, .port = {40000, 443}};
+    struct flow flow = {.protocol = IPPROTO_TCP, .end = {{.port = 40000}, {.port = 443}}};
     put_v4(flow.address[0], 0xc6336409);
     put_v4(flow.address[1], 0xc0000207);
     return flow;
@@ -116,7 +116,7 @@ static void test_a_retry_comes_from_another_port_and_is_the_same(void **state)
     (void)state;
     struct flow flow = a_flow();
     assert_true(answers(&flow, T0));
-    flow.port[0]++;
+    flow.end[0].port++;
     assert_false(answers(&flow, T0));
 }
 
@@ -125,9 +125,9 @@ static void test_another_host_port_or_protocol_is_another_burst(void **state)
     (void)state;
     struct flow flow = a_flow();
     assert_true(answers(&flow, T0));
-    flow.port[1] = 80;
+    flow.end[1].port = 80;
     assert_true(answers(&flow, T0));
-    flow.port[1] = 443;
+    flow.end[1].port = 443;
     flow.protocol = IPPROTO_UDP;
     assert_true(answers(&flow, T0));
     flow.protocol = IPPROTO_TCP;
@@ -175,15 +175,15 @@ static void test_of_icmp_the_family_tells_and_not_the_id(void **state)
     struct flow flow = a_flow();
     flow.protocol = IPPROTO_ICMP;
     flow.family = 8;
-    flow.port[0] = flow.port[1] = 1;
+    flow.end[0].port = flow.end[1].port = 1;
     assert_true(answers(&flow, T0));
-    flow.port[0] = flow.port[1] = 2;
+    flow.end[0].port = flow.end[1].port = 2;
     assert_false(answers(&flow, T0));
     flow.family = 13;
     assert_true(answers(&flow, T0));
     flow.protocol = IPPROTO_ICMPV6;
     assert_true(answers(&flow, T0));
-    flow.port[0] = flow.port[1] = 3;
+    flow.end[0].port = flow.end[1].port = 3;
     assert_false(answers(&flow, T0));
 }
 
@@ -204,10 +204,10 @@ static void test_a_watched_client_is_known_by_the_port_that_it_asks(void **state
     (void)state;
     struct flow flow = a_flow();
     assert_true(burst_begins(burst, &flow, 0, BURST_LIVE, T0));
-    flow.port[0]++;
+    flow.end[0].port++;
     flow.address[1][15]++; /* the next server of the same network */
     assert_false(burst_begins(burst, &flow, 0, BURST_LIVE, T0));
-    flow.port[1]++;
+    flow.end[1].port++;
     assert_true(burst_begins(burst, &flow, 0, BURST_LIVE, T0));
     flow.address[0][15]++;
     assert_true(burst_begins(burst, &flow, 0, BURST_LIVE, T0));

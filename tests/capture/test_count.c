@@ -110,8 +110,7 @@ static struct flow flow_of(const char *source, const char *destination)
 {
     struct flow flow = {.watch = {watch_of(source), watch_of(destination)},
                         .service_by_address = SCOPE_NONE,
-                        .service_by_name = SCOPE_NONE,
-                        .path = SCOPE_NONE};
+                        .service_by_name = SCOPE_NONE};
     put_address(flow.address[0], source);
     put_address(flow.address[1], destination);
     for (int i = 0; i < 2; i++) {
@@ -133,9 +132,9 @@ static void send_of(struct flow *flow, unsigned side, int64_t time_ns, uint8_t f
     memcpy(packet.tuple.source, flow->address[side], 16);
     memcpy(packet.tuple.destination, flow->address[!side], 16);
     const uint32_t watch[2] = {flow->watch[side], flow->watch[!side]};
-    bool started = flow->packets[0] + flow->packets[1] == 0;
-    flow->packets[side]++;
-    flow->bytes[side] += packet.ip_bytes;
+    bool started = flow->end[0].packets + flow->end[1].packets == 0;
+    flow->end[side].packets++;
+    flow->end[side].bytes += packet.ip_bytes;
     flow->spoke[side] = true;
     count_flow(count, &packet, flow, side, started);
     count_packet(count, &packet, watch, flow, side);
@@ -711,8 +710,8 @@ static void test_the_hops_are_those_of_the_watched_sides_latest_packet(void **st
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         count_open(count, T0, true, TALLY_ALL_KNOWN);
         struct flow flow = flow_of("192.0.2.7", "8.8.8.8");
-        flow.ttl[0] = known[i].ttl;
-        flow.ttl[1] = 50;
+        flow.end[0].ttl = known[i].ttl;
+        flow.end[1].ttl = 50;
         send_of(&flow, 0, T0, 0);
         assert_counts(ALL, TALLY_answered_hops, 0);
         send_of(&flow, 1, T0, 0);
@@ -726,8 +725,8 @@ static void test_between_two_watched_hosts_each_has_its_hops_and_all_those_of_th
 {
     (void)state;
     struct flow flow = flow_of("192.0.2.7", "198.51.100.7");
-    flow.ttl[0] = 60;
-    flow.ttl[1] = 120;
+    flow.end[0].ttl = 60;
+    flow.end[1].ttl = 120;
     send_of(&flow, 0, T0, 0);
     send_of(&flow, 1, T0, 0);
     assert_counts(ONE, TALLY_answered_hops, 4);
@@ -772,7 +771,7 @@ static void test_a_flow_is_acked_once_by_the_outside_alone(void **state)
 static void send_udp(struct flow *flow, unsigned side, uint16_t from_port)
 {
     flow->protocol = UDP;
-    flow->port[side] = from_port;
+    flow->end[side].port = from_port;
     send_of(flow, side, T0, 0);
 }
 
@@ -793,7 +792,7 @@ static void test_answers_that_nobody_asked_for_are_reflected(void **state)
     assert_counts(ALL, TALLY_reflected_in, 16);
     assert_counts(ONE, TALLY_reflected_in, 16);
     other = flow_of("8.8.8.8", "192.0.2.71");
-    other.port[0] = 53;
+    other.end[0].port = 53;
     send_of(&other, 0, T0, TCP_SYN); /* not UDP */
     assert_counts(ALL, TALLY_reflected_in, 16);
 }
@@ -836,7 +835,7 @@ static void test_who_answers_a_question_from_outside_is_proven_to_live_once(void
 {
     (void)state;
     struct flow flow = flow_of("8.8.8.8", "192.0.2.71");
-    flow.port[1] = 53;
+    flow.end[1].port = 53;
     send_udp(&flow, 0, 40000);
     assert_proven_for_one(0, 1);
     send_udp(&flow, 0, 40000);
@@ -884,10 +883,10 @@ static void send_ping(struct flow *flow, unsigned side, uint8_t protocol, uint8_
                             .has_transport = true,
                             .icmp_type = type,
                             .tuple = {.protocol = protocol}};
-    bool started = flow->packets[0] + flow->packets[1] == 0;
+    bool started = flow->end[0].packets + flow->end[1].packets == 0;
     flow->protocol = protocol;
     flow->family = flow_icmp_family(protocol, type);
-    flow->packets[side]++;
+    flow->end[side].packets++;
     flow->spoke[side] = true;
     count_flow(count, &packet, flow, side, started);
 }
@@ -967,7 +966,7 @@ static void test_where_the_outside_is_not_heard_answers_prove_and_questions_do_n
     send_tcp(&syn, 0, TCP_SYN, 0);
     send_tcp(&syn, 0, TCP_ACK, 0);
     send_udp(&asks, 0, 40000);
-    hidden.port[1] = 3283; /* from a service's port to another's: a reflector is to answer that service */
+    hidden.end[1].port = 3283; /* from a service's port to another's: a reflector is to answer that service */
     send_udp(&hidden, 0, 53);
     send_ping(&pings, 0, 1, 8);
     assert_counts(ALL, TALLY_live_flows, 4);
@@ -979,7 +978,7 @@ static void test_where_the_outside_is_not_heard_answers_prove_and_questions_do_n
     accepts.first = 1;
     send_tcp(&accepts, 1, TCP_SYN | TCP_ACK, 0);
     assert_counts(ALL, TALLY_proven_flows, 2);
-    answers.port[1] = 40000;
+    answers.end[1].port = 40000;
     send_udp(&answers, 0, 53);
     assert_counts(ALL, TALLY_proven_flows, 3);
     send_ping(&pinged, 0, 1, 0);
@@ -1068,7 +1067,7 @@ static void test_a_name_credits_what_the_flow_has_proved_so_far(void **state)
     (void)state;
     struct flow flow = flow_of("8.8.8.8", "192.0.2.71");
     flow.first = 0;
-    flow.ttl[1] = 108;
+    flow.end[1].ttl = 108;
     flow.tcp.side[1] =
         (struct tcp_side){.known = TCP_TIMED, .round_trip_us = 250000, .retransmits = 2, .unseen_acks = 1};
     flow.tcp.side[0] = (struct tcp_side){.retransmits = 3, .unseen_acks = 4};
@@ -1091,7 +1090,7 @@ static void test_a_name_credits_what_the_flow_has_proved_so_far(void **state)
     reflected.packets_alone = 5;
     reflected.service_by_name = alone.service_by_name = MAIL;
     reflected.protocol = UDP;
-    reflected.port[0] = 53;
+    reflected.end[0].port = 53;
     count_named_service(count, &reflected, T0);
     assert_counts(MAIL, TALLY_reflected_in, 5);
     alone.first = 1; /* its SYN-ACK was the first that was seen */
