@@ -134,7 +134,7 @@ $(FUZZ): $(OUT)/fuzz/%: tests/fuzz/%.c $(SOURCES)
 # Its traces are made of what the scenario generator says and frames.
 $(BENCH): $(OUT)/bench/%: tests/bench/%.c $(OBJ)/tests/synth/talk.o $(OBJ)/tests/synth/frame.o $(OBJ)/flags | $(FOLDERS)
 	$(call say,CC,$<)
-	$(Q)$(CC) $(FLAGS) -Iinclude -Itests/synth $(LDFLAGS) -o $@ $(filter %.c %.o,$^) -lpcap -lm
+	$(Q)$(CC) $(FLAGS) -Iinclude -Itests/synth $(LDFLAGS) -o $@ $(filter %.c %.o,$^) -lpcap -lndpi -lm
 
 bench:
 	@.ci/deps build bench

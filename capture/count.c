@@ -18,7 +18,10 @@ struct count {
     bool sampled;         /* a packet does not follow the other */
     uint64_t *knowable;   /* a scope: the measures that can be known of it at all */
     struct tally *tallies;
+    uint32_t *path_of_watch; /* a scope, SCOPE_NONE, or … */
 };
+
+#define PATH_VARIES (SCOPE_NONE - 1) /* … where it takes the packet to tell */
 
 /* The scopes that one end of a packet belongs to, `all` left out; each once. */
 enum { END_SCOPES_MAX = 8 };
@@ -35,6 +38,7 @@ enum role { ROLE_HOST, ROLE_PEER };
 /* What a packet adds to all its scopes alike. */
 struct traits {
     bool syn, retransmit, unseen_ack, one_way, reflected;
+    bool noted;   /* both addresses were counted in this bin already */
     uint32_t leg; /* one bit */
 };
 
@@ -58,19 +62,39 @@ static uint64_t knowable_of(enum scope_kind kind, bool sampled)
            ~(sampled ? sequels : 0);
 }
 
+/* The path of all packets of a watch, where paths know nothing but prefixes and none parts it. */
+static uint32_t path_of_watch(const struct rules *rules, const struct watch *watch)
+{
+    const struct packet any = {.time_ns = 0};
+    for (size_t i = 0; i < rules->path_count; i++)
+        for (size_t j = 0; j < rules->paths[i].key_count; j++) {
+            const struct path_key *key = &rules->paths[i].keys[j];
+            if (key->kind != PATH_PREFIX || (key->prefix.length > watch->prefix.length &&
+                                             prefix_contains(&watch->prefix, key->prefix.address)))
+                return PATH_VARIES;
+        }
+    return path_find(rules, &any, watch->prefix.address);
+}
+
 /* Makes what there is one of a scope, and says what can be known of each. -1: no memory, and nothing is
  * changed. */
 static int make_scopes(struct count *count, const struct rules *rules, const struct scope_list *scopes)
 {
     uint64_t *knowable = calloc(scopes->count, sizeof *knowable);
     struct tally *tallies = calloc(scopes->count, sizeof *tallies);
-    if (knowable == NULL || tallies == NULL) {
+    uint32_t *paths = calloc(rules->watch_count + 1, sizeof *paths);
+    if (knowable == NULL || tallies == NULL || paths == NULL) {
         free(knowable);
         free(tallies);
+        free(paths);
         return -1;
     }
     free(count->knowable);
     free(count->tallies);
+    free(count->path_of_watch);
+    count->path_of_watch = paths;
+    for (size_t i = 0; i < rules->watch_count; i++)
+        paths[i] = path_of_watch(rules, &rules->watches[i]);
     count->rules = rules;
     count->scopes = scopes;
     count->knowable = knowable;
@@ -122,6 +146,7 @@ void count_free(struct count *count)
     legs_free(count->run.legs);
     free(count->knowable);
     free(count->tallies);
+    free(count->path_of_watch);
     free(count);
 }
 
@@ -172,7 +197,8 @@ static void add_end(const struct count *count, struct end_scopes *scopes, const 
     if (watch == WATCHLIST_NONE)
         return;
     add_scope(scopes, count->rules->watches[watch].scope);
-    add_scope(scopes, path_find(count->rules, packet, address));
+    uint32_t path = count->path_of_watch[watch];
+    add_scope(scopes, path != PATH_VARIES ? path : path_find(count->rules, packet, address));
 }
 
 static void add_services(struct end_scopes *scopes, const struct flow *flow)
@@ -183,7 +209,8 @@ static void add_services(struct end_scopes *scopes, const struct flow *flow)
 
 /* ---- packets ---- */
 
-static void count_address(struct count *count, uint32_t scope, enum role role, const uint8_t address[16])
+/* False: it may have to be counted again. */
+static bool count_address(struct count *count, uint32_t scope, enum role role, const uint8_t address[16])
 {
     switch (distinct_add(count->distinct, scope * 2 + role, address)) {
     case DISTINCT_NEW:
@@ -191,13 +218,16 @@ static void count_address(struct count *count, uint32_t scope, enum role role, c
         break;
     case DISTINCT_FULL:
         count->health->addresses_uncounted++;
-        break;
+        return false;
     case DISTINCT_OLD:
         break;
     }
+    return true;
 }
 
-static void count_out(struct count *count, uint32_t scope, const struct packet *packet,
+/* Count what a packet adds to a scope, and say whether its addresses need not be counted again in this bin.
+ */
+static bool count_out(struct count *count, uint32_t scope, const struct packet *packet,
                       const struct traits *traits)
 {
     struct tally *tally = &count->tallies[scope];
@@ -208,11 +238,14 @@ static void count_out(struct count *count, uint32_t scope, const struct packet *
     tally->value[TALLY_oneway_out] += traits->one_way;
     tally->legs_out |= traits->leg;
     tally_span_add(&tally->out, packet->time_ns);
-    count_address(count, scope, ROLE_HOST, packet->tuple.source);
-    count_address(count, scope, ROLE_PEER, packet->tuple.destination);
+    if (traits->noted)
+        return true;
+    bool host = count_address(count, scope, ROLE_HOST, packet->tuple.source),
+         peer = count_address(count, scope, ROLE_PEER, packet->tuple.destination);
+    return host && peer;
 }
 
-static void count_in(struct count *count, uint32_t scope, const struct packet *packet,
+static bool count_in(struct count *count, uint32_t scope, const struct packet *packet,
                      const struct traits *traits)
 {
     struct tally *tally = &count->tallies[scope];
@@ -224,7 +257,7 @@ static void count_in(struct count *count, uint32_t scope, const struct packet *p
     tally->value[TALLY_reflected_in] += traits->reflected;
     tally->legs_in |= traits->leg;
     tally_span_add(&tally->in, packet->time_ns);
-    count_address(count, scope, ROLE_PEER, packet->tuple.source);
+    return traits->noted || count_address(count, scope, ROLE_PEER, packet->tuple.source);
 }
 
 /* A packet's leg. */
@@ -291,6 +324,8 @@ static struct traits traits_of(struct count *count, const struct packet *packet,
         return traits;
     traits.retransmit = (flow->tcp.news & TCP_RETRANSMIT) != 0;
     traits.unseen_ack = (flow->tcp.news & TCP_UNSEEN_ACK) != 0;
+    /* With paths by link the scopes of a flow may differ from packet to packet. */
+    traits.noted = flow->end[side].noted && !count->run.has_link_paths;
     traits.one_way = !flow->spoke[!side];
     traits.reflected = traits.one_way && flow->protocol == PROTOCOL_UDP && is_reflector(flow->end[side].port);
     return traits;
@@ -299,10 +334,11 @@ static struct traits traits_of(struct count *count, const struct packet *packet,
 /* Between two watched addresses a packet is out of its source's scopes and in to its destination's, a scope
  * of both being both; only `all` counts it once, as out. */
 void count_packet(struct count *count, const struct packet *packet, const uint32_t watch[2],
-                  const struct flow *flow, unsigned side)
+                  struct flow *flow, unsigned side)
 {
     const struct traits traits = traits_of(count, packet, flow, side);
     struct end_scopes out = {.count = 0}, in = {.count = 0};
+    bool noted = true;
     if (counted(count, watch[0]))
         add_scope(&out, SCOPE_NUMBER_ALL);
     else if (counted(count, watch[1]))
@@ -312,9 +348,11 @@ void count_packet(struct count *count, const struct packet *packet, const uint32
     if (flow != NULL)
         add_services(side == flow->server ? &out : &in, flow);
     for (unsigned i = 0; i < out.count; i++)
-        count_out(count, out.number[i], packet, &traits);
+        noted &= count_out(count, out.number[i], packet, &traits);
     for (unsigned i = 0; i < in.count; i++)
-        count_in(count, in.number[i], packet, &traits);
+        noted &= count_in(count, in.number[i], packet, &traits);
+    if (flow != NULL)
+        flow->end[side].noted = noted;
 }
 
 /* ---- ICMP errors ---- */

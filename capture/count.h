@@ -58,7 +58,7 @@ static inline unsigned count_run_leg(struct count_run *run, uint16_t interface, 
 /* A watched packet; `watch` says what the watch list found for its source and destination. Its flow, or NULL
  * where it has none, knows its services; `side` of it sent the packet. */
 void count_packet(struct count *count, const struct packet *packet, const uint32_t watch[2],
-                  const struct flow *flow, unsigned side);
+                  struct flow *flow, unsigned side);
 
 /* What a packet did to its flow: started it, was the first of its side, or proved that the side lives. Sets
  * the flow's live, answered and proven, and which bursts began with them. Call after the services by address

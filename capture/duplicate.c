@@ -24,8 +24,12 @@ struct seen {
     uint32_t hash_next;
 };
 
+/* There are as many places as what is not past has needed so far: few are always in the cache. */
+enum { ROOM_LEAST = 256 };
+
 struct duplicate {
     uint64_t seed;
+    uint32_t room;        /* a power of two: places, and chains */
     uint32_t count, next; /* places taken, and the one to be taken next */
     uint32_t chains[DUPLICATE_PACKETS_MAX];
     struct seen packets[DUPLICATE_PACKETS_MAX];
@@ -37,8 +41,9 @@ struct duplicate *duplicate_new(void)
     if (duplicate == NULL)
         return NULL;
     duplicate->seed = hash_seed(duplicate);
+    duplicate->room = ROOM_LEAST;
     duplicate->count = duplicate->next = 0;
-    memset(duplicate->chains, 0xff, sizeof duplicate->chains); /* NOBODY */
+    memset(duplicate->chains, 0xff, ROOM_LEAST * sizeof *duplicate->chains); /* NOBODY */
     return duplicate;
 }
 
@@ -79,7 +84,7 @@ static uint64_t print_of(const struct duplicate *duplicate, const struct packet 
 
 static uint32_t *chain_of(struct duplicate *duplicate, uint64_t print)
 {
-    return &duplicate->chains[print % DUPLICATE_PACKETS_MAX];
+    return &duplicate->chains[print & (duplicate->room - 1)];
 }
 
 static void forget(struct duplicate *duplicate, uint32_t place)
@@ -96,36 +101,48 @@ static bool is_past(const struct seen *seen, int64_t now_ns)
     return now_ns - seen->seen_ns > DUPLICATE_WINDOW_MS * NS_PER_MS;
 }
 
-/* Where even the latest is past, all are: the places are taken from the first on again, so that where little
- * is watched only few of them are ever touched. */
-static void begin_anew(struct duplicate *duplicate)
+/* Puts a fingerprint at the head of its chain: the latest first. */
+static void chain(struct duplicate *duplicate, uint32_t place)
 {
-    for (uint32_t i = 0; i < duplicate->count; i++)
-        *chain_of(duplicate, duplicate->packets[i].print) = NOBODY;
-    duplicate->count = duplicate->next = 0;
+    uint32_t *link = chain_of(duplicate, duplicate->packets[place].print);
+    duplicate->packets[place].hash_next = *link;
+    *link = place;
+}
+
+/* Twice as many places, the oldest fingerprint in the first. */
+static void grow(struct duplicate *duplicate)
+{
+    struct seen *packets = duplicate->packets;
+    uint32_t room = duplicate->room, oldest = duplicate->next;
+    memcpy(packets + room, packets, oldest * sizeof *packets);
+    memmove(packets, packets + oldest, room * sizeof *packets);
+    duplicate->room = 2 * room;
+    duplicate->next = room;
+    memset(duplicate->chains, 0xff, duplicate->room * sizeof *duplicate->chains);
+    for (uint32_t place = 0; place < room; place++)
+        chain(duplicate, place);
 }
 
 bool duplicate_seen(struct duplicate *duplicate, const struct packet *packet)
 {
-    uint32_t latest = (duplicate->next - 1) % DUPLICATE_PACKETS_MAX;
-    if (duplicate->count > 0 && is_past(&duplicate->packets[latest], packet->time_ns))
-        begin_anew(duplicate);
     uint64_t print = print_of(duplicate, packet);
-    uint32_t *chain = chain_of(duplicate, print), place = duplicate->next;
-    for (uint32_t at = *chain; at != NOBODY; at = duplicate->packets[at].hash_next) {
+    for (uint32_t at = *chain_of(duplicate, print); at != NOBODY; at = duplicate->packets[at].hash_next) {
         const struct seen *seen = &duplicate->packets[at];
         if (is_past(seen, packet->time_ns))
             break; /* a chain is in the order of time, the latest first */
         if (seen->print == print)
             return true;
     }
-    if (duplicate->count == DUPLICATE_PACKETS_MAX)
+    if (duplicate->count == duplicate->room && duplicate->room < DUPLICATE_PACKETS_MAX &&
+        !is_past(&duplicate->packets[duplicate->next], packet->time_ns))
+        grow(duplicate);
+    uint32_t place = duplicate->next;
+    if (duplicate->count == duplicate->room)
         forget(duplicate, place);
     else
         duplicate->count++;
-    duplicate->packets[place] =
-        (struct seen){.print = print, .seen_ns = packet->time_ns, .hash_next = *chain};
-    *chain = place;
-    duplicate->next = (place + 1) % DUPLICATE_PACKETS_MAX;
+    duplicate->packets[place] = (struct seen){.print = print, .seen_ns = packet->time_ns};
+    chain(duplicate, place);
+    duplicate->next = (place + 1) & (duplicate->room - 1);
     return false;
 }

@@ -25,6 +25,7 @@ struct idle_list {
     uint32_t oldest, newest;
 };
 
+enum { CACHE_LINE_BYTES = 64 };
 enum { HEARD_ONE, HEARD_BOTH, HEARD__COUNT, BUCKETS_MIN = 1 << 10, BUCKETS_MAX = 1 << 22 };
 
 struct flow_table {
@@ -33,6 +34,7 @@ struct flow_table {
     struct health *health;
     struct idle_list idle[HEARD__COUNT];
     size_t count;
+    int64_t bin_start_ns;
     size_t bucket_mask; /* their number, a power of two, less one */
     uint64_t seed;
     uint32_t *buckets;
@@ -124,10 +126,11 @@ static struct flow *chain_find(const struct flow_table *table, const struct key 
 {
     for (struct flow *flow = flow_at(table, *chain_of(table, key)); flow != NULL;
          flow = flow_at(table, flow->hash_next)) {
-        if (flow->protocol != key->protocol || flow->family != key->family)
-            continue;
+        __builtin_prefetch((const char *)flow + CACHE_LINE_BYTES);
+        __builtin_prefetch((const char *)flow + 2 * CACHE_LINE_BYTES); /* where the protocol is */
         for (unsigned first = 0; first < 2; first++)
-            if (end_is(flow, (int)first, key, 0) && end_is(flow, 1 - (int)first, key, 1)) {
+            if (end_is(flow, (int)first, key, 0) && end_is(flow, 1 - (int)first, key, 1) &&
+                flow->protocol == key->protocol && flow->family == key->family) {
                 *side = first;
                 return flow;
             }
@@ -313,6 +316,8 @@ static void flow_count(struct flow_table *table, struct flow *flow, const struct
                        unsigned side)
 {
     idle_remove(table, flow);
+    if (flow->last_ns < table->bin_start_ns)
+        flow->end[0].noted = flow->end[1].noted = 0;
     flow->end[side].packets++;
     flow->end[side].bytes += packet->ip_bytes;
     flow->end[side].syns += is_bare_syn(packet) && flow->end[side].syns < UINT16_MAX;
@@ -337,6 +342,7 @@ struct flow_table *flow_table_new(const struct flow_options *options, const stru
     table->options = *options;
     table->output = *output;
     table->health = health;
+    table->bin_start_ns = TIME_NONE;
     table->bucket_mask = BUCKETS_MIN - 1;
     table->seed = hash_seed(table);
     table->buckets = calloc(BUCKETS_MIN, sizeof *table->buckets);
@@ -380,6 +386,11 @@ struct flow *flow_table_packet(struct flow_table *table, const struct packet *pa
     }
     flow_count(table, flow, packet, *side);
     return flow;
+}
+
+void flow_table_begin_bin(struct flow_table *table, int64_t start_ns)
+{
+    table->bin_start_ns = start_ns;
 }
 
 struct flow *flow_table_join(struct flow_table *table, const struct packet *packet, unsigned *side)

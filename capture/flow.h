@@ -16,8 +16,10 @@ struct finding;
 
 /* What an end of a flow has sent. */
 struct flow_end_count {
-    uint64_t bytes : 48, syns : 16;            /* IP bytes; bare SYNs among the packets, up to 65535 */
-    uint64_t packets : 40, ttl : 8, port : 16; /* of the latest packet; ICMP: the id at both ends, 0 where the
+    uint64_t bytes : 48, syns : 16; /* IP bytes; bare SYNs among the packets, up to 65535 */
+    uint64_t packets : 39;
+    uint64_t noted : 1; /* the caller's, for the bin in which the flow was heard last: forgotten with it */
+    uint64_t ttl : 8, port : 16; /* of the latest packet; ICMP: the id at both ends, 0 where the
                                                   type has none */
 };
 
@@ -91,6 +93,9 @@ void flow_table_free(struct flow_table *table);
  * health.flows_refused, when memory is short or the table has no room at all. */
 struct flow *flow_table_packet(struct flow_table *table, const struct packet *packet, unsigned *side,
                                bool *started);
+
+/* What is `noted` of flows means something from here on only: a bin begins. */
+void flow_table_begin_bin(struct flow_table *table, int64_t start_ns);
 
 /* Counts a later fragment, which has been given the ports of its first, in the flow of these if that is in
  * the table. Returns it, and which side sent the fragment, or NULL. */

@@ -258,6 +258,8 @@ static void open_step(struct worker *worker, struct source *source, int64_t star
                                            clock_floor(worker->step_start_ns, worker->options.bin_ns);
     if (worker->change.rules != NULL && new_bin && start_ns >= worker->change.from_ns)
         change_rules(worker);
+    if (new_bin)
+        flow_table_begin_bin(worker->flows, start_ns);
     worker->step_start_ns = start_ns;
     worker->step_end_ns = clock_floor(start_ns, worker->options.step_ns) + worker->options.step_ns;
     uint64_t known = worker->drops_known ? TALLY_ALL_KNOWN : TALLY_ALL_KNOWN & ~TALLY_BIT(TALLY_drops);
