@@ -370,6 +370,7 @@ static void release_covered(struct analysis *analysis)
         series->returned_ns = TIME_NONE;
         if (series->episode.open && !series->episode.covered)
             continue;
+        thinness_reset(&series->thinness); /* it has climbed with the wide outage */
         if (series->episode.open || series->state == STATE_LEARNING)
             watch_anew(series, analysis->end_ns);
         if (series->episode.open)

@@ -194,6 +194,7 @@ void detect_step(struct population *population, const struct detect_input *input
 void detect_restart(struct population *population, int64_t at_ns)
 {
     begin_silence(population, at_ns);
+    population->broken_score = 0;
     population->unproven = true; /* the first event after it has a silence of unknown begin behind it */
 }
 

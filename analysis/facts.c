@@ -12,6 +12,7 @@ static const double knocks_least = 5;  /* expected since the onset before their 
 static const double lives_least = 10;  /* expected signs of life before their share does */
 static const double samples_least = 3; /* of round trips */
 static const double hops_least = 1;    /* that another way is longer or shorter */
+static const double step_most_s = 300; /* a longer one with the fall in it says little of what came before */
 static const int64_t at_once_ns =
     1200 * NS_PER_S; /* what routers say later follows from it, whatever it was */
 static const int64_t before_rest_ns = 300 * NS_PER_S; /* so much sooner is sooner */
@@ -181,9 +182,11 @@ static void read_before(const struct analysis *analysis, const struct series *se
                         struct cause_facts *facts)
 {
     const struct trend *before = &series->episode.before.trend;
-    read_surge(before, facts);
-    read_strain(before, facts);
-    read_slope(series, before, facts);
+    if (series->step_s <= step_most_s) {
+        read_surge(before, facts);
+        read_strain(before, facts);
+        read_slope(series, before, facts);
+    }
     read_services(analysis, &series->episode, facts);
 }
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 
 import jsonschema
+import pytest
 from conftest import SAMPLE, TOP, read_events
 
 
@@ -94,6 +95,23 @@ def test_bins_read_back_tell_the_same_outage(lightsout, tmp_path):
     strip = [[row.split(",")[:14] + row.split(",")[-2:] for row in sorted(path.read_text().splitlines())]
              for path in (tmp_path / "bins.csv", tmp_path / "again.csv")]
     assert strip[0] == strip[1]
+
+
+@pytest.mark.parametrize("seconds", [10, 600, 1200, 3600])
+def test_bins_of_any_length_tell_one_outage_and_no_wrong_cause(lightsout, tmp_path, seconds):
+    # A service that came back in the very bin in which the outage of all ended was once told as down.
+    lightsout("-r", SAMPLE, "-q", "--bin", seconds, "--bins", tmp_path / "bins.csv")
+    lightsout("-b", tmp_path / "bins.csv", "-q", "--events", tmp_path / "events")
+    events = read_events(tmp_path / "events")
+    actions = [event["event"]["action"] for event in events]
+    assert actions.count("outage-started") == 1 and actions.count("outage-ended") == 1
+    assert {event["outage"]["scope"] for event in events} == {"all"}
+    assert events[-1]["outage"]["cause"]["verdict"] in ("internal", "unknown")
+    outage = events[-1]["outage"]
+    late = instant(outage["onset"]) - instant("2025-06-06T17:23:41.600000Z")
+    assert abs(late.total_seconds()) < 60 + seconds / 4
+    late = instant(outage["end"]) - instant("2025-06-07T02:30:12.400000Z")
+    assert abs(late.total_seconds()) < 300 + seconds / 2
 
 
 def test_a_capture_that_ends_inside_leaves_the_episode_open(lightsout, sample_pcap, tmp_path):
