@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a replay costs, beside tcpdump with the same watch list as filter and a libpcap loop that does nothing; and of a
-packed capture, beside what unpacks it.
+"""What a replay costs, beside tcpdump with the same watch list as filter and a libpcap loop that does nothing; of a packed
+capture, beside what unpacks it; of one that is watched as a whole, beside a loop that classifies and does nothing else;
+of a long watch list, beside a short one; and what memory a million flows take.
 
-    tests/bench/bench.py BUILD_FOLDER [--rounds N] [--packets N] [--small N]
+    tests/bench/bench.py BUILD_FOLDER [--rounds N] [--packets N] [--small N] [--dense N] [--flows N] [--peers]
 
 Makes its captures in BUILD_FOLDER/bench where they are not there yet, runs the programs in turns whose order changes,
 and prints medians; the same and every single run are in BUILD_FOLDER/bench/result.json. Only the ratios mean anything
@@ -15,6 +16,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -98,12 +100,16 @@ def show(title, packets, path, figures, columns):
               "".join(f"{figure[field]:>11.{digits}f}" for _, field, digits in columns))
 
 
+def run_lightsout(lightsout, folder, path, *options):
+    return [lightsout, "-q", "-r", path, "--bins", folder / "bins.csv", "--events", folder / "events", *options]
+
+
 def bench_plain(title, path, options, folder, lightsout, expression):
     """Beside tcpdump and libpcap's loop, by CPU."""
     counted = int(subprocess.run([folder / "floor", path], capture_output=True, text=True, check=True).stdout)
     (folder / "events").unlink(missing_ok=True)  # it is appended to
     runs = rounds_of(options.rounds, folder / "measure", {
-        "lightsout": [lightsout, "-q", "-r", path, "--bins", folder / "bins.csv", "--events", folder / "events"],
+        "lightsout": run_lightsout(lightsout, folder, path),
         "tcpdump": ["tcpdump", "-r", path, "-w", "/dev/null", expression],
         "libpcap": [folder / "floor", path],
     }, folder / "log")
@@ -122,7 +128,7 @@ def bench_packed(title, plain, packer, unpacker, options, folder, lightsout):
     counted = int(subprocess.run([folder / "floor", plain], capture_output=True, text=True, check=True).stdout)
     (folder / "events").unlink(missing_ok=True)
     runs = rounds_of(options.rounds, folder / "measure", {
-        "lightsout": [lightsout, "-q", "-r", path, "--bins", folder / "bins.csv", "--events", folder / "events"],
+        "lightsout": run_lightsout(lightsout, folder, path),
         unpacker: [unpacker, path],
     }, folder / "log")
     figures = summarise(runs, counted)
@@ -134,12 +140,75 @@ def bench_packed(title, plain, packer, unpacker, options, folder, lightsout):
     return {"packets": counted, "bytes": path.stat().st_size, "figures": figures, "runs": runs}
 
 
+def bench_dense(title, path, options, folder, lightsout):
+    """Beside a loop over the same packets that classifies their flows by the same rule and does nothing else."""
+    counted = int(subprocess.run([folder / "floor", path], capture_output=True, text=True, check=True).stdout)
+    (folder / "events").unlink(missing_ok=True)
+    runs = rounds_of(options.rounds, folder / "measure",
+                     {"lightsout": run_lightsout(lightsout, folder, path), "nDPI": [folder / "dpi", path]}, folder / "log")
+    figures = summarise(runs, counted)
+    show(title, counted, path, figures, [("CPU s", "cpu_s", 3), ("x nDPI", "cpu_of_nDPI", 2), ("RSS MiB", "rss_mib", 1)])
+    return {"packets": counted, "bytes": path.stat().st_size, "figures": figures, "runs": runs}
+
+
+def bench_watch_list(title, path, options, folder, lightsout):
+    """A packet's cost with a long watch list beside that with a short one that watches the same of the capture. What it
+    takes to read the list is measured on a capture of one packet, and told by itself."""
+    one = make_trace(folder / "mixed-1.pcap", folder / "traces", "mixed", 1)
+    commands = {}
+    for count in (4, 100_000):
+        prefixes = make_trace(folder / f"prefixes-{count}", folder / "traces", "prefixes", count)
+        for name, capture in ((f"{count}", path), (f"{count} start", one)):
+            commands[name] = run_lightsout(lightsout, folder, capture, "--watch-from", prefixes)
+    (folder / "events").unlink(missing_ok=True)
+    runs = rounds_of(options.rounds, folder / "measure", commands, folder / "log")
+    figures = summarise(runs, options.packets)
+    print(f"\n{title}: {options.packets:,} packets")
+    print(f"  {'prefixes':<12}{'ns/packet':>11}{'start s':>11}{'RSS MiB':>11}")
+    cost = {count: (figures[count]["cpu_s"] - figures[f"{count} start"]["cpu_s"]) / options.packets * 1e9
+            for count in ("4", "100000")}
+    for count, ns in cost.items():
+        print(f"  {count:<12}{ns:>11.1f}{figures[count + ' start']['cpu_s']:>11.3f}{figures[count]['rss_mib']:>11.1f}")
+    print(f"  x a packet {cost['100000'] / cost['4']:>12.2f}")
+    return {"packets": options.packets, "ns_per_packet": cost, "figures": figures, "runs": runs}
+
+
+def bench_memory(title, path, options, folder, lightsout):
+    """What the most live flows take, beside the program with none."""
+    (folder / "events").unlink(missing_ok=True)
+    one = make_trace(folder / "mixed-1.pcap", folder / "traces", "mixed", 1)
+    watch = ["-w", "100.64.0.0/14"]
+    runs = {name: [measure(folder / "measure", run_lightsout(lightsout, folder, capture, *watch), folder / "log")]
+            for name, capture in (("none", one), ("all", path))}
+    resident = {name: of_name[0]["rss_mib"] for name, of_name in runs.items()}
+    print(f"\n{title}: {options.flows:,} live flows of {min(options.flows, 200_000):,} watched hosts")
+    print(f"  {resident['all']:.0f} MiB resident, {resident['none']:.0f} without any: "
+          f"{(resident['all'] - resident['none']) * 2**20 / options.flows:.0f} bytes a flow with all that is counted of it")
+    return {"flows": options.flows, "rss_mib": resident, "runs": runs}
+
+
+def bench_peers(title, path, options, folder, lightsout):
+    """Once each, as they take minutes: programs that follow every flow of the capture."""
+    commands = {"lightsout": run_lightsout(lightsout, folder, path), "ndpiReader": ["ndpiReader", "-q", "-i", path],
+                "softflowd": ["softflowd", "-d", "-m", "1000000", "-r", path], "argus": ["argus", "-r", path, "-w", "/dev/null"]}
+    there = {name: command for name, command in commands.items() if name == "lightsout" or shutil.which(name)}
+    (folder / "events").unlink(missing_ok=True)
+    runs = {name: [measure(folder / "measure", command, folder / "log")] for name, command in there.items()}
+    figures = summarise(runs, options.packets)
+    show(title, options.packets, path, figures, [("CPU s", "cpu_s", 3), ("x lightsout", "cpu_of_lightsout", 1),
+                                                 ("RSS MiB", "rss_mib", 1)])
+    return {"packets": options.packets, "figures": figures, "runs": runs}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("build", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--packets", type=int, default=8_000_000, help="of the mixed capture")
     parser.add_argument("--small", type=int, default=20_000_000, help="of the capture of small packets")
+    parser.add_argument("--dense", type=int, default=3_000_000, help="of the capture that is all watched")
+    parser.add_argument("--flows", type=int, default=1_000_000, help="live at once, for the memory that they take")
+    parser.add_argument("--peers", action="store_true", help="also ndpiReader, softflowd and argus, where installed")
     options = parser.parse_args()
     build = options.build.resolve()
     folder, lightsout = build / "bench", build / "lightsout"
@@ -161,8 +230,15 @@ def main():
     for title, packer, unpacker in (("the busy tap in gzip", ["gzip", "-c"], "zcat"),
                                     ("the busy tap in zstd", ["zstd", "-q", "-c"], "zstdcat")):
         result["traces"][title] = bench_packed(title, mixed, packer, unpacker, options, folder, lightsout)
+    dense = make_trace(folder / f"dense-{options.dense}.pcap", maker, "dense", options.dense)
+    crowd = make_trace(folder / f"crowd-{options.flows}.pcap", maker, "crowd", options.flows)
+    for bench, title, path in ((bench_dense, "all of it watched", dense),
+                               (bench_watch_list, "the busy tap and a long watch list", mixed),
+                               (bench_memory, "a crowd", crowd)) + (
+                                   ((bench_peers, "the busy tap, every flow of it", mixed),) if options.peers else ()):
+        result["traces"][title] = bench(title, path, options, folder, lightsout)
     (folder / "result.json").write_text(json.dumps(result, indent=2) + "\n")
-    print(f"\nlibpcap: a pcap_loop that does nothing. All figures: {os.path.relpath(folder / 'result.json')}")
+    print(f"\nlibpcap: a pcap_loop that does nothing; nDPI: a loop that does nothing but classify. All figures: {os.path.relpath(folder / 'result.json')}")
 
 
 if __name__ == "__main__":
