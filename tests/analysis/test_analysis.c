@@ -214,6 +214,62 @@ static void test_a_silence_that_ended_within_an_interval_is_told(void **state)
                 started->onset_latest_ns >= START + 500 * 12 * STEP);
 }
 
+/* A minute of two answered flows every five seconds in each of the scopes, and three times as many in the
+ * first prefix. */
+static void even_minute(struct analysis *analysis, const struct scope_list *of, int64_t at_ns, bool silent)
+{
+    for (int i = 0; i < 12; i++) {
+        struct tally tallies[SCOPES];
+        for (uint32_t j = 0; j < of->count; j++) {
+            bool tap = j + 1 == of->count, first = strcmp(of->items[j].text, scopes[P1].text) == 0;
+            tallies[j] = tally_empty(at_ns + i * STEP, at_ns + (i + 1) * STEP, TALLY_ALL_KNOWN);
+            if (tap || !silent)
+                fill(&tallies[j], tap ? 20 : j == ALL ? 8 : first ? 6 : 2);
+        }
+        analysis_step(analysis, tallies);
+    }
+}
+
+static void test_a_study_takes_over_what_another_learned_of_the_scopes_that_stay(void **state)
+{
+    (void)state;
+    const struct analysis_options options = {.bin_ns = 60 * NS_PER_S,
+                                             .false_alarms_per_year = 1,
+                                             .half_life_s = 14 * 86400,
+                                             .recovery_hold_s = 900,
+                                             .learn_flows = 100,
+                                             .learn_s = 1800};
+    const struct scope other = {SCOPE_PREFIX, true, "prefix:203.0.113.0/24", false};
+    const struct scope next_scopes[] = {scopes[ALL], other, scopes[P2], scopes[TAP]};
+    const struct scope_list next = {.items = next_scopes, .count = 4};
+    static struct result before, after;
+    const struct analysis_output output = {&before, keep_bin, keep_event},
+                                 next_output = {&after, keep_bin, keep_event};
+    for (int all_stays = 0; all_stays < 2; all_stays++) {
+        struct analysis *from = analysis_new(&options, &list, &output),
+                        *to = analysis_new(&options, &next, &next_output);
+        memset(&before, 0, sizeof before);
+        memset(&after, 0, sizeof after);
+        for (int minute = 0; minute < 600; minute++)
+            even_minute(from, &list, START + minute * 12 * STEP, minute >= 590);
+        assert_true(fabs(analysis_part(from, &list) - 1) < 1e-9);
+        assert_in_range((long)(100 * analysis_part(from, &next)), 20, 30); /* six of eight are gone */
+        /* `all` went dark, and its prefixes with it. */
+        assert_int_equal(analysis_take_over(to, from, all_stays), all_stays ? 0 : 1);
+        for (int minute = 600; minute < 660; minute++)
+            even_minute(to, &next, START + minute * 12 * STEP, false);
+        analysis_finish(to);
+        assert_int_equal(after.bins[ALL], 60);
+        assert_int_equal(after.states[2][STATE_LEARNING], 0);
+        assert_true(after.states[1][STATE_LEARNING] >= 30);
+        assert_int_equal(after.states[ALL][STATE_LEARNING] > 0, !all_stays);
+        assert_int_equal(count_actions(&after, EVENT_OUTAGE_ENDED), all_stays);
+        assert_int_equal(count_actions(&after, EVENT_SENSOR_IMPAIRED), 0);
+        analysis_free(from);
+        analysis_free(to);
+    }
+}
+
 static void silence(struct world *world, int scope, double from_h, double to_h)
 {
     world->silent[scope][0] = HOUR(from_h);
@@ -552,6 +608,7 @@ int main(void)
         cmocka_unit_test(test_nothing_is_said_while_learning),
         cmocka_unit_test(test_the_same_input_gives_the_same_events),
         cmocka_unit_test(test_a_gap_between_intervals_is_not_silence),
+        cmocka_unit_test(test_a_study_takes_over_what_another_learned_of_the_scopes_that_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

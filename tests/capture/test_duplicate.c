@@ -105,6 +105,39 @@ static void of_very_many_the_latest_are_remembered(void **state)
     duplicate_free(duplicate);
 }
 
+/* At any rate, and with pauses, what is said is what a list of all packets would say. */
+static void what_came_within_the_window_is_known_at_any_rate(void **state)
+{
+    (void)state;
+    enum { SENT = 20000 };
+    static int64_t last_ns[4096];
+    static unsigned number[4096];
+    struct duplicate *duplicate = duplicate_new();
+    struct packet packet = packet_of(4, 0, 1000);
+    uint64_t seed = 7;
+    unsigned again = 0;
+    for (int i = 0; i < 4096; i++)
+        last_ns[i] = -NS_PER_S;
+    for (unsigned i = 0; i < SENT; i++) {
+        seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+        unsigned which = (unsigned)(seed >> 40) % 4096;
+        /* From a packet a millisecond to two thousand, and now and then none for a while. */
+        packet.time_ns +=
+            NS_PER_MS / (1 << (i / 2500)) / 8 + (seed >> 60 == 0 && i % 97 == 0 ? 20 * NS_PER_MS : 0);
+        memcpy(bytes[0] + 40, &which, sizeof which);
+        bool wanted = packet.time_ns - last_ns[which] <= DUPLICATE_WINDOW_MS * NS_PER_MS &&
+                      i - number[which] <= DUPLICATE_PACKETS_MAX;
+        assert_int_equal(duplicate_seen(duplicate, &packet), wanted);
+        again += wanted;
+        if (!wanted) {
+            last_ns[which] = packet.time_ns;
+            number[which] = i;
+        }
+    }
+    assert_in_range(again, 1000, SENT - 1000);
+    duplicate_free(duplicate);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -113,6 +146,7 @@ int main(void)
         cmocka_unit_test(of_cut_packets_the_headers_are_compared),
         cmocka_unit_test(the_shortest_packets_are_compared_too),
         cmocka_unit_test(of_very_many_the_latest_are_remembered),
+        cmocka_unit_test(what_came_within_the_window_is_known_at_any_rate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
