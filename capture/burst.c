@@ -117,9 +117,9 @@ static void list_append(struct burst *burst, uint32_t number)
 /* The mean distance of so many signs since `first_ns`. */
 static int64_t distance(int64_t first_ns, int64_t at_ns, uint64_t signs)
 {
-    if (at_ns < first_ns)
-        return INT64_MAX / 2;
-    return (int64_t)(((uint64_t)at_ns - (uint64_t)first_ns) / signs); /* it may be all of time */
+    const int64_t most_ns = INT64_MAX / 2; /* it may be all of time, and more is added to it */
+    uint64_t mean_ns = ((uint64_t)at_ns - (uint64_t)first_ns) / signs;
+    return at_ns < first_ns || mean_ns > (uint64_t)most_ns ? most_ns : (int64_t)mean_ns;
 }
 
 /* How long a burst lasts at an instant. A minute tells little of a tap that is silent for minutes, and all of

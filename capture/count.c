@@ -18,10 +18,7 @@ struct count {
     bool sampled;         /* a packet does not follow the other */
     uint64_t *knowable;   /* a scope: the measures that can be known of it at all */
     struct tally *tallies;
-    uint32_t *path_of_watch; /* a scope, SCOPE_NONE, or … */
 };
-
-#define PATH_VARIES (SCOPE_NONE - 1) /* … where it takes the packet to tell */
 
 /* The scopes that one end of a packet belongs to, `all` left out; each once. */
 enum { END_SCOPES_MAX = 8 };
@@ -62,39 +59,19 @@ static uint64_t knowable_of(enum scope_kind kind, bool sampled)
            ~(sampled ? sequels : 0);
 }
 
-/* The path of all packets of a watch, where paths know nothing but prefixes and none parts it. */
-static uint32_t path_of_watch(const struct rules *rules, const struct watch *watch)
-{
-    const struct packet any = {.time_ns = 0};
-    for (size_t i = 0; i < rules->path_count; i++)
-        for (size_t j = 0; j < rules->paths[i].key_count; j++) {
-            const struct path_key *key = &rules->paths[i].keys[j];
-            if (key->kind != PATH_PREFIX || (key->prefix.length > watch->prefix.length &&
-                                             prefix_contains(&watch->prefix, key->prefix.address)))
-                return PATH_VARIES;
-        }
-    return path_find(rules, &any, watch->prefix.address);
-}
-
 /* Makes what there is one of a scope, and says what can be known of each. -1: no memory, and nothing is
  * changed. */
 static int make_scopes(struct count *count, const struct rules *rules, const struct scope_list *scopes)
 {
     uint64_t *knowable = calloc(scopes->count, sizeof *knowable);
     struct tally *tallies = calloc(scopes->count, sizeof *tallies);
-    uint32_t *paths = calloc(rules->watch_count + 1, sizeof *paths);
-    if (knowable == NULL || tallies == NULL || paths == NULL) {
+    if (knowable == NULL || tallies == NULL) {
         free(knowable);
         free(tallies);
-        free(paths);
         return -1;
     }
     free(count->knowable);
     free(count->tallies);
-    free(count->path_of_watch);
-    count->path_of_watch = paths;
-    for (size_t i = 0; i < rules->watch_count; i++)
-        paths[i] = path_of_watch(rules, &rules->watches[i]);
     count->rules = rules;
     count->scopes = scopes;
     count->knowable = knowable;
@@ -146,7 +123,6 @@ void count_free(struct count *count)
     legs_free(count->run.legs);
     free(count->knowable);
     free(count->tallies);
-    free(count->path_of_watch);
     free(count);
 }
 
@@ -197,7 +173,8 @@ static void add_end(const struct count *count, struct end_scopes *scopes, const 
     if (watch == WATCHLIST_NONE)
         return;
     add_scope(scopes, count->rules->watches[watch].scope);
-    uint32_t path = count->path_of_watch[watch];
+    const uint32_t *paths = count->rules->watch_paths;
+    uint32_t path = paths != NULL ? paths[watch] : PATH_VARIES;
     add_scope(scopes, path != PATH_VARIES ? path : path_find(count->rules, packet, address));
 }
 

@@ -159,11 +159,12 @@ static void follow_reload(struct wiring *wiring, int64_t end_ns)
     }
 }
 
-/* How much of the prefixes watched is watched still. */
+/* How much of the prefixes watched is watched still, by ten thousand of them: packets wait meanwhile. */
 static double share_kept(const struct rules *now, const struct rules *next)
 {
+    const size_t stride = now->watch_count / 10000 + 1;
     size_t count = 0, kept = 0;
-    for (size_t i = 0; i < now->watch_count; i++) {
+    for (size_t i = 0; i < now->watch_count; i += stride) {
         if (!now->watches[i].enabled || !now->watches[i].counted)
             continue;
         uint32_t found = watchlist_find(next->watchlist, now->watches[i].prefix.address);

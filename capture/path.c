@@ -69,6 +69,19 @@ uint32_t path_find(const struct rules *rules, const struct packet *packet, const
     return SCOPE_NONE;
 }
 
+uint32_t path_of_watch(const struct rules *rules, const struct watch *watch)
+{
+    const struct packet any = {.time_ns = 0};
+    for (size_t i = 0; i < rules->path_count; i++)
+        for (size_t j = 0; j < rules->paths[i].key_count; j++) {
+            const struct path_key *key = &rules->paths[i].keys[j];
+            if (key->kind != PATH_PREFIX || (key->prefix.length > watch->prefix.length &&
+                                             prefix_contains(&watch->prefix, key->prefix.address)))
+                return PATH_VARIES;
+        }
+    return path_find(rules, &any, watch->prefix.address);
+}
+
 bool path_has_link(const struct path *path)
 {
     for (size_t i = 0; i < path->key_count; i++)

@@ -65,6 +65,7 @@ struct rules {
     struct watch *watches;
     size_t watch_count;
     struct watchlist *watchlist; /* of those enabled */
+    uint32_t *watch_paths;       /* path_of_watch for each watch; NULL: not looked up */
     struct path *paths;
     size_t path_count;
     struct service *services;
@@ -74,6 +75,11 @@ struct rules {
 /* The scope of the first path that a packet crossed, seen from its watched address; SCOPE_NONE when none
  * matches. */
 uint32_t path_find(const struct rules *rules, const struct packet *packet, const uint8_t watched[16]);
+
+/* The path of all packets from and to a watch, or SCOPE_NONE, where paths know nothing but prefixes and none
+ * parts it; PATH_VARIES where it takes the packet to tell. */
+#define PATH_VARIES (SCOPE_NONE - 1)
+uint32_t path_of_watch(const struct rules *rules, const struct watch *watch);
 
 /* Whether a path names an interface, VLAN, MPLS label, tunnel or MAC address. */
 bool path_has_link(const struct path *path);

@@ -389,6 +389,10 @@ int settings_rules_finish(struct settings *settings, struct fault *fault)
     if (build_watchlist(settings, fault) != 0)
         return -1;
     make_scopes(settings);
+    struct rules *rules = &settings->rules;
+    rules->watch_paths = settings_own(settings, calloc(rules->watch_count, sizeof *rules->watch_paths));
+    for (size_t i = 0; i < rules->watch_count; i++)
+        rules->watch_paths[i] = path_of_watch(rules, &rules->watches[i]);
     return 0;
 }
 

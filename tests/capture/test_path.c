@@ -221,6 +221,32 @@ static void test_the_first_path_that_matches_wins(void **state)
     assert_int_equal(find(&world, &packet, "192.0.2.1"), SCOPE_SECOND);
 }
 
+static uint32_t path_of(const struct world *world, const char *text)
+{
+    struct watch watch = {.enabled = true};
+    struct fault fault;
+    assert_int_equal(prefix_parse(text, &watch.prefix, &fault), 0);
+    return path_of_watch(&world->rules, &watch);
+}
+
+static void test_a_watch_has_a_path_of_its_own_unless_it_takes_the_packet_to_tell(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world);
+    add_prefix(&world, 0, "192.0.2.0/24");
+    add_prefix(&world, 1, "192.0.0.0/16");
+    assert_int_equal(path_of(&world, "192.0.2.0/24"), SCOPE_FIRST);
+    assert_int_equal(path_of(&world, "192.0.2.128/25"), SCOPE_FIRST);
+    assert_int_equal(path_of(&world, "192.0.3.0/24"), SCOPE_SECOND);
+    assert_int_equal(path_of(&world, "192.0.2.0/23"), PATH_VARIES); /* half of it is the first's */
+    assert_int_equal(path_of(&world, "0.0.0.0/0"), PATH_VARIES);
+    assert_int_equal(path_of(&world, "198.51.100.0/24"), SCOPE_NONE);
+    assert_int_equal(path_of(&world, "2001:db8::/32"), SCOPE_NONE);
+    add_key(&world, 1, PATH_VLAN, 100);
+    assert_int_equal(path_of(&world, "198.51.100.0/24"), PATH_VARIES);
+}
+
 static void test_interfaces_are_bound_by_name(void **state)
 {
     (void)state;
@@ -303,6 +329,7 @@ int main(void)
         cmocka_unit_test(test_of_one_kind_any_value_will_do),
         cmocka_unit_test(test_of_every_kind_one_must_match),
         cmocka_unit_test(test_the_first_path_that_matches_wins),
+        cmocka_unit_test(test_a_watch_has_a_path_of_its_own_unless_it_takes_the_packet_to_tell),
         cmocka_unit_test(test_interfaces_are_bound_by_name),
         cmocka_unit_test(test_an_interface_that_is_not_read_never_matches),
         cmocka_unit_test(test_without_a_watched_end_only_the_link_is_asked),
