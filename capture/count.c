@@ -35,8 +35,8 @@ enum role { ROLE_HOST, ROLE_PEER };
 /* What a packet adds to all its scopes alike. */
 struct traits {
     bool syn, retransmit, unseen_ack, one_way, reflected;
-    bool noted;   /* both addresses were counted in this bin already */
-    uint32_t leg; /* one bit */
+    bool host_noted, peer_noted; /* counted in this bin already, in all the scopes */
+    uint32_t leg;                /* one bit */
 };
 
 /* Beside the tap's old measures only `control` means anything there; services are not asked for ICMP, whose
@@ -215,10 +215,8 @@ static bool count_out(struct count *count, uint32_t scope, const struct packet *
     tally->value[TALLY_oneway_out] += traits->one_way;
     tally->legs_out |= traits->leg;
     tally_span_add(&tally->out, packet->time_ns);
-    if (traits->noted)
-        return true;
-    bool host = count_address(count, scope, ROLE_HOST, packet->tuple.source),
-         peer = count_address(count, scope, ROLE_PEER, packet->tuple.destination);
+    bool host = traits->host_noted || count_address(count, scope, ROLE_HOST, packet->tuple.source),
+         peer = traits->peer_noted || count_address(count, scope, ROLE_PEER, packet->tuple.destination);
     return host && peer;
 }
 
@@ -234,7 +232,7 @@ static bool count_in(struct count *count, uint32_t scope, const struct packet *p
     tally->value[TALLY_reflected_in] += traits->reflected;
     tally->legs_in |= traits->leg;
     tally_span_add(&tally->in, packet->time_ns);
-    return traits->noted || count_address(count, scope, ROLE_PEER, packet->tuple.source);
+    return traits->peer_noted || count_address(count, scope, ROLE_PEER, packet->tuple.source);
 }
 
 /* A packet's leg. */
@@ -301,8 +299,13 @@ static struct traits traits_of(struct count *count, const struct packet *packet,
         return traits;
     traits.retransmit = (flow->tcp.news & TCP_RETRANSMIT) != 0;
     traits.unseen_ack = (flow->tcp.news & TCP_UNSEEN_ACK) != 0;
-    /* With paths by link the scopes of a flow may differ from packet to packet. */
-    traits.noted = flow->end[side].noted && !count->run.has_link_paths;
+    /* With paths by link the scopes of a flow may differ from packet to packet. Where one end is watched,
+     * both directions have the same scopes and the same peer. */
+    if (!count->run.has_link_paths) {
+        traits.host_noted = flow->end[side].noted;
+        traits.peer_noted =
+            traits.host_noted || (flow->end[!side].noted && !(flow->watched[0] && flow->watched[1]));
+    }
     traits.one_way = !flow->spoke[!side];
     traits.reflected = traits.one_way && flow->protocol == PROTOCOL_UDP && is_reflector(flow->end[side].port);
     return traits;

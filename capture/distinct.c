@@ -42,13 +42,15 @@ void distinct_free(struct distinct *set)
     free(set);
 }
 
+/* An address is asked for under several labels, one after the other: those near each other stand together. */
 static uint32_t hash(uint32_t label, const uint8_t address[16])
 {
+    enum { TOGETHER = 64 };
     uint64_t high, low;
     memcpy(&high, address, 8);
     memcpy(&low, address + 8, 8);
-    uint64_t mixed =
-        (high ^ 0x9e3779b97f4a7c15ULL) * 0xff51afd7ed558ccdULL + low + label * 0xc4ceb9fe1a85ec53ULL;
+    uint64_t mixed = (high ^ 0x9e3779b97f4a7c15ULL) * 0xff51afd7ed558ccdULL + low +
+                     label / TOGETHER * 0xc4ceb9fe1a85ec53ULL;
     mixed ^= mixed >> 32;
     mixed *= 0xd6e8feb86659fd93ULL;
     return (uint32_t)(mixed >> 32);
