@@ -30,9 +30,10 @@ static const int64_t detectable_keep_ns = 600 * NS_PER_S;
 static const int64_t clusters_keep_ns = 3600 * NS_PER_S;
 static const double least_share = 0.05, gap_power = 0.4; /* balances clusters joined and parted */
 static const double acks_least = 5,
-                    acks_times = 10;       /* unseen words acknowledged, at least, and over the usual */
-static const double route_samples = 3;     /* of late, before the way is told */
-static const double level_floor = 0.05;    /* of a path that a part has left */
+                    acks_times = 10; /* unseen words acknowledged, at least, and over the usual */
+static const double sampled_least = 3, sampled_apart = 0.7; /* packets each way; a factor of two */
+static const double route_samples = 3;                      /* of late, before the way is told */
+static const double level_floor = 0.05;                     /* of a path that a part has left */
 static const double control_learn_s = 600; /* the tap is dense: it is known sooner than a scope */
 static const double low_tail = 0.001;
 static const double shape_most = 400;    /* no rate is known better than to a twentieth */
@@ -50,6 +51,7 @@ struct analysis *analysis_new(const struct analysis_options *options, const stru
     analysis->bin_start_ns = analysis->end_ns = TIME_NONE;
     analysis->alarms_per_year = options->false_alarms_per_year / scopes->count;
     tap_init(&analysis->tap, options->half_life_s, fmin(options->learn_s, control_learn_s));
+    mirror_init(&analysis->mirror);
     for (uint32_t i = 0; i < scopes->count; i++) {
         struct series *series = &analysis->series[i];
         for (int w = 0; w < WITNESS__COUNT; w++)
@@ -553,15 +555,61 @@ static void go_blind(struct analysis *analysis)
         analysis->series[i].state = STATE_BLIND;
 }
 
-static void see_again(struct analysis *analysis)
+static void see_again(struct analysis *analysis, struct series *series)
 {
-    tell_sensor(analysis, EVENT_SENSOR_RESTORED);
-    for (uint32_t i = 0; i < analysis->scopes->count; i++) {
-        struct series *series = &analysis->series[i];
-        watch_anew(series, analysis->end_ns);
-        thinness_reset(&series->thinness);
-        series->state = series->episode.open ? STATE_DOWN : STATE_LEARNING;
+    watch_anew(series, analysis->end_ns);
+    thinness_reset(&series->thinness);
+    series->state = series->episode.open ? STATE_DOWN : STATE_LEARNING;
+}
+
+/* ---- one leg of the mirror ---- */
+
+static bool any_open(const struct analysis *analysis)
+{
+    for (uint32_t i = 0; i < analysis->scopes->count; i++)
+        if (analysis->series[i].episode.open)
+            return true;
+    return false;
+}
+
+/* The legs of the tap as a whole are judged as long as it is seen at all and has not collapsed with them;
+ * what they bring during an outage is not what is usual. */
+static void take_legs(struct analysis *analysis, const struct tally *tallies)
+{
+    const struct leg_list *names = analysis->scopes->legs;
+    const struct tally *tap_tally = &tallies[scope_number_tap(analysis->scopes)];
+    struct tap *tap = &analysis->tap;
+    uint32_t by = 0;
+    for (uint32_t i = 0; i < scope_number_tap(analysis->scopes); i++)
+        by |= tallies[i].legs_in | tallies[i].legs_out;
+    bool learn = !tap->blind && !any_open(analysis), runs = !tap->blind && !tap_collapsed(tap);
+    struct mirror_news news =
+        mirror_step(&analysis->mirror, tap_tally, by, names, analysis->options.half_life_s, tap->learn_s,
+                    learn, runs, analysis->alarms_per_year);
+    for (uint32_t i = 0; i < TALLY_LEGS; i++) {
+        if ((news.lost >> i) & 1)
+            tell_leg(analysis, i, EVENT_SENSOR_IMPAIRED);
+        if ((news.back >> i) & 1)
+            tell_leg(analysis, i, EVENT_SENSOR_RESTORED);
     }
+}
+
+/* Whether a scope is not seen in this interval, because the sensor is blind or a leg that carries it lost. */
+static bool is_unseen(struct analysis *analysis, struct series *series, const struct tally *tally)
+{
+    mirror_note(&analysis->mirror, &series->use, tally, analysis->scopes->legs);
+    bool paused = mirror_pauses(&analysis->mirror, &series->use), unseen = analysis->tap.blind || paused;
+    const struct trend *trend = &series->so_far.trend;
+    if (paused)
+        mirror_pause(&analysis->mirror, &series->use, tally, trend_usual(trend, TALLY_packets_in),
+                     trend_usual(trend, TALLY_packets_out));
+    else
+        series->use.paused_s = series->use.paused_in = series->use.paused_out = 0;
+    if (unseen)
+        series->state = STATE_BLIND;
+    else if (series->state == STATE_BLIND)
+        see_again(analysis, series);
+    return unseen;
 }
 
 /* Whether those who speak with it acknowledge words that the sensor did not see, far more than is usual. */
@@ -573,33 +621,56 @@ static bool others_hear_it(const struct episode_mark *before, const struct episo
     return acks >= acks_least && acks > acks_times * usual;
 }
 
-/* Whether a silence must not be told as an outage: the sensor is to blame, other traffic having collapsed too
- * or fallen by a good part since the last sign of life, or it may be and a little more traffic will show. */
-static bool sensor_in_doubt(struct analysis *analysis, struct series *series)
+/* One packet in how many is seen since a mark, where what is watched has fallen in both directions by about
+ * the same share as what is not; 0: it is not that. */
+static double sampled_one_in(const struct episode_mark *before, const struct episode_mark *now, double share)
 {
-    const struct episode_mark *before = &series->at_last_life;
+    static const enum tally_measure both[] = {TALLY_packets_in, TALLY_packets_out};
+    double seconds = now->trend.seconds - before->trend.seconds;
+    for (int i = 0; i < 2; i++) {
+        double seen = trend_since(&before->trend, &now->trend, both[i]),
+               expected = trend_fast(&before->trend, both[i]) * seconds;
+        if (seen < sampled_least || !(expected > 0) || fabs(log(seen / (expected * share))) > sampled_apart)
+            return 0;
+    }
+    return 1 / share;
+}
+
+/* Whether a silence must not be told as an outage: the sensor is to blame, other traffic having collapsed too
+ * or fallen by a good part since a mark, or it may be and a little more traffic will show. */
+static bool sensor_in_doubt(struct analysis *analysis, struct series *series,
+                            const struct episode_mark *before)
+{
     struct tap *tap = &analysis->tap;
     if (others_hear_it(before, &series->so_far)) {
         tap_go_deaf(tap, series_life(series)->last_ns);
         go_blind(analysis);
         return true;
     }
+    if (mirror_doubts(&analysis->mirror, &series->use))
+        return true;
     if (!tap_has_control(tap))
         return false;
+    if (analysis->mirror.lost != 0) /* less comes for a reason that is known */
+        return tap_collapsed(tap);
     /* A collapse may be the loss of a part that chance makes look worse: what is left is measured too. */
     bool collapsed = tap_collapsed(tap);
     enum tap_fall fall = tap_fell(tap, &before->tap, analysis->end_ns);
     if (fall != TAP_FELL) /* what is quiet for a moment may be so by chance */
         return collapsed || fall == TAP_MAY_HAVE_FALLEN;
-    tap_blame(tap, collapsed ? tap->control.last_ns : series_life(series)->last_ns);
+    double sampled = sampled_one_in(before, &series->so_far, tap->lost_share);
+    bool silent = collapsed && !(sampled > 0);
+    tap_blame(tap, silent ? tap->control.last_ns : before->tap.at_ns);
+    tap->sampled = sampled;
     go_blind(analysis);
     return true;
 }
 
 /* Whether to wait for a wider scope or for the sensor. What a wider outage explains needs neither. */
-static bool is_excused(struct analysis *analysis, struct series *series, enum wider wider)
+static bool is_excused(struct analysis *analysis, struct series *series, enum wider wider,
+                       const struct episode_mark *before)
 {
-    return wider == WIDER_IN_DOUBT || (wider == WIDER_UP && sensor_in_doubt(analysis, series));
+    return wider == WIDER_IN_DOUBT || (wider == WIDER_UP && sensor_in_doubt(analysis, series, before));
 }
 
 static struct change_found find_onset(struct series *series, double most)
@@ -644,7 +715,7 @@ static void judge_silence(struct analysis *analysis, uint32_t number, double sco
         road_ask(analysis, number, broken ? series->at_last_life.tap.at_ns : life->silent_from_ns, score);
     if (road == ROAD_MOVED)
         leave_road(analysis, number, 0);
-    if (road != ROAD_LOST || is_excused(analysis, series, wider))
+    if (road != ROAD_LOST || is_excused(analysis, series, wider, &series->at_last_life))
         return;
     struct change_found onset = find_onset(series, survivors_most);
     open_episode(analysis, number, &onset, score, EPISODE_SILENT, &series->at_last_life, wider == WIDER_DOWN);
@@ -684,9 +755,9 @@ static void judge_thinness(struct analysis *analysis, uint32_t number, int level
     enum road road = road_ask(analysis, number, onset.best_ns, thin->sum);
     if (road == ROAD_MOVED)
         leave_road(analysis, number, left);
-    if (road != ROAD_LOST || (wider == WIDER_UP && sensor_in_doubt(analysis, series)))
-        return;
     const struct episode_mark *before = past_at(&series->past, onset.best_ns);
+    if (road != ROAD_LOST || is_excused(analysis, series, wider, before))
+        return;
     open_episode(analysis, number, &onset, thin->sum, level, before, wider == WIDER_DOWN);
 }
 
@@ -838,7 +909,7 @@ static void judge_all(struct analysis *analysis, const struct tally *tallies)
     for (int at_width = 3; at_width >= 0; at_width--)
         for (uint32_t i = 0; i < analysis->scopes->count && !analysis->tap.blind; i++) {
             struct series *series = &analysis->series[i];
-            if (width(analysis->scopes->items[i].kind) != at_width ||
+            if (width(analysis->scopes->items[i].kind) != at_width || series->state == STATE_BLIND ||
                 tallies[i].end_ns <= tallies[i].start_ns)
                 continue;
             take_change(analysis, i, &tallies[i]);
@@ -902,7 +973,8 @@ static void take_interval(struct analysis *analysis, const struct tally *tallies
     if (news == TAP_IMPAIRED)
         go_blind(analysis);
     else if (news == TAP_RESTORED)
-        see_again(analysis);
+        tell_sensor(analysis, EVENT_SENSOR_RESTORED);
+    take_legs(analysis, tallies);
 
     if (tap->blind)
         analysis->series[tap_number].state = STATE_BLIND;
@@ -913,7 +985,7 @@ static void take_interval(struct analysis *analysis, const struct tally *tallies
         confirm_all(analysis, rarity < brief_blindness);
     for (uint32_t i = 0; i < tap_number; i++)
         if (tallies[i].end_ns > tallies[i].start_ns) {
-            if (tap->blind)
+            if (is_unseen(analysis, &analysis->series[i], &tallies[i]))
                 watch_anew(&analysis->series[i], tallies[i].end_ns);
             else
                 take_scope(analysis, i, &tallies[i], proven);

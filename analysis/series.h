@@ -7,6 +7,7 @@
 #include "change.h"
 #include "detect.h"
 #include "episode.h"
+#include "mirror.h"
 #include "past.h"
 #include "tap.h"
 #include "thinness.h"
@@ -51,6 +52,7 @@ struct series {
     double detectable_s;         /* the shortest outage to be noticed; negative: none … */
     int64_t detectable_until_ns; /* … looked up again from here */
     struct past past;            /* how everything went of late */
+    struct mirror_use use;       /* by which legs */
     double hosts_usual;          /* watched addresses in an ordinary bin; negative: not known yet */
 
     struct episode episode;
@@ -69,7 +71,8 @@ struct analysis {
     const struct scope_list *scopes;
     struct analysis_output output;
     struct tap tap;
-    struct tally tap_now;   /* the interval under way */
+    struct tally tap_now; /* the interval under way */
+    struct mirror mirror;
     int64_t bin_start_ns;   /* TIME_NONE: none under way */
     int64_t end_ns;         /* of the last interval */
     double alarms_per_year; /* for each scope alone */
@@ -125,5 +128,6 @@ void tell_outage(struct analysis *analysis, uint32_t number, enum event_action a
 /* Weighs the cause anew, and tells of it when the verdict is another than the one told last. */
 void tell_changed_cause(struct analysis *analysis, uint32_t number);
 
-/* The same for the sensor itself. */
+/* The same for the sensor itself, and for one leg of it. */
 void tell_sensor(struct analysis *analysis, enum event_action action);
+void tell_leg(struct analysis *analysis, uint32_t number, enum event_action action);

@@ -35,7 +35,7 @@ static struct state_head head_of(const struct analysis *analysis)
     head.version = STATE_VERSION;
     head.scope_count = analysis->scopes->count;
     head.series_bytes = sizeof(struct series);
-    head.tap_bytes = sizeof(struct tap);
+    head.tap_bytes = sizeof(struct tap) + sizeof(struct mirror);
     head.scopes_hash = hash_scopes(analysis->scopes);
     head.bin_ns = analysis->options.bin_ns;
     head.bin_start_ns = analysis->bin_start_ns;
@@ -47,13 +47,15 @@ static struct state_head head_of(const struct analysis *analysis)
 size_t analysis_save(const struct analysis *analysis, uint8_t *bytes, size_t room)
 {
     size_t series_bytes = analysis->scopes->count * sizeof(struct series);
-    size_t length = sizeof(struct state_head) + sizeof(struct tap) + series_bytes;
+    size_t length = sizeof(struct state_head) + sizeof(struct tap) + sizeof(struct mirror) + series_bytes;
     if (room < length)
         return length;
     struct state_head head = head_of(analysis);
     memcpy(bytes, &head, sizeof head);
-    memcpy(bytes + sizeof head, &analysis->tap, sizeof analysis->tap);
-    memcpy(bytes + sizeof head + sizeof analysis->tap, analysis->series, series_bytes);
+    bytes += sizeof head;
+    memcpy(bytes, &analysis->tap, sizeof analysis->tap);
+    memcpy(bytes + sizeof analysis->tap, &analysis->mirror, sizeof analysis->mirror);
+    memcpy(bytes + sizeof analysis->tap + sizeof analysis->mirror, analysis->series, series_bytes);
     return length;
 }
 
@@ -76,10 +78,12 @@ int analysis_load(struct analysis *analysis, const uint8_t *bytes, size_t length
         return -1;
     *why = "its length is not what it should be";
     size_t series_bytes = analysis->scopes->count * sizeof(struct series);
-    if (length != sizeof head + sizeof(struct tap) + series_bytes)
+    if (length != sizeof head + sizeof(struct tap) + sizeof(struct mirror) + series_bytes)
         return -1;
-    memcpy(&analysis->tap, bytes + sizeof head, sizeof analysis->tap);
-    memcpy(analysis->series, bytes + sizeof head + sizeof analysis->tap, series_bytes);
+    bytes += sizeof head;
+    memcpy(&analysis->tap, bytes, sizeof analysis->tap);
+    memcpy(&analysis->mirror, bytes + sizeof analysis->tap, sizeof analysis->mirror);
+    memcpy(analysis->series, bytes + sizeof analysis->tap + sizeof analysis->mirror, series_bytes);
     analysis->bin_start_ns = head.bin_start_ns;
     analysis->end_ns = head.end_ns;
     return 0;
@@ -119,6 +123,7 @@ uint32_t analysis_take_over(struct analysis *to, const struct analysis *from, bo
 {
     uint32_t open = 0;
     to->tap = from->tap;
+    to->mirror = from->mirror;
     to->bin_start_ns = from->bin_start_ns;
     to->end_ns = from->end_ns;
     for (uint32_t i = 0; i < to->scopes->count; i++) {

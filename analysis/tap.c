@@ -3,14 +3,15 @@
 
 #include <math.h>
 
-static const double control_least = 100;     /* packets learned from before the tap counts as a witness */
-static const double recent_packets = 20;     /* memory of the recent share, in expected packets */
-static const double collapsed_share = 0.3;   /* of what is expected: less is a collapse */
-static const double restored_share = 0.3;    /* and so much ends it … */
-static const double restored_packets = 10;   /* … seen over so many expected since its first packet */
-static const double part_packets = 40;       /* expected before the loss of a part is judged */
-static const double part_back_packets = 160; /* and before its return is */
-static const double part_share = 0.75;       /* left: more is no loss */
+static const double control_least = 100;   /* packets learned from before the tap counts as a witness */
+static const double recent_packets = 20;   /* memory of the recent share, in expected packets */
+static const double collapsed_share = 0.3; /* of what is expected: less is a collapse */
+static const double restored_share = 0.5;  /* and so much ends it … */
+static const double restored_packets = 20; /* … seen over so many expected since its first packet */
+static const double part_packets = 40;     /* expected before the loss of a part is judged */
+static const double part_back_packets = 160, part_back_clusters = 100; /* and before its return is */
+static const double part_share = 0.75;                                 /* left: more is no loss */
+static const double swing_most = 3;                                    /* of a day: more is not believed */
 static const double part_deviations = 2.5;
 static const double hardly_any = 0.1;            /* left: all is lost, and soon seen to be back */
 static const double heard_least = 3;             /* packets of the watched side before it is heard again */
@@ -77,6 +78,7 @@ enum tap_fall tap_fell(struct tap *tap, const struct tap_mark *before, int64_t n
     if ((1 - share) / spread < part_deviations)
         return TAP_MAY_HAVE_FALLEN;
     tap->lost_per_s = share < hardly_any ? 0 : before->per_s;
+    tap->lost_of_day = baseline_of_day(&tap->control.baseline, before->at_ns);
     tap->lost_share = share;
     return TAP_FELL;
 }
@@ -86,6 +88,7 @@ void tap_blame(struct tap *tap, int64_t since_ns)
     tap->blind = true;
     tap->blind_since_ns = since_ns;
     tap->returned_seen = tap->returned_expected = 0;
+    tap->sampled = 0;
 }
 
 void tap_go_deaf(struct tap *tap, int64_t since_ns)
@@ -114,13 +117,26 @@ static void follow_recent(struct tap *tap, double seen, double expected)
     tap->recent_expected = tap->recent_expected * fade + expected;
 }
 
-static enum tap_news leave_blindness(struct tap *tap, double seen, double expected, double seconds)
+/* How much more or less is usual for this hour of the day than for that of the loss. */
+static double day_swing(const struct tap *tap, int64_t at_ns)
+{
+    double usual = baseline_of_day(&tap->control.baseline, at_ns);
+    return tap->lost_of_day > 0 && usual > 0
+               ? fmin(fmax(usual / tap->lost_of_day, 1 / swing_most), swing_most)
+               : 1;
+}
+
+static enum tap_news leave_blindness(struct tap *tap, double seen, double expected, const struct tally *tally)
 {
     bool in_part = tap->lost_per_s > 0;
     double wanted_share = in_part ? (1 + tap->lost_share) / 2 : restored_share;
-    double wanted_packets = in_part ? part_back_packets : restored_packets;
+    /* Packets that come in clusters say less each. */
+    double wanted_packets = in_part
+                                ? fmax(part_back_packets, part_back_clusters * tap->control.level.dispersion)
+                                : restored_packets;
     if (in_part)
-        expected = tap->lost_per_s * seconds;
+        expected =
+            tap->lost_per_s * clock_seconds(tally->start_ns, tally->end_ns) * day_swing(tap, tally->start_ns);
     if (seen > 0 || tap->returned_expected > 0) {
         tap->returned_seen += seen;
         tap->returned_expected += expected;
@@ -183,7 +199,7 @@ enum tap_news tap_step(struct tap *tap, const struct tally *tally, double alarms
     if (tap->deaf) /* that other traffic comes proves nothing */
         return TAP_NOTHING;
     if (tap->blind)
-        return leave_blindness(tap, seen, expected, seconds);
+        return leave_blindness(tap, seen, expected, tally);
     if (!control || detect_score(&tap->control) < detect_threshold(&tap->control, alarms_per_year))
         return TAP_NOTHING;
     tap_blame(tap, tap->control.last_ns);

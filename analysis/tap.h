@@ -23,12 +23,14 @@ struct tap {
     double learn_s;
     double recent_seen, recent_expected; /* of them, over about the last twenty expected */
     double watched_s;
-    double per_s; /* packets, over about half an hour */
+    double per_s;       /* packets, over about half an hour */
+    double lost_of_day; /* what was usual for the hour before it */
     double lost_per_s,
         lost_share; /* of a blindness in part: the rate before it, and what was left; 0: none */
     double returned_seen, returned_expected; /* since the first packet after a silence */
     bool blind;
     bool deaf;      /* because the watched side is not heard, though others acknowledge what it said */
+    double sampled; /* because one packet in so many comes now; 0: not that */
     bool unwatched; /* because nothing was known of an interval; not yet seen again */
     int64_t blind_since_ns; /* the last packet before the tap fell silent, or the begin of that interval */
     uint64_t episode;

@@ -187,6 +187,38 @@ void tell_changed_cause(struct analysis *analysis, uint32_t number)
         give(analysis, number, &event);
 }
 
+void tell_leg(struct analysis *analysis, uint32_t number, enum event_action action)
+{
+    struct mirror_leg *leg = &analysis->mirror.leg[number];
+    if (action == EVENT_SENSOR_IMPAIRED) {
+        leg->episode = episode_key(leg->name, leg->lost_since_ns);
+        leg->sequence = 0;
+    }
+    struct event event = {.time_ns = analysis->end_ns,
+                          .action = action,
+                          .episode = leg->episode,
+                          .sequence = leg->sequence++,
+                          .control = true,
+                          .signal = SIGNAL_PACKETS_IN,
+                          .onset_ns = leg->lost_since_ns,
+                          .onset_earliest_ns = leg->lost_since_ns,
+                          .onset_latest_ns = analysis->end_ns,
+                          .end_ns = TIME_NONE,
+                          .end_earliest_ns = TIME_NONE,
+                          .end_latest_ns = TIME_NONE,
+                          .expected_rate = leg->control.rate.per_s * 60,
+                          .log_odds = detect_score(&leg->control),
+                          .delay_s = clock_seconds(leg->lost_since_ns, analysis->end_ns),
+                          .recovered = -1,
+                          .verdict_before = VERDICT__COUNT};
+    if (action == EVENT_SENSOR_RESTORED)
+        event.observed_rate = event.expected_rate;
+    event.probability[VERDICT_UNKNOWN] = 1;
+    memcpy(event.leg, leg->name, sizeof event.leg);
+    memcpy(event.scope, analysis->scopes->items[scope_number_tap(analysis->scopes)].text, sizeof event.scope);
+    analysis->output.event(analysis->output.context, &event);
+}
+
 void tell_sensor(struct analysis *analysis, enum event_action action)
 {
     struct tap *tap = &analysis->tap;
@@ -201,6 +233,7 @@ void tell_sensor(struct analysis *analysis, enum event_action action)
                           .episode = tap->episode,
                           .sequence = tap->sequence++,
                           .deaf = tap->deaf,
+                          .sampled = action == EVENT_SENSOR_IMPAIRED ? tap->sampled : 0,
                           .control = !tap->unwatched && tap_has_control(tap),
                           .signal = SIGNAL_PACKETS_IN,
                           .onset_ns = tap->blind_since_ns,

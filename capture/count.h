@@ -74,3 +74,6 @@ void count_named_service(struct count *count, const struct flow *flow, int64_t a
  * `own` says that a watched address sent the error. What a known router reports of the way counts in its path
  * too. */
 void count_icmp_error(struct count *count, const struct packet *packet, uint32_t watch, bool own);
+
+/* Takes such an error, given to count_tap before, out of what its leg of the tap carries. */
+void count_no_control(struct count *count, const struct packet *packet);

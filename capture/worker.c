@@ -423,15 +423,18 @@ static void take_watched(struct worker *worker, struct packet *packet, const uin
         classify_watched(worker, packet, flow, side);
 }
 
-static void take_icmp_error(struct worker *worker, const struct packet *packet, bool own)
+static void take_icmp_error(struct worker *worker, const struct packet *packet, bool watched, bool own)
 {
     if (!packet->has_quoted) {
         worker->health->icmp_errors_unread++;
         return;
     }
     uint32_t watch = watchlist_find(worker->rules->watchlist, packet->quoted.destination);
-    if (watch != WATCHLIST_NONE)
-        count_icmp_error(worker->count, packet, watch, own);
+    if (watch == WATCHLIST_NONE)
+        return;
+    count_icmp_error(worker->count, packet, watch, own);
+    if (!watched)
+        count_no_control(worker->count, packet);
 }
 
 static void refuse(struct health *health, enum decode_reason reason)
@@ -467,7 +470,7 @@ static void take_frame(struct worker *worker, const struct frame *frame, int64_t
     else
         take_watched(worker, &packet, watch);
     if (packet.icmp_error)
-        take_icmp_error(worker, &packet, watch[0] != WATCHLIST_NONE);
+        take_icmp_error(worker, &packet, watched, watch[0] != WATCHLIST_NONE);
 }
 
 /* ---- the loop ---- */

@@ -168,8 +168,10 @@ struct event {
     uint64_t episode; /* names the episode: a hash of its first scope and onset, the same in all its events */
     uint32_t sequence; /* 0, 1, 2 … within the episode */
     char scope[SCOPE_TEXT_MAX];
-    bool control; /* the tap carries traffic to compare with */
-    bool deaf;    /* of the sensor: one direction is not seen, a leg of the mirror is lost */
+    bool control;   /* the tap carries traffic to compare with */
+    bool deaf;      /* of the sensor: one direction is not seen, a leg of the mirror is lost */
+    char leg[56];   /* of the sensor: the leg alone that is silent, by its name; "": it is not one alone */
+    double sampled; /* of the sensor: one packet in so many comes now; 0: it is not that */
     enum signal signal;
 
     int64_t onset_ns, onset_earliest_ns, onset_latest_ns;

@@ -92,7 +92,8 @@ struct tally {
     struct tally_span in;                            /* of packets_in */
     struct tally_span out;                           /* of packets_out */
     struct tally_reporter reporter[TALLY_REPORTERS]; /* of icmp_unreachable, _prohibited and _exceeded */
-    uint64_t leg[TALLY_LEGS];                        /* of packets_in of the tap; of other scopes zeros */
+    uint64_t leg[TALLY_LEGS];   /* of packets_in of the tap, without routers' words about the
+                                   watched side; of other scopes zeros */
     uint32_t legs_in, legs_out; /* of packets_in and _out: the legs by which they came, one bit each */
 };
 

@@ -277,12 +277,19 @@ static void message_sensor(struct text *out, const struct event *event, const ch
     if (event->deaf)
         text_put(out,
                  " what the watched side sends, though others acknowledge it: a leg of the mirror is lost");
+    else if (event->leg[0] != '\0')
+        text_format(out, " what comes by %s: %.1f of %.1f packets a minute beside the watch list", event->leg,
+                    event->observed_rate, event->expected_rate);
+    else if (event->sampled > 0)
+        text_format(out, " but one packet in %.0f, of what is watched and what is not", event->sampled);
     else if (event->control)
         text_format(out, ": %.1f of %.1f packets a minute beside the watch list", event->observed_rate,
                     event->expected_rate);
     else if (impaired)
         text_put(out, ": nothing was measured");
-    text_put(out, impaired ? "; nothing is said of the watch list meanwhile." : ".");
+    text_put(out, !impaired               ? "."
+                  : event->leg[0] != '\0' ? "; nothing is said of what it carries meanwhile."
+                                          : "; nothing is said of the watch list meanwhile.");
 }
 
 void event_text_message(const struct event *event, const char *sensor, char text[EVENT_MESSAGE_MAX])
@@ -535,18 +542,24 @@ static json_t *outage(const struct event *event, const char *sensor)
     return object;
 }
 
+static const double low_share = 0.8; /* of the control: more is as usual */
+
 /* Why the sensor is held to be blind. With the control traffic as usual it can only be the capture itself. */
 static const char *sensor_reason(const struct event *event)
 {
     if (event->deaf)
         return "leg-lost";
+    if (event->leg[0] != '\0')
+        return event->action == EVENT_SENSOR_RESTORED ? "leg-returned" : "leg-silent";
+    if (event->sampled > 0)
+        return "sampling-changed";
     if (event->action == EVENT_SENSOR_RESTORED)
         return event->control ? "control-returned" : "capture-restored";
     if (!event->control)
         return "capture-impaired";
     if (event->observed_rate <= 0)
         return "control-silent";
-    return event->observed_rate < event->expected_rate / 2 ? "control-low" : "capture-impaired";
+    return event->observed_rate < low_share * event->expected_rate ? "control-low" : "capture-impaired";
 }
 
 static json_t *sensor_state(const struct event *event, const char *sensor)
@@ -564,6 +577,10 @@ static json_t *sensor_state(const struct event *event, const char *sensor)
     set_real(object, "observed_rate", event->observed_rate);
     set(object, "signal", json_string(event_text_signal(event->signal)));
     set(object, "reason", json_string(sensor_reason(event)));
+    if (event->leg[0] != '\0')
+        set_text(object, "leg", event->leg);
+    if (event->sampled > 0)
+        set_real(object, "sampled", event->sampled);
     return object;
 }
 

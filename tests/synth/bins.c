@@ -362,7 +362,7 @@ static double mean_loss(const struct script *script, enum direction direction, c
     const int parts = 60;
     double sum = 0;
     for (int part = 0; script->tap_fault_count > 0 && part < parts; part++)
-        sum += fate_tap_loss(script, direction,
+        sum += fate_tap_loss(script, direction, 0,
                              bin->start_ns + (bin->end_ns - bin->start_ns) * (2 * part + 1) / (2 * parts));
     return sum / parts;
 }

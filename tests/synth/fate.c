@@ -159,7 +159,7 @@ int64_t fate_delay(const struct script *script, const struct place *place, int64
     return (int64_t)(sum_ns / 1e6) * NS_PER_MS;
 }
 
-double fate_tap_loss(const struct script *script, enum direction direction, int64_t t_ns)
+double fate_tap_loss(const struct script *script, enum direction direction, uint16_t vlan, int64_t t_ns)
 {
     if (direction == DIRECTION_IN ? script->tap.outward_only : script->tap.inward_only)
         return 1;
@@ -170,7 +170,9 @@ double fate_tap_loss(const struct script *script, enum direction direction, int6
             continue;
         if (fault->loss.kind == LOSS_SHARE)
             kept *= 1 - fault->loss.share;
-        else if ((fault->loss.kind == LOSS_INBOUND) == (direction == DIRECTION_IN))
+        else if (fault->loss.kind == LOSS_VLAN
+                     ? fault->loss.vlan == vlan
+                     : (fault->loss.kind == LOSS_INBOUND) == (direction == DIRECTION_IN))
             kept = 0;
     }
     return 1 - kept;

@@ -45,5 +45,5 @@ bool fate_reaches_tap(const struct script *script, const struct outage *outage);
 
 enum direction { DIRECTION_IN, DIRECTION_OUT };
 
-/* Share of packets of a direction that the tap loses. */
-double fate_tap_loss(const struct script *script, enum direction direction, int64_t t_ns);
+/* Share of packets of a direction and a VLAN that the tap loses. */
+double fate_tap_loss(const struct script *script, enum direction direction, uint16_t vlan, int64_t t_ns);

@@ -875,6 +875,9 @@ const char *script_beyond_bins(const struct script *script)
         if (script->outage[i].target.kind == TARGET_SERVICE &&
             script->traffic[script->outage[i].target.index].role == ROLE_CONTROL)
             return "control:";
+    for (int i = 0; i < script->tap_fault_count; i++)
+        if (script->tap_fault[i].loss.kind == LOSS_VLAN)
+            return "loses = vlan";
     return script->strain_count > 0   ? "[strain]"
            : script->move_count > 0   ? "[move]"
            : script->forged_count > 0 ? "[forged]"

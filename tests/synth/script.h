@@ -195,11 +195,12 @@ struct outage {
     struct notes note;
 };
 
-enum loss_kind { LOSS_SHARE, LOSS_INBOUND, LOSS_OUTBOUND };
+enum loss_kind { LOSS_SHARE, LOSS_INBOUND, LOSS_OUTBOUND, LOSS_VLAN };
 
 struct loss {
     enum loss_kind kind;
-    double share; /* of LOSS_SHARE; 1: silence */
+    double share;  /* of LOSS_SHARE; 1: silence */
+    uint16_t vlan; /* of LOSS_VLAN, as a path or control traffic has it, be the tags seen or not */
 };
 
 struct tap_fault {

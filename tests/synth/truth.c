@@ -154,8 +154,10 @@ static json_t *outage_json(const struct script *script, const struct outage *out
 
 static json_t *tap_faults(const struct script *script)
 {
-    static const char *const kinds[] = {
-        [LOSS_SHARE] = "share", [LOSS_INBOUND] = "inbound", [LOSS_OUTBOUND] = "outbound"};
+    static const char *const kinds[] = {[LOSS_SHARE] = "share",
+                                        [LOSS_INBOUND] = "inbound",
+                                        [LOSS_OUTBOUND] = "outbound",
+                                        [LOSS_VLAN] = "vlan"};
     json_t *array = json_array();
     for (int i = 0; i < script->tap_fault_count; i++) {
         const struct tap_fault *fault = &script->tap_fault[i];

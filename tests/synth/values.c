@@ -405,14 +405,18 @@ VALUE(seen)
 VALUE(loss)
 {
     struct loss *loss = field;
-    *loss = (struct loss){LOSS_SHARE, 1};
+    *loss = (struct loss){.kind = LOSS_SHARE, .share = 1};
     if (strcmp(text, "everything") == 0)
         return NULL;
     if (strcmp(text, "inbound") == 0 || strcmp(text, "outbound") == 0) {
         loss->kind = *text == 'i' ? LOSS_INBOUND : LOSS_OUTBOUND;
         return NULL;
     }
+    if (strncmp(text, "vlan ", 5) == 0) {
+        loss->kind = LOSS_VLAN;
+        return value_short(script, text + 5, &loss->vlan);
+    }
     return value_share(script, text, &loss->share) == NULL
                ? NULL
-               : "is neither everything, inbound, outbound nor a share";
+               : "is neither everything, inbound, outbound, vlan N nor a share";
 }

@@ -114,7 +114,7 @@ static void address_link(const struct world *world, const struct flow *flow, enu
     bool from_far = side == inner_side(flow);
     frame->source_mac = from_far ? server : mac_near;
     frame->target_mac = from_far ? mac_near : server;
-    frame->vlan = labelled ? path->vlan : path != NULL ? 0 : flow->vlan;
+    frame->vlan = labelled ? path->vlan : path != NULL || world->script->tap.unlabelled ? 0 : flow->vlan;
     if (frame->protocol == PROTOCOL_ARP && side == SIDE_CLIENT)
         frame->target_mac = mac_everybody;
 }
@@ -172,12 +172,18 @@ static void fill_frame(const struct flow *flow, const struct step *step, struct 
     }
 }
 
+/* The VLAN by which the flow's packets come, be the tag seen or not. */
+static uint16_t leg_of(const struct flow *flow)
+{
+    return flow->path != NULL ? flow->path->vlan : flow->vlan;
+}
+
 static bool tap_sees(struct world *world, const struct flow *flow, enum direction direction, int64_t t_ns)
 {
     int path = world->script->tap.path_index;
     if (path >= 0 && flow->watched != SIDE_NONE && flow->forged == NULL && flow->place.path != path)
         return false;
-    double loss = fate_tap_loss(world->script, direction, t_ns);
+    double loss = fate_tap_loss(world->script, direction, leg_of(flow), t_ns);
     return loss <= 0 || (loss < 1 && !prng_chance(&world->prng, loss));
 }
 

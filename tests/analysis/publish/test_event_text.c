@@ -181,7 +181,7 @@ static void the_sensor_s_reason_follows_from_the_rates(void **state)
         double observed;
         const char *reason;
     } rows[] = {{EVENT_SENSOR_IMPAIRED, true, 0, "control-silent"},
-                {EVENT_SENSOR_IMPAIRED, true, 49, "control-low"},
+                {EVENT_SENSOR_IMPAIRED, true, 79, "control-low"},
                 {EVENT_SENSOR_IMPAIRED, true, 99, "capture-impaired"},
                 {EVENT_SENSOR_IMPAIRED, false, 0, "capture-impaired"},
                 {EVENT_SENSOR_RESTORED, true, 99, "control-returned"},
@@ -195,6 +195,31 @@ static void the_sensor_s_reason_follows_from_the_rates(void **state)
         assert_field(root, "sensor.reason", rows[i].reason);
         json_decref(root);
     }
+}
+
+static void a_leg_of_the_sensor_and_its_sampling_are_named(void **state)
+{
+    (void)state;
+    struct event event = canned_outage(EVENT_SENSOR_IMPAIRED, CANNED_START_NS);
+    event.control = true;
+    strcpy(event.leg, "eth1 vlan 101");
+    json_t *root = tell(&event);
+    assert_field(root, "sensor.reason", "leg-silent");
+    assert_field(root, "sensor.leg", "eth1 vlan 101");
+    assert_non_null(strstr(json_string_value(field(root, "message")), "what comes by eth1 vlan 101"));
+    json_decref(root);
+    event.action = EVENT_SENSOR_RESTORED;
+    root = tell(&event);
+    assert_field(root, "sensor.reason", "leg-returned");
+    json_decref(root);
+    event = canned_outage(EVENT_SENSOR_IMPAIRED, CANNED_START_NS);
+    event.control = true;
+    event.sampled = 10;
+    root = tell(&event);
+    assert_field(root, "sensor.reason", "sampling-changed");
+    assert_true(json_number_value(field(root, "sensor.sampled")) == 10);
+    assert_null(field(root, "sensor.leg"));
+    json_decref(root);
 }
 
 static void ids_are_the_same_again_and_nobody_else_s(void **state)
@@ -475,6 +500,7 @@ int main(void)
         cmocka_unit_test(the_end_stands_in_ended_only),
         cmocka_unit_test(the_sensor_s_return_has_an_end_even_if_only_the_decision_is_known),
         cmocka_unit_test(the_sensor_s_reason_follows_from_the_rates),
+        cmocka_unit_test(a_leg_of_the_sensor_and_its_sampling_are_named),
         cmocka_unit_test(ids_are_the_same_again_and_nobody_else_s),
         cmocka_unit_test(severity_follows_action_depth_and_scope),
         cmocka_unit_test(without_control_traffic_it_says_so),
