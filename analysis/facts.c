@@ -8,11 +8,12 @@
 #include "cause.h"
 #include "series.h"
 
-static const double knocks_least = 5;  /* expected since the onset before their absence means anything */
-static const double lives_least = 10;  /* expected signs of life before their share does */
-static const double samples_least = 3; /* of round trips */
-static const double hops_least = 1;    /* that another way is longer or shorter */
-static const double step_most_s = 300; /* a longer one with the fall in it says little of what came before */
+static const double knocks_least = 5;   /* expected since the onset before their absence means anything */
+static const double lives_least = 10;   /* expected signs of life before their share does */
+static const double unseen_most = 0.01; /* packets in over those out: so few, and that way is not seen */
+static const double samples_least = 3;  /* of round trips */
+static const double hops_least = 1;     /* that another way is longer or shorter */
+static const double step_most_s = 300;  /* a longer one with the fall in it says little of what came before */
 static const int64_t at_once_ns =
     1200 * NS_PER_S; /* what routers say later follows from it, whatever it was */
 static const int64_t before_rest_ns = 300 * NS_PER_S; /* so much sooner is sooner */
@@ -88,6 +89,9 @@ static void read_services(const struct analysis *analysis, const struct episode 
 static void read_knocks(const struct series *series, struct cause_facts *facts)
 {
     const struct episode_mark *before = &series->episode.before, *now = &series->so_far;
+    double in = trend_usual(&before->trend, TALLY_packets_in),
+           out = trend_usual(&before->trend, TALLY_packets_out);
+    cause_read(facts, EVIDENCE_INBOUND_UNSEEN, in < unseen_most * out, -1);
     double knocks = now->knock_expected - before->knock_expected,
            lives = now->life_expected - before->life_expected;
     if (knocks < knocks_least)
@@ -160,11 +164,14 @@ static void read_names(const struct analysis *analysis, struct cause_facts *fact
 static void count_parts(const struct analysis *analysis, uint32_t number, const struct event *event,
                         struct cause_facts *facts)
 {
-    unsigned down = 0, up = 0, others = 0;
+    unsigned down = 0, lost = 0, up = 0, others = 0;
     for (uint32_t i = 0; i < event->path_count; i++) {
         if (event->paths[i].last_seen_ns == TIME_NONE)
             continue;
-        down += event->paths[i].state == STATE_DOWN || event->paths[i].state == STATE_RECOVERING;
+        bool fell = event->paths[i].state == STATE_DOWN || event->paths[i].state == STATE_RECOVERING;
+        down += fell;
+        /* A path by which something still comes is not lost, whatever fell of what it carries. */
+        lost += fell && event->paths[i].last_seen_ns <= event->paths[i].onset_ns + before_rest_ns;
         up += event->paths[i].state == STATE_UP;
     }
     for (uint32_t i = 0; i < analysis->scopes->count; i++)
@@ -172,7 +179,7 @@ static void count_parts(const struct analysis *analysis, uint32_t number, const 
                   analysis->series[i].state == STATE_UP;
     cause_read(facts, EVIDENCE_ALL_PATHS, up == 0 ? down : 0, down + up);
     cause_read(facts, EVIDENCE_ONLY_PATH, event->path_count > 1 && down + up == 1, event->path_count);
-    cause_read(facts, EVIDENCE_ONE_PATH, down == 1 || facts->kind == SCOPE_ALL ? up : 0, down + up);
+    cause_read(facts, EVIDENCE_ONE_PATH, lost == 1 || facts->kind == SCOPE_ALL ? up : 0, down + up);
     cause_read(facts, EVIDENCE_OTHERS_UP, others, -1);
 }
 

@@ -115,7 +115,8 @@ enum verdict {
     X(ICMP_EXCEEDED, "icmp-exceeded")       /* a minute: packets go in circles */                            \
     X(NAME_SERVERS, "name-servers")         /* name servers down */                                          \
     X(NO_CONTROL, "no-control")             /* the capture holds watched traffic only */                     \
-    X(ROUTERS_UNHEARD, "routers-unheard")   /* the tap does not see the way that routers' words take */
+    X(ROUTERS_UNHEARD, "routers-unheard")   /* the tap does not see the way that routers' words take */      \
+    X(INBOUND_UNSEEN, "inbound-unseen")     /* nor what is said to the scope */
 
 enum evidence_kind {
 #define EVIDENCE_ENUM(name, published) EVIDENCE_##name,

@@ -44,6 +44,7 @@ static const struct {
     [EVIDENCE_ICMP_PROHIBITED] = {"routers may not pass packets to it: %s reports a minute", 1, 1},
     [EVIDENCE_ICMP_EXCEEDED] = {"packets to it go in circles: %s reports a minute", 1, 1},
     [EVIDENCE_ROUTERS_UNHEARD] = {"what routers report runs the other way and is not seen here", 1, 0},
+    [EVIDENCE_INBOUND_UNSEEN] = {"whether the outside knocks is not seen here", 1, 0},
     [EVIDENCE_NAME_SERVERS] = {"name servers down: %s", 1, 0},
 };
 

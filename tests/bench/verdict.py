@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The history as a test: is the verdict right, is it `unknown` where a tap cannot tell, and what is said wrongly?
 
-    tests/bench/verdict.py BUILD_FOLDER [--seeds N] [--jobs N] [--only GLOB] [--short] [--all] [--json FILE]
+    tests/bench/verdict.py BUILD_FOLDER [--seeds N] [--first N] [--jobs N] [--only GLOB] [--short] [--all] [--json FILE]
 
 Plays every scenario of tests/synth/history at every tap position that its [expect ...] sections name, with path labels
 (VLAN tags, and a configuration that names them) and without (tags stripped, no configuration), and holds the events of
@@ -60,12 +60,12 @@ def taps(script):
     return [tap for tap in TAPS if tap in named]
 
 
-def plan(seeds, glob="*", short=False):
-    """All runs. The short form has the first seed, `both` and `beyond`, and labels at every other scenario only."""
+def plan(seeds, glob="*", short=False, first=1):
+    """All runs, with so many seeds from a first one. The short form has one seed, `both` and `beyond`, and labels at every other scenario only."""
     runs = []
     for number, script in enumerate(scripts(glob)):
         for tap in taps(script):
-            for seed in range(1, 1 + (1 if short else seeds)):
+            for seed in range(first, first + (1 if short else seeds)):
                 for labelled in (True, False):
                     if not short or (tap in ("both", "beyond") and labelled == bool(number % 2)):
                         runs.append(Run(script, tap, labelled, seed))
@@ -352,13 +352,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("build", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first", type=int, default=1, metavar="SEED")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--only", default="*", metavar="GLOB")
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    runs = plan(options.seeds, options.only, options.short)
+    runs = plan(options.seeds, options.only, options.short, options.first)
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         findings = list(pool.map(lambda run: judge(options.build, run), runs))
     report(findings, options.all)

@@ -352,11 +352,11 @@ static void every_kind_of_evidence_has_a_name_and_a_text(void **state)
 {
     (void)state;
     static const char *const names[EVIDENCE__COUNT] = {
-        "inbound-persists", "inbound-ceased", "knocks-answered", "inbound-surge", "reflection",
-        "loss-rising",      "delay-rising",   "services-first",  "ramp",          "clean-step",
-        "all-paths",        "only-path",      "one-path",        "others-up",     "route-changed",
-        "icmp-no-route",    "icmp-no-host",   "icmp-prohibited", "icmp-exceeded", "name-servers",
-        "no-control",       "routers-unheard"};
+        "inbound-persists", "inbound-ceased",  "knocks-answered", "inbound-surge", "reflection",
+        "loss-rising",      "delay-rising",    "services-first",  "ramp",          "clean-step",
+        "all-paths",        "only-path",       "one-path",        "others-up",     "route-changed",
+        "icmp-no-route",    "icmp-no-host",    "icmp-prohibited", "icmp-exceeded", "name-servers",
+        "no-control",       "routers-unheard", "inbound-unseen"};
     struct event event = canned_event(2);
     event.evidence_count = 1;
     for (int i = 0; i < EVIDENCE__COUNT; i++) {
