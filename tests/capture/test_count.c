@@ -1236,6 +1236,17 @@ static void test_what_is_not_watched_is_the_control_of_the_path_that_it_crossed(
     assert_int_equal(tallies[PATH_VLAN_7].value[TALLY_packets_in], 0);
 }
 
+static void test_routers_words_about_the_watched_side_are_no_control_of_a_leg(void **state)
+{
+    (void)state;
+    struct packet packet = packet_of(T0, "8.8.8.8", "9.9.9.9", 1, 0);
+    count_tap(count, &packet);
+    count_tap(count, &packet);
+    count_no_control(count, &packet);
+    assert_counts(TAP, TALLY_packets_in, 2);
+    assert_int_equal(count_close(count, T0, 0)[TAP].leg[0], 1);
+}
+
 static void test_a_scope_says_by_which_legs_its_packets_came(void **state)
 {
     (void)state;
@@ -1328,6 +1339,7 @@ int main(void)
         TEST(test_reporting_routers_are_named_in_every_scope_of_what_they_quote),
         TEST(test_what_a_known_router_reports_counts_in_its_path_too_and_once),
         TEST(test_what_is_not_watched_is_the_control_of_the_path_that_it_crossed),
+        TEST(test_routers_words_about_the_watched_side_are_no_control_of_a_leg),
         TEST(test_a_scope_says_by_which_legs_its_packets_came),
         TEST(test_freeing_nothing_is_fine),
     };

@@ -645,6 +645,7 @@ GOOD = "[scenario]\nname = x\nfrom = 2025-01-01 00:00:00\nto = +1h\nwatch = 10.0
      "[burst a]\nservice = b\nat = 2024-12-31 23:00:00\n", 9, "before the scenario"),
     (GOOD + "[scan a]\nrate = 1\nsource = 192.0.2.1\nfrom = 2024-12-31 23:00:00\n", 6, "before the scenario"),
     (GOOD + "[tap-fault a]\nloses = heart\n", 7, "neither everything"),
+    (GOOD + "[tap-fault a]\nloses = vlan x\n", 7, "vlan x"),
     (GOOD + "[outage a]\n[host b]\naddress = 10.0.0.1\n", 6, "empty"),
     (GOOD + "[outage a]\n", 6, "empty"),
     (GOOD + "[strain a]\nfrom = +5m\nto = +2m\n", 6, "in order"),
