@@ -415,7 +415,7 @@ void count_icmp_error(struct count *count, const struct packet *packet, uint32_t
 /* Routers' words about the watched side cease with what is said to it, and so are no control of a leg. */
 void count_no_control(struct count *count, const struct packet *packet)
 {
-    count->tallies[scope_number_tap(count->scopes)].leg[legs_find(count->legs, packet)]--;
+    count->run.of_leg[leg_of(count, packet)]--;
 }
 
 /* ---- flows ---- */
