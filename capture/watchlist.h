@@ -109,8 +109,11 @@ static inline bool watchlist_holds_ipv4(const struct watchlist *list, const uint
 static inline bool watchlist_holds_ipv6(const struct watchlist *list, const uint8_t addresses[32])
 {
     static const uint8_t zero[8] = {0};
-    bool may = watchlist_may_hold_ipv6(list, addresses) | watchlist_may_hold_ipv6(list, addresses + 16) |
-               (memcmp(addresses, zero, 8) == 0) | (memcmp(addresses + 16, zero, 8) == 0);
-    return may && (watchlist_find(list, addresses) != WATCHLIST_NONE ||
-                   watchlist_find(list, addresses + 16) != WATCHLIST_NONE);
+    bool first = watchlist_may_hold_ipv6(list, addresses),
+         second = watchlist_may_hold_ipv6(list, addresses + 16),
+         mapped = memcmp(addresses, zero, 8) == 0 || memcmp(addresses + 16, zero, 8) == 0;
+    if (!(first | second | mapped))
+        return false;
+    return watchlist_find(list, addresses) != WATCHLIST_NONE ||
+           watchlist_find(list, addresses + 16) != WATCHLIST_NONE;
 }
