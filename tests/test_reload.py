@@ -84,7 +84,14 @@ class Fed:
             self.feed()
         pytest.fail(f"never said: {words}: {self.said.read_text()}")
 
+    def rows(self):
+        """Those that are whole by now."""
+        whole = self.bins.read_text().rpartition("\n")[0] if self.bins.exists() else ""
+        return list(csv.DictReader(whole.splitlines()))
+
     def hang_up(self, configuration):
+        """Once all has been read that was fed."""
+        assert until(lambda: len({row["time"] for row in self.rows()}) >= self.minutes - 1, 60)
         self.configuration.write_text(configuration)
         self.process.send_signal(signal.SIGHUP)
 
