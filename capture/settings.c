@@ -104,7 +104,8 @@ void *settings_own(struct settings *settings, void *memory)
     void **owned = realloc(store->owned, (store->owned_count + 1) * sizeof *owned);
     if (memory == NULL || owned == NULL) {
         fputs("lightsout: no memory\n", stderr);
-        exit(1); /* while settings are read there is nothing to lose yet */
+        exit(1); /* at the start there is nothing to lose yet; nor is a reload without memory worth a way of
+                    its own */
     }
     store->owned = owned;
     owned[store->owned_count++] = memory;
