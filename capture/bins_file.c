@@ -414,7 +414,7 @@ static void open_interval(struct bins_file *file, int64_t start_ns)
 }
 
 int capture_bins_run(struct bins_file *file, int64_t resume_ns, const struct capture_output *output,
-                     const volatile sig_atomic_t *stop, struct fault *fault)
+                     const atomic_bool *stop, struct fault *fault)
 {
     struct bins_row row;
     int64_t now_ns = TIME_NONE;

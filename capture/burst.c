@@ -21,12 +21,6 @@ static const int64_t few_signs = 16; /* of all triples: a burst is not longer th
 static const int64_t share = 16; /* nor than this part of the usual distance of its own triple's signs … */
 static const int64_t prior_signs = 8; /* … of which so many are taken to have come seldom */
 
-struct key {
-    uint8_t host[16], peers[16];
-    uint16_t service; /* the port, or the ICMP family */
-    uint8_t protocol;
-};
-
 /* The signs of one kind. */
 struct bursts {
     int64_t first_ns; /* the first sign */
@@ -36,7 +30,7 @@ struct bursts {
 
 struct triple {
     struct bursts of[BURST__SIGNS];
-    struct key key;
+    struct burst_triple key;
     uint32_t hash_next, older, newer;
 };
 
@@ -70,10 +64,10 @@ void burst_free(struct burst *burst)
     free(burst);
 }
 
-static struct key key_of(const struct flow *flow, unsigned side)
+struct burst_triple burst_triple_of(const struct flow *flow, unsigned side)
 {
     static const uint8_t v4[12] = {[10] = 0xff, [11] = 0xff};
-    struct key key = {.protocol = flow->protocol};
+    struct burst_triple key = {.protocol = flow->protocol};
     bool is_icmp = flow->protocol == IPPROTO_ICMP || flow->protocol == IPPROTO_ICMPV6;
     const uint8_t *peer = flow->address[!side];
     memcpy(key.host, flow->address[side], sizeof key.host);
@@ -82,14 +76,14 @@ static struct key key_of(const struct flow *flow, unsigned side)
     return key;
 }
 
-static bool same(const struct key *a, const struct key *b)
+static bool same(const struct burst_triple *a, const struct burst_triple *b)
 {
     return memcmp(a->host, b->host, sizeof a->host) == 0 &&
            memcmp(a->peers, b->peers, sizeof a->peers) == 0 && a->service == b->service &&
            a->protocol == b->protocol;
 }
 
-static uint32_t *chain_of(struct burst *burst, const struct key *key)
+static uint32_t *chain_of(struct burst *burst, const struct burst_triple *key)
 {
     uint64_t half[4], hash = burst->seed ^ ((uint64_t)key->service << 8 | key->protocol);
     memcpy(half, key->host, sizeof key->host);
@@ -171,7 +165,7 @@ static uint32_t forget_oldest(struct burst *burst, int64_t at_ns)
 }
 
 /* Finds or adds the triple, and makes it the newest. */
-static struct triple *triple_of(struct burst *burst, const struct key *key, int64_t at_ns)
+static struct triple *triple_of(struct burst *burst, const struct burst_triple *key, int64_t at_ns)
 {
     uint32_t *chain = chain_of(burst, key), number = *chain;
     while (number != NOBODY && !same(&burst->triples[number].key, key))
@@ -194,11 +188,9 @@ static void note(struct bursts *of, int64_t at_ns)
         of->first_ns = at_ns;
 }
 
-bool burst_begins(struct burst *burst, const struct flow *flow, unsigned side, enum burst_sign sign,
-                  int64_t at_ns)
+bool burst_begins(struct burst *burst, const struct burst_triple *triple, enum burst_sign sign, int64_t at_ns)
 {
-    const struct key key = key_of(flow, side);
-    struct bursts *of = &triple_of(burst, &key, at_ns)->of[sign];
+    struct bursts *of = &triple_of(burst, triple, at_ns)->of[sign];
     note(&burst->all[sign], at_ns);
     note(of, at_ns);
     if (goes_on(burst, of, sign, at_ns))

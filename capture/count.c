@@ -7,6 +7,16 @@
 #include "burst.h"
 #include "distinct.h"
 #include "leg.h"
+#include "signs.h"
+
+enum role { ROLE_HOST, ROLE_PEER };
+
+/* An address that is new in this bin to one of several. */
+struct arrival {
+    uint32_t scope;
+    enum role role;
+    uint8_t address[16];
+};
 
 struct count {
     const struct rules *rules;
@@ -14,23 +24,19 @@ struct count {
     struct health *health;
     struct distinct *distinct;
     struct burst *burst;
+    struct signs signs;   /* of the interval under way */
     struct count_run run; /* has_link_paths: some path has a control of its own */
     bool sampled;         /* a packet does not follow the other */
     uint64_t *knowable;   /* a scope: the measures that can be known of it at all */
     struct tally *tallies;
-};
 
-/* The scopes that one end of a packet belongs to, `all` left out; each once. */
-enum { END_SCOPES_MAX = 8 };
-
-struct end_scopes {
-    uint32_t number[END_SCOPES_MAX];
-    unsigned count;
+    /* of one of several */
+    bool shared;
+    struct arrival *arrivals;
+    size_t arrival_count, arrival_room;
 };
 
 enum { PROTOCOL_ICMP = 1, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17, PROTOCOL_ICMPV6 = 58 };
-
-enum role { ROLE_HOST, ROLE_PEER };
 
 /* What a packet adds to all its scopes alike. */
 struct traits {
@@ -121,9 +127,16 @@ void count_free(struct count *count)
     distinct_free(count->distinct);
     burst_free(count->burst);
     legs_free(count->run.legs);
+    signs_clear(&count->signs);
+    free(count->arrivals);
     free(count->knowable);
     free(count->tallies);
     free(count);
+}
+
+void count_share(struct count *count)
+{
+    count->shared = true;
 }
 
 void count_open(struct count *count, int64_t start_ns, bool new_bin, uint64_t known)
@@ -134,32 +147,74 @@ void count_open(struct count *count, int64_t start_ns, bool new_bin, uint64_t kn
         distinct_forget(count->distinct);
 }
 
-const struct tally *count_close(struct count *count, int64_t end_ns, uint64_t drops)
+static uint32_t label_of(uint32_t scope, enum role role)
 {
+    return scope * 2 + role;
+}
+
+static enum tally_measure measure_of(enum role role)
+{
+    return role == ROLE_HOST ? TALLY_hosts : TALLY_peers;
+}
+
+/* A burst began with a sign: it counts, and the flow knows. */
+static void count_burst(void *context, size_t set, const struct sign *sign)
+{
+    static const enum tally_measure measures[] = {[BURST_LIVE] = TALLY_live_bursts,
+                                                  [BURST_ANSWERED] = TALLY_answered_bursts,
+                                                  [BURST_PROVEN] = TALLY_proven_bursts};
+    struct tally *tallies = ((struct count *const *)context)[set]->tallies;
+    const bool has_other = sign->second && sign[-1].begun;
+    for (unsigned i = 0; i < sign->scopes.count; i++)
+        if (!has_other || !end_scopes_has(&sign[-1].scopes, sign->scopes.number[i]))
+            tallies[sign->scopes.number[i]].value[measures[sign->kind]]++;
+    if (sign->flow == NULL)
+        return;
+    const uint8_t bit = (uint8_t)(1 << sign->side);
+    if (sign->kind == BURST_LIVE)
+        sign->flow->live_burst |= bit;
+    else if (sign->kind == BURST_ANSWERED)
+        sign->flow->answered_burst |= bit;
+    else
+        sign->flow->proven_burst |= bit;
+}
+
+static void judge(struct count *const *counts, size_t count_count, struct burst *burst)
+{
+    struct signs *sets[SIGNS_SETS_MAX];
+    for (size_t i = 0; i < count_count; i++)
+        sets[i] = &counts[i]->signs;
+    signs_judge(sets, count_count, burst, (void *)(uintptr_t)counts, count_burst);
+}
+
+void count_join(struct count *const *counts, size_t count_count, struct burst *burst, struct distinct *seen)
+{
+    judge(counts, count_count, burst);
+    for (size_t i = 0; i < count_count; i++) {
+        for (size_t j = 0; j < counts[i]->arrival_count; j++) {
+            const struct arrival *arrival = &counts[i]->arrivals[j];
+            if (distinct_add(seen, label_of(arrival->scope, arrival->role), arrival->address) == DISTINCT_OLD)
+                counts[i]->tallies[arrival->scope].value[measure_of(arrival->role)]--;
+        }
+        counts[i]->arrival_count = 0;
+    }
+}
+
+const struct tally *count_close(struct count *count, int64_t end_ns, uint64_t drops, uint16_t interface)
+{
+    if (!count->shared)
+        judge(&count, 1, count->burst);
     for (uint32_t i = 0; i < count->scopes->count; i++) {
         count->tallies[i].end_ns = end_ns;
         count->tallies[i].value[TALLY_drops] = drops;
     }
     struct tally *tap = &count->tallies[scope_number_tap(count->scopes)];
     tap->value[TALLY_control] = tap->value[TALLY_packets_in];
+    tap->lost[interface < TALLY_INTERFACES ? interface : TALLY_INTERFACES - 1] = drops;
     return count->tallies;
 }
 
 /* ---- which scopes ---- */
-
-static bool has_scope(const struct end_scopes *scopes, uint32_t number)
-{
-    for (unsigned i = 0; i < scopes->count; i++)
-        if (scopes->number[i] == number)
-            return true;
-    return false;
-}
-
-static void add_scope(struct end_scopes *scopes, uint32_t number)
-{
-    if (number != SCOPE_NONE && scopes->count < END_SCOPES_MAX && !has_scope(scopes, number))
-        scopes->number[scopes->count++] = number;
-}
 
 static bool counted(const struct count *count, uint32_t watch)
 {
@@ -172,26 +227,44 @@ static void add_end(const struct count *count, struct end_scopes *scopes, const 
 {
     if (watch == WATCHLIST_NONE)
         return;
-    add_scope(scopes, count->rules->watches[watch].scope);
+    end_scopes_add(scopes, count->rules->watches[watch].scope);
     const uint32_t *paths = count->rules->watch_paths;
     uint32_t path = paths != NULL ? paths[watch] : PATH_VARIES;
-    add_scope(scopes, path != PATH_VARIES ? path : path_find(count->rules, packet, address));
+    end_scopes_add(scopes, path != PATH_VARIES ? path : path_find(count->rules, packet, address));
 }
 
 static void add_services(struct end_scopes *scopes, const struct flow *flow)
 {
-    add_scope(scopes, flow->service_by_address);
-    add_scope(scopes, flow->service_by_name);
+    end_scopes_add(scopes, flow->service_by_address);
+    end_scopes_add(scopes, flow->service_by_name);
 }
 
 /* ---- packets ---- */
 
+/* Notes an address for count_join. Without memory for it, it counts wherever it is seen. */
+static void note_arrival(struct count *count, uint32_t scope, enum role role, const uint8_t address[16])
+{
+    if (count->arrival_count == count->arrival_room) {
+        size_t room = count->arrival_room == 0 ? 64 : 2 * count->arrival_room;
+        struct arrival *arrivals = reallocarray(count->arrivals, room, sizeof *arrivals);
+        if (arrivals == NULL)
+            return;
+        count->arrivals = arrivals;
+        count->arrival_room = room;
+    }
+    struct arrival *arrival = &count->arrivals[count->arrival_count++];
+    *arrival = (struct arrival){.scope = scope, .role = role};
+    memcpy(arrival->address, address, sizeof arrival->address);
+}
+
 /* False: it may have to be counted again. */
 static bool count_address(struct count *count, uint32_t scope, enum role role, const uint8_t address[16])
 {
-    switch (distinct_add(count->distinct, scope * 2 + role, address)) {
+    switch (distinct_add(count->distinct, label_of(scope, role), address)) {
     case DISTINCT_NEW:
-        count->tallies[scope].value[role == ROLE_HOST ? TALLY_hosts : TALLY_peers]++;
+        count->tallies[scope].value[measure_of(role)]++;
+        if (count->shared)
+            note_arrival(count, scope, role, address);
         break;
     case DISTINCT_FULL:
         count->health->addresses_uncounted++;
@@ -263,6 +336,11 @@ void count_run_end(struct count *count, uint64_t packets, uint64_t bytes, int64_
     tally_span_add(&tally->in, last_ns);
 }
 
+void count_meet(struct count *count, const struct packet *packet)
+{
+    leg_of(count, packet);
+}
+
 void count_tap(struct count *count, const struct packet *packet)
 {
     unsigned leg = leg_of(count, packet);
@@ -320,9 +398,9 @@ void count_packet(struct count *count, const struct packet *packet, const uint32
     struct end_scopes out = {.count = 0}, in = {.count = 0};
     bool noted = true;
     if (counted(count, watch[0]))
-        add_scope(&out, SCOPE_NUMBER_ALL);
+        end_scopes_add(&out, SCOPE_NUMBER_ALL);
     else if (counted(count, watch[1]))
-        add_scope(&in, SCOPE_NUMBER_ALL);
+        end_scopes_add(&in, SCOPE_NUMBER_ALL);
     add_end(count, &out, packet, packet->tuple.source, watch[0]);
     add_end(count, &in, packet, packet->tuple.destination, watch[1]);
     if (flow != NULL)
@@ -397,13 +475,13 @@ void count_icmp_error(struct count *count, const struct packet *packet, uint32_t
     enum report report;
     bool reports = report_of(packet, &report) && !own;
     if (counted(count, watch))
-        add_scope(&scopes, SCOPE_NUMBER_ALL);
+        end_scopes_add(&scopes, SCOPE_NUMBER_ALL);
     add_end(count, &scopes, packet, packet->quoted.destination, watch);
     for (unsigned i = 0; i < scopes.count; i++) {
         count->tallies[scopes.number[i]].value[TALLY_icmp_errors]++;
         count->tallies[scopes.number[i]].value[TALLY_icmp_own] += own;
     }
-    add_scope(&scopes, path_of_router(count->scopes, packet->tuple.source));
+    end_scopes_add(&scopes, path_of_router(count->scopes, packet->tuple.source));
     for (unsigned i = 0; i < scopes.count && reports; i++) {
         struct tally *tally = &count->tallies[scopes.number[i]];
         tally->value[measures[report]]++;
@@ -425,7 +503,7 @@ static void add_side(const struct count *count, struct end_scopes *scopes, const
                      const struct flow *flow, unsigned side)
 {
     if (counted(count, flow->watch[side]))
-        add_scope(scopes, SCOPE_NUMBER_ALL);
+        end_scopes_add(scopes, SCOPE_NUMBER_ALL);
     add_end(count, scopes, packet, flow->address[side], flow->watch[side]);
     if (side == flow->server)
         add_services(scopes, flow);
@@ -439,8 +517,8 @@ static void add_side_alone(const struct count *count, struct end_scopes *scopes,
     add_side(count, &own, packet, flow, side);
     add_side(count, &others, packet, flow, !side);
     for (unsigned i = 0; i < own.count; i++)
-        if (!has_scope(&others, own.number[i]))
-            add_scope(scopes, own.number[i]);
+        if (!end_scopes_has(&others, own.number[i]))
+            end_scopes_add(scopes, own.number[i]);
 }
 
 static void bump(struct count *count, const struct end_scopes *scopes, enum tally_measure measure,
@@ -460,6 +538,25 @@ static void bump(struct count *count, const struct end_scopes *scopes, enum tall
     }
 }
 
+/* Whether it begins a burst is known when the interval is closed. Without memory for it, it begins none. */
+static void note_sign(struct count *count, const struct packet *packet, struct flow *flow, unsigned side,
+                      enum burst_sign kind, const struct end_scopes *scopes)
+{
+    const struct sign sign = {.at_ns = packet->time_ns,
+                              .order = packet->order,
+                              .flow = flow,
+                              .triple = burst_triple_of(flow, side),
+                              .scopes = *scopes,
+                              .kind = kind,
+                              .side = (uint8_t)side};
+    signs_add(&count->signs, &sign);
+}
+
+void count_flow_ended(struct count *count, const struct flow *flow)
+{
+    signs_forget_flow(&count->signs, flow);
+}
+
 /* The first packet of a watched side makes the flow live for that side's scopes, but for those that the other
  * side has made it live for before. */
 static void count_live(struct count *count, const struct packet *packet, struct flow *flow, unsigned side)
@@ -471,10 +568,7 @@ static void count_live(struct count *count, const struct packet *packet, struct 
         add_side(count, &scopes, packet, flow, side);
     bump(count, &scopes, TALLY_live_flows, packet->time_ns);
     flow->live = true;
-    bool begins = burst_begins(count->burst, flow, side, BURST_LIVE, packet->time_ns);
-    flow->live_burst |= (uint8_t)(begins << side);
-    if (begins)
-        bump(count, &scopes, TALLY_live_bursts, packet->time_ns);
+    note_sign(count, packet, flow, side, BURST_LIVE, &scopes);
 }
 
 /* How many routers a packet has passed: senders begin with 32, 64, 128 or 255. */
@@ -501,17 +595,17 @@ static void count_hops(struct count *count, const struct packet *packet, const s
 static void count_answered(struct count *count, const struct packet *packet, struct flow *flow,
                            const struct end_scopes *both)
 {
-    struct end_scopes begun = {.count = 0};
     bump(count, both, TALLY_answered_flows, packet->time_ns);
     count_hops(count, packet, flow);
     flow->answered = true;
-    for (unsigned side = 0; side < 2; side++) {
-        if (!flow->watched[side] || !burst_begins(count->burst, flow, side, BURST_ANSWERED, packet->time_ns))
-            continue;
-        flow->answered_burst |= (uint8_t)(1 << side);
-        add_side(count, &begun, packet, flow, side);
-    }
-    bump(count, &begun, TALLY_answered_bursts, packet->time_ns);
+    for (unsigned side = 0; side < 2; side++)
+        if (flow->watched[side]) {
+            struct end_scopes own = {.count = 0};
+            add_side(count, &own, packet, flow, side);
+            note_sign(count, packet, flow, side, BURST_ANSWERED, &own);
+        }
+    if (flow->watched[0] && flow->watched[1] && count->signs.count > 1)
+        count->signs.items[count->signs.count - 1].second = true;
 }
 
 /* Whether the first packet of a flow asks something, and does not only answer what the tap may have missed:
@@ -565,11 +659,8 @@ static void count_proven(struct count *count, const struct packet *packet, struc
     struct end_scopes scopes = {.count = 0};
     add_side_alone(count, &scopes, packet, flow, side);
     bump(count, &scopes, TALLY_proven_flows, packet->time_ns);
-    bool begins = burst_begins(count->burst, flow, side, BURST_PROVEN, packet->time_ns);
     flow->proven |= (uint8_t)(1 << side);
-    flow->proven_burst |= (uint8_t)(begins << side);
-    if (begins)
-        bump(count, &scopes, TALLY_proven_bursts, packet->time_ns);
+    note_sign(count, packet, flow, side, BURST_PROVEN, &scopes);
 }
 
 /* The start counts for both sides, and as a knock for who is asked from outside. */
@@ -661,6 +752,7 @@ void count_named_service(struct count *count, const struct flow *flow, int64_t a
         bump(count, &scopes, TALLY_proven_flows, at_ns);
     if (flow->proven_burst >> server & 1)
         bump(count, &scopes, TALLY_proven_bursts, at_ns);
+    signs_credit(&count->signs, flow, server, scope);
     tally->value[TALLY_packets_out] += flow->end[server].packets;
     tally->value[TALLY_bytes_out] += flow->end[server].bytes;
     tally->value[TALLY_packets_in] += flow->end[!server].packets;

@@ -3,9 +3,12 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include "burst.h"
 #include "capture.h"
+#include "distinct.h"
 #include "flow.h"
 #include "health.h"
 #include "leg.h"
@@ -29,8 +32,24 @@ int count_change(struct count *count, const struct rules *rules, const struct sc
 void count_open(struct count *count, int64_t start_ns, bool new_bin, uint64_t known);
 
 /* Closes it at `end_ns`: the tallies, one a scope, valid until the next count_open. `drops` is of the
- * interval. */
-const struct tally *count_close(struct count *count, int64_t end_ns, uint64_t drops);
+ * interval, at the interface of this number. Of one of several, count_join has still
+ * a word to say. */
+const struct tally *count_close(struct count *count, int64_t end_ns, uint64_t drops, uint16_t interface);
+
+/* Makes it one of several that share the packets, for count_join. Before the first interval. */
+void count_share(struct count *count);
+
+/* Tells several, at most SIGNS_SETS_MAX that were closed at the same time, what they can only know together:
+ * which signs of life began bursts, and which hosts and peers more than one of them has seen, which then
+ * count in the tallies of the first of them alone. `burst` and `seen` remember that; the caller lets `seen`
+ * forget when a bin begins. */
+void count_join(struct count *const *counts, size_t count_count, struct burst *burst, struct distinct *seen);
+
+/* The flow is about to be freed. */
+void count_flow_ended(struct count *count, const struct flow *flow);
+
+/* A packet that another one counts: its leg is named in the order in which packets come. */
+void count_meet(struct count *count, const struct packet *packet);
 
 /* A packet that is not watched, or a frame that could not be read: the tap's. */
 void count_tap(struct count *count, const struct packet *packet);
@@ -61,8 +80,8 @@ void count_packet(struct count *count, const struct packet *packet, const uint32
                   struct flow *flow, unsigned side);
 
 /* What a packet did to its flow: started it, was the first of its side, or proved that the side lives. Sets
- * the flow's live, answered and proven, and which bursts began with them. Call after the services by address
- * are known. */
+ * the flow's live, answered and proven at once, and which bursts began with them when the interval is closed.
+ * Call after the services by address are known. */
 void count_flow(struct count *count, const struct packet *packet, struct flow *flow, unsigned side,
                 bool started);
 

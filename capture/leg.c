@@ -5,14 +5,16 @@
  */
 #include "leg.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { LAST = TALLY_LEGS - 1 };
 
 struct leg {
     uint16_t interface, vlan;
-    bool has_paths;
+    bool has_paths, known;
     struct leg_paths paths; /* of its packets with one tag or none, when has_paths */
 };
 
@@ -27,6 +29,25 @@ struct all_legs {
     struct leg_paths others; /* of the latest packet that had to be looked up */
     struct leg legs[TALLY_LEGS];
 };
+
+/* Several readers may meet legs, and the study reads their names. */
+static pthread_mutex_t naming = PTHREAD_MUTEX_INITIALIZER;
+
+void legs_hold(void)
+{
+    pthread_mutex_lock(&naming);
+}
+
+void legs_release(void)
+{
+    pthread_mutex_unlock(&naming);
+}
+
+static void forget_found(struct all_legs *legs)
+{
+    for (int i = 0; i < LEGS_FOUND; i++)
+        legs->head.found[i] = LEG_KEY(0, LEG_UNTAGGED - 1); /* a VLAN's id has twelve bits */
+}
 
 /* Whether paths ask for nothing of a packet but its interface and tags. */
 static bool are_by_tags(const struct rules *rules)
@@ -43,13 +64,19 @@ static bool are_by_tags(const struct rules *rules)
 void legs_change(struct legs *head, const struct rules *rules, struct leg_list *list)
 {
     struct all_legs *legs = (struct all_legs *)head;
-    if (list != NULL && legs->list != NULL)
+    legs_hold();
+    if (list != NULL && legs->list != NULL && list->count == 0)
         *list = *legs->list;
+    legs_release();
     legs->rules = rules;
     legs->list = list;
     legs->by_tags = are_by_tags(rules);
-    for (unsigned i = 0; i < legs->count; i++)
+    for (unsigned i = 0; i < TALLY_LEGS; i++) {
         legs->legs[i].has_paths = false;
+        legs->legs[i].known &= list == NULL; /* else found again by its name */
+    }
+    if (list != NULL)
+        forget_found(legs);
 }
 
 struct legs *legs_new(const struct rules *rules, const char *const *names, size_t name_count,
@@ -63,8 +90,7 @@ struct legs *legs_new(const struct rules *rules, const char *const *names, size_
                               .name_count = name_count,
                               .list = list,
                               .by_tags = are_by_tags(rules)};
-    for (int i = 0; i < LEGS_FOUND; i++)
-        legs->head.found[i] = LEG_KEY(0, LEG_UNTAGGED - 1); /* a VLAN's id has twelve bits */
+    forget_found(legs);
     return &legs->head;
 }
 
@@ -73,36 +99,52 @@ void legs_free(struct legs *legs)
     free(legs);
 }
 
-static void name_leg(const struct all_legs *legs, unsigned number)
+enum { NAME_BYTES = sizeof((struct leg_list *)NULL)->text[0] };
+
+static void write_name(const struct all_legs *legs, uint16_t interface, uint16_t vlan, char name[NAME_BYTES])
 {
-    const struct leg *leg = &legs->legs[number];
-    char interface[40] = "", vlan[16] = "", *text = legs->list->text[number];
-    if (leg->interface < legs->name_count)
-        snprintf(interface, sizeof interface, "%s", legs->names[leg->interface]);
-    else if (leg->interface > 0 || leg->vlan == LEG_UNTAGGED)
-        snprintf(interface, sizeof interface, "interface %u", leg->interface);
-    if (leg->vlan != LEG_UNTAGGED)
-        snprintf(vlan, sizeof vlan, "vlan %u", leg->vlan);
-    const char *between = interface[0] != '\0' && vlan[0] != '\0' ? " " : "";
-    snprintf(text, sizeof legs->list->text[number], "%s%s%s", interface, between, vlan);
-    if (number == LAST)
-        snprintf(text, sizeof legs->list->text[number], "other legs");
-    legs->list->count = number + 1;
+    char tag[16] = "", place[40] = "";
+    if (interface < legs->name_count)
+        snprintf(place, sizeof place, "%s", legs->names[interface]);
+    else if (interface > 0 || vlan == LEG_UNTAGGED)
+        snprintf(place, sizeof place, "interface %u", interface);
+    if (vlan != LEG_UNTAGGED)
+        snprintf(tag, sizeof tag, "vlan %u", vlan);
+    snprintf(name, NAME_BYTES, "%s%s%s", place, place[0] != '\0' && tag[0] != '\0' ? " " : "", tag);
+}
+
+/* The number of a name in the list, to which it is added if it is new. */
+static unsigned number_of_name(struct leg_list *list, const char *name)
+{
+    unsigned number = 0;
+    while (number < list->count && number < LAST && strcmp(list->text[number], name) != 0)
+        number++;
+    if (number == list->count || number == LAST) {
+        snprintf(list->text[number], NAME_BYTES, "%s", number == LAST ? "other legs" : name);
+        list->count = number + 1;
+    }
+    return number;
 }
 
 /* The number of a leg, which is new when it was not seen before. */
 static unsigned number_of(struct all_legs *legs, uint16_t interface, uint16_t vlan)
 {
     unsigned number = 0;
-    while (number < legs->count && number < LAST &&
-           (legs->legs[number].interface != interface || legs->legs[number].vlan != vlan))
+    while (number < LAST && (!legs->legs[number].known || legs->legs[number].interface != interface ||
+                             legs->legs[number].vlan != vlan))
         number++;
-    if (number < legs->count)
+    if (number < LAST)
         return number;
-    legs->legs[number] = (struct leg){.interface = interface, .vlan = vlan};
-    legs->count++;
-    if (legs->list != NULL)
-        name_leg(legs, number);
+    if (legs->list != NULL) {
+        char name[NAME_BYTES];
+        write_name(legs, interface, vlan, name);
+        legs_hold();
+        number = number_of_name(legs->list, name);
+        legs_release();
+    } else {
+        number = legs->count < LAST ? legs->count++ : LAST;
+    }
+    legs->legs[number] = (struct leg){.interface = interface, .vlan = vlan, .known = true};
     return number;
 }
 

@@ -25,12 +25,18 @@ struct legs {
 #define LEG_KEY(interface, vlan) ((uint32_t)(interface) << 16 | (vlan))
 
 /* Borrows all; `names` are of the interfaces, in the order of their numbers, none for a replay, and `list`
- * receives the names of the legs, unless it is NULL. NULL: no memory. */
+ * receives the names of the legs, unless it is NULL. Who shares a list has the same numbers. NULL: no memory.
+ */
 struct legs *legs_new(const struct rules *rules, const char *const *names, size_t name_count,
                       struct leg_list *list);
 void legs_free(struct legs *legs);
 
-/* From here on other rules hold; the legs keep their numbers, and their names go over to `list`. */
+/* Between the two nobody names a leg in any list. */
+void legs_hold(void);
+void legs_release(void);
+
+/* From here on other rules hold; the legs keep their numbers, and their names go
+ * over to `list`, unless it has some already from one that shares it. */
 void legs_change(struct legs *legs, const struct rules *rules, struct leg_list *list);
 
 /* legs_find for another leg than the latest in its place. */

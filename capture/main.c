@@ -18,11 +18,14 @@
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_UNUSABLE = 2 };
 
-static volatile sig_atomic_t stop, hangup;
+static atomic_bool stop, hangup;
 
 static void on_signal(int number)
 {
-    *(number == SIGHUP ? &hangup : &stop) = 1;
+    if (number == SIGHUP)
+        hangup = true;
+    else
+        stop = true;
 }
 
 static void catch_signals(void)
@@ -137,7 +140,7 @@ static void follow_reload(struct wiring *wiring, int64_t end_ns)
     struct settings *next;
     struct fault fault;
     if (hangup && wiring->next == NULL) {
-        hangup = 0;
+        hangup = false;
         if (wiring->capture == NULL)
             log_say("a table of bins has scopes of its own: there is nothing to read again");
         else if (wiring->reload == NULL || reload_begin(wiring->reload, &fault) != 0)

@@ -16,6 +16,7 @@ struct frame {
     int64_t time_ns;         /* TIME_NONE when the file gives none */
     int link_type;           /* DLT_… as libpcap numbers them */
     uint16_t interface;      /* number of the interface or, in a replay, 0 */
+    uint64_t order;          /* among those of the same instant, where one of several workers takes it */
 };
 
 /* TCP flag bits as on the wire. */
@@ -40,6 +41,7 @@ struct packet_tunnel {
 
 struct packet {
     int64_t time_ns;
+    uint64_t order; /* the frame's */
     uint16_t interface;
 
     /* the links, from the outermost in: the first of each that were found */

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <ini.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -52,6 +53,8 @@ static const struct row rows[] = {
     {"capture", "deduplicate", VALUE_YES_NO, AT(capture.deduplicate), 0, 0, "no", 0, 0},
     {"capture", "sampling", VALUE_COUNT, AT(capture.sampling), 1, 1e6, "1", 0, 0},
     {"capture", "snaplen", VALUE_COUNT, AT(capture.snaplen), 64, 262144, "65535", 0, 0},
+    {"capture", "workers", VALUE_COUNT, AT(capture.workers), 1, 64, "1", 0, 0},
+    {"capture", "cpus", VALUE_WORDS, AT(capture.cpus), 0, 0, NULL, 0, AT(capture.cpu_count)},
     {"capture", "ring_mib", VALUE_COUNT, AT(capture.ring_mib), 1, 2047, "64", 0, 0},
     {"capture", "promiscuous", VALUE_YES_NO, AT(capture.promiscuous), 0, 0, "yes", 0, 0},
     {"capture", "lateness", VALUE_SECONDS, AT(capture.lateness_s), 0, 60, "1", 1, 0},
@@ -433,6 +436,18 @@ static int check_times(struct settings *settings, struct fault *fault)
     return 0;
 }
 
+static int check_cpus(struct settings *settings, struct fault *fault)
+{
+    for (size_t i = 0; i < settings->capture.cpu_count; i++) {
+        const char *word = settings->capture.cpus[i];
+        if (*word == '\0' || strspn(word, "0123456789") != strlen(word) ||
+            strtoul(word, NULL, 10) >= CPU_SETSIZE)
+            return fault_set(fault, "%scpus = %s: numbers of processors from 0 to %d are wanted",
+                             place_of(settings, "capture", "cpus"), word, CPU_SETSIZE - 1);
+    }
+    return 0;
+}
+
 /* A name for the sensor where none was given: the host's. */
 static void name_sensor(struct settings *settings)
 {
@@ -456,7 +471,7 @@ static int check_sensor(const char *name, struct fault *fault)
 
 static int finish(struct settings *settings, struct fault *fault)
 {
-    if (check_times(settings, fault) != 0)
+    if (check_times(settings, fault) != 0 || check_cpus(settings, fault) != 0)
         return -1;
     if (settings_rules_finish(settings, fault) != 0)
         return -1;
@@ -469,6 +484,8 @@ static int finish(struct settings *settings, struct fault *fault)
         settings->publish.redis.password = settings_own_text(settings, password);
     if (settings->publish.redis.url != NULL && publish_check_redis(settings->publish.redis.url, &why) != 0)
         return fault_set(fault, "%s%s", place_of(settings, "redis", "url"), why.text);
+    settings->scopes.interfaces = settings->capture.interfaces;
+    settings->scopes.interface_count = (uint32_t)settings->capture.interface_count;
     path_bind_interfaces(&settings->rules, settings->capture.interfaces, settings->capture.interface_count);
     settings->analysis.bin_ns = settings->publish.bin_ns = settings->capture.bin_ns;
     settings->capture.flow_records = settings->publish.flows_path != NULL;

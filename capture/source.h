@@ -28,7 +28,8 @@ struct source_kind {
     /* The frames that follow the last one and lie ready, as many as there are, valid until the next call; 0
      * says nothing of what `next` will bring. NULL: there never are any. */
     size_t (*more)(struct source *source, const struct frame **frames);
-    /* Drops so far, in 64 bits, into health; false when the source cannot know (a savefile). */
+    /* Drops since it was opened, in 64 bits, into health; false when the source cannot know (a savefile), or
+     * not all. */
     bool (*drops)(struct source *source, struct health *health);
     /* Whether it sees all that it should; false while an interface is down, without a link or gone, as two of
      * them may be the two directions of one wire. Changes with SOURCE_SAYS and SOURCE_FAILED only. */
@@ -55,17 +56,28 @@ struct source *source_file_open(const char *const *paths, size_t path_count, con
                                 struct health *health, struct fault *fault);
 
 struct source_live_options {
-    uint32_t ring_bytes; /* kernel ring an interface */
-    uint32_t snaplen;    /* bytes a packet */
+    uint16_t number;          /* frame.interface */
+    uint32_t readers, reader; /* how many share the interface, and which of them this is, from 0 */
+    int *group;               /* what they share it by: -1 before the first is opened; borrowed */
+    bool ordered;             /* packets wait for those of others: hand them over soon */
+    uint32_t ring_bytes;      /* kernel ring of a reader */
+    uint32_t snaplen;         /* bytes a packet */
     bool promiscuous;
     double tick_s;     /* how long a silent wire goes without a tick */
     double lateness_s; /* how far a tick stays behind the wall clock, for what is still in the ring */
 };
 
-/* Interfaces, read without blocking for longer than a fifth of a second; frame.interface is the place in
- * `names`, which are copied. An interface that goes down is told within a tenth of a second and waited for;
- * so is one that loses its link, which the kernel itself may know up to a second late. One that is gone is
- * told once, the others go on, and the ticks go on even without any. Returns NULL with the fault naming the
- * interface and the way out. */
-struct source *source_live_open(const char *const *names, size_t name_count, const char *filter,
+/* An interface, read without blocking for longer than a fifth of a second. When it goes down, loses its link
+ * (which the kernel itself may know up to a second late), is gone, or has another MTU or link type that is
+ * told within a tenth of a second, by the first of its readers, the others' text being empty; it is waited
+ * for, opened anew when it is back, and meanwhile the ticks go on. One that is gone at the end is
+ * SOURCE_FAILED. Returns NULL with the fault naming the interface and the way out. */
+struct source *source_live_open(const char *name, const char *filter,
                                 const struct source_live_options *options, struct fault *fault);
+
+struct ring;
+
+/* The rings of several readers, merged into one stream in the order of time, which ticks as far as all of
+ * them have come. Where one has nothing to say the others wait for it, as long as their rings are not half
+ * full. Borrows the rings; their owners know of drops. NULL: no memory. */
+struct source *source_ring_open(struct ring *const *rings, size_t count);

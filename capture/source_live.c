@@ -1,57 +1,60 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "source.h"
 
-#include <errno.h>
 #include <limits.h>
-#include <net/if.h>
+#include <linux/if_packet.h>
 #include <pcap/pcap.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "decode.h"
+#include "interface.h"
 #include "source_filter.h"
 
 enum {
-    BATCH_FRAMES = 64,     /* of one interface before the next has its turn */
-    RING_TIMEOUT_MS = 100, /* after which the kernel hands over a block of the ring that is not full */
-    WAIT_MAX_MS = 200,     /* how long a call may block: the caller looks at signals in between */
+    BATCH_FRAMES = 64,      /* between two looks at the clock */
+    RING_TIMEOUT_MS = 100,  /* after which the kernel hands over a block of the ring that is not full … */
+    SHARED_TIMEOUT_MS = 20, /* … of one whose packets are put in order with those of others */
+    WAIT_MAX_MS = 200,      /* how long a call may block: the caller looks at signals in between */
     BACK_OFF_MS =
         20, /* after a wake-up for nothing: an interface that is down wakes us at once, again and again */
-    LOOK_MS = 100,                  /* how often the interfaces are asked whether they are up */
+    LOOK_MS = 100,                  /* how often the kernel is asked about the interface */
     DRAIN_MS = 2 * RING_TIMEOUT_MS, /* after which every block of the ring has been handed over */
     DRAIN_MAX_MS = 1000             /* how long a wire that is never quiet is read on when the end is asked */
 };
 
-/* What the kernel says of an interface. */
-enum link { LINK_UP, LINK_DOWN, LINK_LOST };
-
-struct live_interface {
-    char *name;
-    pcap_t *pcap; /* NULL: gone */
-    enum link link;
-    int link_type;
-    int64_t
-        ns_per_fraction; /* what a unit of tv_usec is: 1, or 1000 where the kernel gives microseconds only */
-    uint32_t seen_kernel_drops, seen_interface_drops; /* libpcap's counters, which wrap */
-};
+/* What the interface is to us. LINK_STRANGE: there, but not to be read. */
+enum link { LINK_UP, LINK_DOWN, LINK_LOST, LINK_GONE, LINK_STRANGE };
 
 struct live_source {
     struct source source;
-    struct live_interface *interfaces;
-    struct pollfd *waits; /* one an interface; fd -1 when it is gone */
-    size_t count;
-    size_t turn;    /* the interface to read next */
-    unsigned batch; /* frames left of its turn */
+    char *name, *filter;
+    struct source_live_options options;
+    pcap_t *pcap; /* NULL: gone, or strange */
+    int asking;   /* for interface_ask */
+    enum link link;
+    bool is_known;                /* to rtnetlink; "any" is not */
+    struct interface_state state; /* as the kernel said last */
+    int link_type;
+    int64_t
+        ns_per_fraction; /* what a unit of tv_usec is: 1, or 1000 where the kernel gives microseconds only */
+    int64_t joined_ns;   /* wall clock: what came before belongs to the other readers; TIME_NONE: to us */
+    uint32_t seen_kernel_drops; /* libpcap's counter, which wraps */
+    uint64_t seen_drops;        /* the interface's own */
     uint64_t kernel_drops, interface_drops;
+
+    unsigned batch; /* frames left of it */
     int64_t tick_ns, lateness_ns;
     int64_t quiet_since_ns; /* monotonic clock: no frame and no tick since then */
     bool heard;             /* a frame has come since quiet_since_ns was set */
     bool woken;             /* poll said that there is something */
-    int64_t looked_ns;      /* monotonic clock: when the interfaces were asked last … */
+    bool told_end;          /* that it is gone at the end */
+    int64_t looked_ns;      /* monotonic clock: when the kernel was asked last … */
     int64_t finish_ns;      /* … and when the end was asked for; INT64_MAX: not */
 };
 
@@ -64,10 +67,10 @@ static int64_t clock_now(clockid_t clock)
 
 /* --- opening --- */
 
-/* Says why an interface could not be opened, in `code` of pcap_activate, and how to mend it. */
-static int say_refusal(const struct live_interface *interface, int code, struct fault *fault)
+/* Says why the interface could not be opened, in `code` of pcap_activate, and how to mend it. */
+static int say_refusal(const struct live_source *self, int code, struct fault *fault)
 {
-    const char *name = interface->name;
+    const char *name = self->name;
     switch (code) {
     case PCAP_ERROR_NO_SUCH_DEVICE:
         return fault_set(fault, "no interface '%s': `ip link` lists those there are", name);
@@ -80,7 +83,7 @@ static int say_refusal(const struct live_interface *interface, int code, struct 
     case PCAP_ERROR_IFACE_NOT_UP:
         return fault_set(fault, "interface %s is down: `ip link set %s up` brings it up", name, name);
     default: {
-        const char *words = pcap_geterr(interface->pcap);
+        const char *words = pcap_geterr(self->pcap);
         return fault_set(fault, "cannot capture on %s: %s", name,
                          *words != '\0' ? words : pcap_statustostr(code));
     }
@@ -104,146 +107,248 @@ static void prepare(pcap_t *pcap, const struct source_live_options *options)
     pcap_set_snaplen(pcap, options->snaplen < INT_MAX ? (int)options->snaplen : INT_MAX);
     pcap_set_buffer_size(pcap, options->ring_bytes < INT_MAX ? (int)options->ring_bytes : INT_MAX);
     pcap_set_promisc(pcap, options->promiscuous);
-    pcap_set_timeout(pcap, RING_TIMEOUT_MS);
+    pcap_set_timeout(pcap, options->ordered ? SHARED_TIMEOUT_MS : RING_TIMEOUT_MS);
     pcap_set_tstamp_precision(pcap, PCAP_TSTAMP_PRECISION_NANO);
 }
 
 /* What can only be asked of an active interface. */
-static int check_active(struct live_interface *interface, const char *filter, struct fault *fault)
+static int check_active(struct live_source *self, struct fault *fault)
 {
     char words[PCAP_ERRBUF_SIZE] = "";
-    if (pcap_setnonblock(interface->pcap, 1, words) != 0)
-        return fault_set(fault, "cannot capture on %s: %s", interface->name, words);
-    if (pcap_get_selectable_fd(interface->pcap) < 0)
-        return fault_set(fault, "cannot capture on %s: it cannot be waited for", interface->name);
-    interface->link_type = pcap_datalink(interface->pcap);
-    if (!decode_knows(interface->link_type)) {
-        const char *name = pcap_datalink_val_to_name(interface->link_type);
+    if (pcap_setnonblock(self->pcap, 1, words) != 0)
+        return fault_set(fault, "cannot capture on %s: %s", self->name, words);
+    if (pcap_get_selectable_fd(self->pcap) < 0)
+        return fault_set(fault, "cannot capture on %s: it cannot be waited for", self->name);
+    self->link_type = pcap_datalink(self->pcap);
+    if (!decode_knows(self->link_type)) {
+        const char *name = pcap_datalink_val_to_name(self->link_type);
         return fault_set(fault,
                          "link type %s (%d) of interface %s is not read; the README lists those that are",
-                         name != NULL ? name : "unknown", interface->link_type, interface->name);
+                         name != NULL ? name : "unknown", self->link_type, self->name);
     }
-    bool fine = pcap_get_tstamp_precision(interface->pcap) == PCAP_TSTAMP_PRECISION_NANO;
-    interface->ns_per_fraction = fine ? 1 : 1000;
-    return filter != NULL ? set_filter(interface->pcap, filter, fault) : 0;
+    bool fine = pcap_get_tstamp_precision(self->pcap) == PCAP_TSTAMP_PRECISION_NANO;
+    self->ns_per_fraction = fine ? 1 : 1000;
+    return self->filter != NULL ? set_filter(self->pcap, self->filter, fault) : 0;
 }
 
-static int open_interface(struct live_interface *interface, const char *name, const char *filter,
-                          const struct source_live_options *options, struct fault *fault)
+/* Shares the packets with the other readers of the interface, a flow's all to one of them, as far as the
+ * kernel sees into tunnels. Fragments are not put together: they count as they are. Until a reader joins it
+ * receives what the others receive too. */
+static int join_group(struct live_source *self, struct fault *fault)
+{
+    if (self->options.readers < 2)
+        return 0;
+    int *group = self->options.group;
+    int flags = PACKET_FANOUT_FLAG_ROLLOVER | (*group < 0 ? PACKET_FANOUT_FLAG_UNIQUEID : 0);
+    int value = (PACKET_FANOUT_HASH | flags) << 16 | (*group < 0 ? 0 : *group);
+    socklen_t size = sizeof value;
+    if (self->options.reader > 0)
+        self->joined_ns = clock_now(CLOCK_REALTIME);
+    int fd = pcap_fileno(self->pcap);
+    if (setsockopt(fd, SOL_PACKET, PACKET_FANOUT, &value, size) != 0 ||
+        getsockopt(fd, SOL_PACKET, PACKET_FANOUT, &value, &size) != 0)
+        return fault_set(fault, "interface %s cannot be shared by %u workers: set `workers = 1`", self->name,
+                         self->options.readers);
+    *group = value & 0xffff;
+    return 0;
+}
+
+static void close_interface(struct live_source *self)
+{
+    if (self->pcap != NULL)
+        pcap_close(self->pcap);
+    self->pcap = NULL;
+}
+
+static int open_interface(struct live_source *self, struct fault *fault)
 {
     char words[PCAP_ERRBUF_SIZE] = "";
-    interface->name = strdup(name);
-    if (interface->name == NULL)
-        return fault_set(fault, "no memory for interface %s", name);
-    interface->pcap = pcap_create(name, words);
-    if (interface->pcap == NULL)
-        return fault_set(fault, "cannot capture on %s: %s", name, words);
-    prepare(interface->pcap, options);
-    int code = pcap_activate(interface->pcap);
-    if (code < 0)
-        return say_refusal(interface, code, fault);
-    return check_active(interface, filter, fault); /* above zero is a warning: it works all the same */
+    self->pcap = pcap_create(self->name, words);
+    if (self->pcap == NULL)
+        return fault_set(fault, "cannot capture on %s: %s", self->name, words);
+    prepare(self->pcap, &self->options);
+    int code = pcap_activate(self->pcap); /* above zero is a warning: it works all the same */
+    int failed = code < 0 ? say_refusal(self, code, fault) : check_active(self, fault);
+    if (failed == 0)
+        failed = join_group(self, fault);
+    if (failed != 0) {
+        close_interface(self);
+        return -1;
+    }
+    self->seen_kernel_drops = 0;
+    self->is_known = interface_ask(self->asking, self->name, &self->state) == INTERFACE_IS;
+    self->seen_drops = self->state.drops;
+    self->link = LINK_UP; /* until the kernel says otherwise */
+    return 0;
 }
 
-/* --- looking after the links --- */
+/* --- drops --- */
 
-static enum link ask_link(const struct live_interface *interface)
+/* How far a counter has come that wraps at 32 bits. One that ran back has come nowhere. */
+static uint64_t advance(uint32_t *seen, uint32_t now)
 {
-    struct ifreq request = {.ifr_flags = 0};
-    if (strlen(interface->name) >= sizeof request.ifr_name)
-        return interface->link;
-    strcpy(request.ifr_name, interface->name);
-    /* What has no flags ("any") is taken to be up; what is gone is told when it is read. */
-    if (ioctl(pcap_fileno(interface->pcap), SIOCGIFFLAGS, &request) != 0)
-        return interface->link;
-    if (!(request.ifr_flags & IFF_UP))
-        return LINK_DOWN;
-    return request.ifr_flags & IFF_RUNNING ? LINK_UP : LINK_LOST;
+    uint32_t step = now - *seen;
+    *seen = now;
+    return step <= INT32_MAX ? step : 0;
 }
 
-/* Asks the interfaces now and then, and tells the first change there is; the next call goes on with the
- * others. False: nothing is new. */
-static bool look_after_links(struct live_source *self, int64_t now_ns, struct fault *fault)
+static void add_kernel_drops(struct live_source *self)
+{
+    struct pcap_stat stat;
+    if (self->pcap != NULL && pcap_stats(self->pcap, &stat) == 0)
+        self->kernel_drops += advance(&self->seen_kernel_drops, stat.ps_drop);
+}
+
+/* One of the readers counts what the interface dropped. */
+static void add_interface_drops(struct live_source *self)
+{
+    uint64_t now = self->state.drops;
+    if (self->options.reader == 0 && self->state.knows_drops && now > self->seen_drops)
+        self->interface_drops += now - self->seen_drops;
+    self->seen_drops = now;
+}
+
+static bool live_drops(struct source *source, struct health *health)
+{
+    struct live_source *self = (struct live_source *)source;
+    struct interface_state state;
+    add_kernel_drops(self);
+    if (self->is_known && interface_ask(self->asking, self->name, &state) == INTERFACE_IS &&
+        state.index == self->state.index) {
+        self->state.drops = state.drops;
+        self->state.knows_drops = state.knows_drops;
+        add_interface_drops(self);
+    }
+    health->kernel_drops = self->kernel_drops;
+    health->interface_drops = self->interface_drops;
+    return self->is_known && self->state.knows_drops; /* what "any" lost nobody knows */
+}
+
+/* --- looking after the interface --- */
+
+/* Only one of its readers says what became of an interface. */
+static enum source_news say_news(const struct live_source *self, struct fault *fault)
+{
+    if (self->options.reader > 0)
+        fault->text[0] = '\0';
+    return SOURCE_SAYS;
+}
+
+static enum source_news lose_interface(struct live_source *self, struct fault *fault)
+{
+    fault_set(fault, "interface %s is gone: nothing is read from it until it is back", self->name);
+    add_kernel_drops(self);
+    close_interface(self);
+    self->link = LINK_GONE;
+    return say_news(self, fault);
+}
+
+/* Tries to read an interface again that is gone. SOURCE_IDLE: there is nothing new. */
+static enum source_news find_again(struct live_source *self, struct fault *fault)
+{
+    int former = self->link_type;
+    struct interface_state state;
+    if (interface_ask(self->asking, self->name, &state) != INTERFACE_IS || !state.is_up)
+        return SOURCE_IDLE;
+    if (open_interface(self, fault) != 0) {
+        if (self->link == LINK_STRANGE)
+            return SOURCE_IDLE; /* it was told */
+        self->link = LINK_STRANGE;
+        return say_news(self, fault);
+    }
+    const char *type = pcap_datalink_val_to_name(self->link_type);
+    if (self->link_type == former)
+        fault_set(fault, "interface %s is back", self->name);
+    else
+        fault_set(fault, "interface %s is back, with another link type: %s", self->name,
+                  type != NULL ? type : "unknown");
+    return say_news(self, fault);
+}
+
+/* Takes over what the kernel says of an open interface, and tells one change; the next call tells another. */
+static enum source_news follow(struct live_source *self, const struct interface_state *now,
+                               struct fault *fault)
 {
     static const char *const words[] = {
         [LINK_UP] = "is up again",
         [LINK_DOWN] = "is down: nothing is read from it until it is up again",
         [LINK_LOST] = "has lost its link: nothing is read from it until the link is back"};
-    if (now_ns - self->looked_ns < LOOK_MS * NS_PER_MS)
-        return false;
-    for (size_t i = 0; i < self->count; i++) {
-        struct live_interface *interface = &self->interfaces[i];
-        enum link link = interface->pcap != NULL ? ask_link(interface) : interface->link;
-        if (link != interface->link) {
-            interface->link = link;
-            fault_set(fault, "interface %s %s", interface->name, words[link]);
-            return true;
-        }
+    enum link link = !now->is_up ? LINK_DOWN : now->has_link ? LINK_UP : LINK_LOST;
+    if (link != self->link) {
+        self->link = link;
+        fault_set(fault, "interface %s %s", self->name, words[link]);
+        return say_news(self, fault);
     }
-    self->looked_ns = now_ns;
-    return false;
+    if (now->mtu != self->state.mtu) {
+        fault_set(fault, "interface %s has an MTU of %u now, which was %u", self->name, now->mtu,
+                  self->state.mtu);
+        self->state.mtu = now->mtu;
+        return say_news(self, fault);
+    }
+    return SOURCE_IDLE;
+}
+
+/* Asks the kernel now and then. SOURCE_IDLE: nothing is new. */
+static enum source_news look_after_interface(struct live_source *self, int64_t now_ns, struct fault *fault)
+{
+    struct interface_state now;
+    enum source_news news = SOURCE_IDLE;
+    if (now_ns - self->looked_ns < LOOK_MS * NS_PER_MS)
+        return SOURCE_IDLE;
+    if (self->pcap == NULL)
+        news = find_again(self, fault);
+    else if (self->is_known) {
+        enum interface_answer answer = interface_ask(self->asking, self->name, &now);
+        /* One of another index or type is another one, though it has the name. */
+        if (answer == INTERFACE_IS_NOT ||
+            (answer == INTERFACE_IS && (now.index != self->state.index || now.type != self->state.type)))
+            news = lose_interface(self, fault);
+        else if (answer == INTERFACE_IS)
+            news = follow(self, &now, fault);
+    }
+    if (news == SOURCE_IDLE)
+        self->looked_ns = now_ns;
+    return news;
 }
 
 static bool live_sees(struct source *source)
 {
-    const struct live_source *self = (struct live_source *)source;
-    for (size_t i = 0; i < self->count; i++)
-        if (self->interfaces[i].pcap == NULL || self->interfaces[i].link != LINK_UP)
-            return false;
-    return true;
+    return ((const struct live_source *)source)->link == LINK_UP;
 }
 
 /* --- reading --- */
 
-/* Tells that an interface is gone, in libpcap's words, and forgets it but for its name. */
-static enum source_news lose_interface(struct live_source *self, size_t place, struct fault *fault)
-{
-    struct live_interface *interface = &self->interfaces[place];
-    fault_set(
-        fault,
-        "interface %s is gone: %s; the sensor is blind without it: start lightsout again when it is back",
-        interface->name, pcap_geterr(interface->pcap));
-    pcap_close(interface->pcap);
-    interface->pcap = NULL;
-    self->waits[place].fd = -1;
-    return SOURCE_FAILED;
-}
-
-static void fill_frame(const struct live_interface *interface, size_t place, const struct pcap_pkthdr *header,
-                       const u_char *bytes, struct frame *frame)
+static void fill_frame(const struct live_source *self, const struct pcap_pkthdr *header, const u_char *bytes,
+                       struct frame *frame)
 {
     *frame = (struct frame){
         .bytes = bytes,
         .captured_bytes = header->caplen,
         .wire_bytes = header->len > header->caplen ? header->len : header->caplen,
-        .time_ns = header->ts.tv_sec * NS_PER_S + header->ts.tv_usec * interface->ns_per_fraction,
-        .link_type = interface->link_type,
-        .interface = (uint16_t)place,
+        .time_ns = header->ts.tv_sec * NS_PER_S + header->ts.tv_usec * self->ns_per_fraction,
+        .link_type = self->link_type,
+        .interface = self->options.number,
     };
 }
 
-/* Looks for a frame, beginning with the interface whose turn it is, each interface once. SOURCE_IDLE: there
- * is none. */
-static enum source_news read_round(struct live_source *self, struct frame *frame, struct fault *fault)
+/* SOURCE_IDLE: there is no frame. */
+static enum source_news read_frame(struct live_source *self, struct frame *frame, struct fault *fault)
 {
-    for (size_t asked = 0; asked <= self->count; asked++) {
-        struct live_interface *interface = &self->interfaces[self->turn];
-        if (self->batch > 0 && interface->pcap != NULL) {
-            struct pcap_pkthdr *header;
-            const u_char *bytes;
-            int result = pcap_next_ex(interface->pcap, &header, &bytes);
-            if (result == 1) {
-                self->batch--;
-                self->heard = true;
-                fill_frame(interface, self->turn, header, bytes, frame);
-                return SOURCE_FRAME;
-            }
-            if (result < 0)
-                return lose_interface(self, self->turn, fault);
-        }
-        self->turn = (self->turn + 1) % self->count;
-        self->batch = BATCH_FRAMES;
+    struct pcap_pkthdr *header;
+    const u_char *bytes;
+    while (self->pcap != NULL) {
+        int result = pcap_next_ex(self->pcap, &header, &bytes);
+        if (result < 0)
+            return lose_interface(self, fault);
+        if (result == 0)
+            break;
+        self->batch -= self->batch > 0;
+        self->heard = true;
+        fill_frame(self, header, bytes, frame);
+        if (frame->time_ns >= self->joined_ns)
+            return SOURCE_FRAME;
     }
+    self->batch = BATCH_FRAMES;
     return SOURCE_IDLE;
 }
 
@@ -256,30 +361,45 @@ static void wait_for_frames(struct live_source *self, int64_t now_ns)
         poll(NULL, 0, BACK_OFF_MS);
         return;
     }
+    struct pollfd wait = {.fd = self->pcap != NULL ? pcap_get_selectable_fd(self->pcap) : -1,
+                          .events = POLLIN};
     int64_t wait_ms = (self->quiet_since_ns + self->tick_ns - now_ns) / NS_PER_MS + 1;
     if (wait_ms > WAIT_MAX_MS)
         wait_ms = WAIT_MAX_MS;
-    self->woken = poll(self->waits, self->count, wait_ms > 0 ? (int)wait_ms : 0) > 0;
+    self->woken = poll(&wait, 1, wait_ms > 0 ? (int)wait_ms : 0) > 0;
+}
+
+/* The end, but that an interface that is gone by then is told once more. */
+static enum source_news end(struct live_source *self, struct fault *fault)
+{
+    if (self->pcap != NULL || self->told_end)
+        return SOURCE_END;
+    self->told_end = true;
+    fault_set(fault, "interface %s was gone when the program ended", self->name);
+    if (self->options.reader > 0)
+        fault->text[0] = '\0';
+    return SOURCE_FAILED;
 }
 
 static enum source_news live_next(struct source *source, struct frame *frame, struct fault *fault)
 {
     struct live_source *self = (struct live_source *)source;
-    if (self->batch == 0 || self->batch == BATCH_FRAMES) { /* between two turns */
-        int64_t turn_ns = clock_now(CLOCK_MONOTONIC);
-        if (turn_ns - self->finish_ns >= DRAIN_MAX_MS * NS_PER_MS)
-            return SOURCE_END;
-        if (look_after_links(self, turn_ns, fault))
+    if (self->batch == 0 || self->batch == BATCH_FRAMES) {
+        int64_t batch_ns = clock_now(CLOCK_MONOTONIC);
+        self->batch = BATCH_FRAMES;
+        if (batch_ns - self->finish_ns >= DRAIN_MAX_MS * NS_PER_MS)
+            return end(self, fault);
+        if (look_after_interface(self, batch_ns, fault) != SOURCE_IDLE)
             return SOURCE_SAYS;
     }
-    enum source_news news = read_round(self, frame, fault);
+    enum source_news news = read_frame(self, frame, fault);
     if (news != SOURCE_IDLE) {
         self->woken = false;
         return news;
     }
     int64_t now_ns = clock_now(CLOCK_MONOTONIC);
     if (now_ns - self->finish_ns >= DRAIN_MS * NS_PER_MS)
-        return SOURCE_END;
+        return end(self, fault);
     if (self->heard) {
         self->heard = false;
         self->quiet_since_ns = now_ns;
@@ -293,31 +413,6 @@ static enum source_news live_next(struct source *source, struct frame *frame, st
     return SOURCE_IDLE;
 }
 
-/* How far a counter has come that wraps at 32 bits. One that ran back (its interface is gone, or was made
- * anew) has come nowhere. */
-static uint64_t advance(uint32_t *seen, uint32_t now)
-{
-    uint32_t step = now - *seen;
-    *seen = now;
-    return step <= INT32_MAX ? step : 0;
-}
-
-static bool live_drops(struct source *source, struct health *health)
-{
-    struct live_source *self = (struct live_source *)source;
-    for (size_t i = 0; i < self->count; i++) {
-        struct live_interface *interface = &self->interfaces[i];
-        struct pcap_stat stat;
-        if (interface->pcap == NULL || pcap_stats(interface->pcap, &stat) != 0)
-            continue;
-        self->kernel_drops += advance(&interface->seen_kernel_drops, stat.ps_drop);
-        self->interface_drops += advance(&interface->seen_interface_drops, stat.ps_ifdrop);
-    }
-    health->kernel_drops = self->kernel_drops;
-    health->interface_drops = self->interface_drops;
-    return true;
-}
-
 static void live_finish(struct source *source)
 {
     ((struct live_source *)source)->finish_ns = clock_now(CLOCK_MONOTONIC);
@@ -326,46 +421,41 @@ static void live_finish(struct source *source)
 static void live_close(struct source *source)
 {
     struct live_source *self = (struct live_source *)source;
-    for (size_t i = 0; i < self->count; i++) {
-        if (self->interfaces[i].pcap != NULL)
-            pcap_close(self->interfaces[i].pcap);
-        free(self->interfaces[i].name);
-    }
-    free(self->interfaces);
-    free(self->waits);
+    close_interface(self);
+    if (self->asking >= 0)
+        close(self->asking);
+    free(self->name);
+    free(self->filter);
     free(self);
 }
 
 static const struct source_kind live_kind = {
     .next = live_next, .drops = live_drops, .sees = live_sees, .finish = live_finish, .close = live_close};
 
-struct source *source_live_open(const char *const *names, size_t name_count, const char *filter,
+struct source *source_live_open(const char *name, const char *filter,
                                 const struct source_live_options *options, struct fault *fault)
 {
     struct live_source *self = calloc(1, sizeof *self);
-    if (self != NULL) {
-        self->interfaces = calloc(name_count, sizeof *self->interfaces);
-        self->waits = calloc(name_count, sizeof *self->waits);
-    }
-    if (self == NULL || self->interfaces == NULL || self->waits == NULL) {
-        fault_set(fault, "no memory for %zu interfaces", name_count);
-        if (self != NULL)
-            live_close(&self->source);
+    if (self == NULL) {
+        fault_set(fault, "no memory for interface %s", name);
         return NULL;
     }
     self->source.kind = &live_kind;
+    self->options = *options;
+    self->asking = interface_open();
     self->tick_ns = (int64_t)(options->tick_s * (double)NS_PER_S);
     self->lateness_ns = (int64_t)(options->lateness_s * (double)NS_PER_S);
     self->batch = BATCH_FRAMES;
     self->finish_ns = INT64_MAX;
-    for (size_t i = 0; i < name_count; i++) {
-        self->count = i + 1;
-        if (open_interface(&self->interfaces[i], names[i], filter, options, fault) != 0) {
-            live_close(&self->source);
-            return NULL;
-        }
-        self->waits[i] =
-            (struct pollfd){.fd = pcap_get_selectable_fd(self->interfaces[i].pcap), .events = POLLIN};
+    self->joined_ns = TIME_NONE;
+    self->name = strdup(name);
+    self->filter = filter != NULL ? strdup(filter) : NULL;
+    int failed = 0;
+    if (self->name == NULL || (filter != NULL && self->filter == NULL))
+        failed = fault_set(fault, "no memory for interface %s", name);
+    if (failed != 0 || open_interface(self, fault) != 0) {
+        live_close(&self->source);
+        return NULL;
     }
     self->quiet_since_ns = clock_now(CLOCK_MONOTONIC);
     return &self->source;

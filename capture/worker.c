@@ -15,7 +15,8 @@
 #include "plain.h"
 #include "way.h"
 
-enum { PROTOCOL_TCP = 6 };
+/* How far behind a reader's time the owners of flows may be: their packets wait for each other so long. */
+static const int64_t tell_ns = 10 * NS_PER_MS;
 
 /* Data time never runs back: `now_ns` is the latest reached. The step under way is [step_start_ns,
  * step_end_ns), its start being later than the grid where the input began within it. */
@@ -24,6 +25,7 @@ struct worker {
     const struct rules *rules;
     const struct scope_list *scopes;
     const struct capture_output *output;
+    struct worker_part part;
     struct health *health;
 
     struct flow_table *flows;
@@ -38,7 +40,9 @@ struct worker {
         retracing; /* up to options.resume_ns the input is only followed, so that flows stand as they stood */
     bool blind;    /* of the step under way nothing is known: the source did not see when it was opened */
     int64_t now_ns, step_start_ns, step_end_ns; /* TIME_NONE: nothing came yet */
-    int64_t paced_from_ns, paced_at_ns;         /* data and wall time at which a paced replay began */
+    int64_t closing_ns;                 /* where the step ends that is being closed; TIME_NONE: none is */
+    int64_t told_ns;                    /* the time that the owners of flows know */
+    int64_t paced_from_ns, paced_at_ns; /* data and wall time at which a paced replay began */
     uint64_t drops_before;
     struct capture_change change; /* its rules NULL: none is ahead */
     struct packet plain;          /* the latest one that was not watched, as far as paths ask for */
@@ -57,6 +61,8 @@ static void tell_flow(struct worker *worker, const struct flow *flow, enum flow_
     const struct way *way = ways_get(worker->ways, flow->way);
     struct flow_record record = {.start_ns = flow->start_ns,
                                  .end_ns = flow->last_ns,
+                                 .known_ns =
+                                     worker->closing_ns != TIME_NONE ? worker->closing_ns : worker->now_ns,
                                  .reason = reason,
                                  .protocol = flow->protocol,
                                  .answered = flow->answered,
@@ -89,6 +95,7 @@ static void flow_ended(void *context, struct flow *flow, enum flow_end reason)
     struct worker *worker = context;
     if (worker->classify != NULL)
         classify_end(worker->classify, flow);
+    count_flow_ended(worker->count, flow);
     if (worker->options.flow_records && !worker->retracing)
         tell_flow(worker, flow, reason);
     if (worker->classify != NULL)
@@ -99,7 +106,7 @@ static void flow_ended(void *context, struct flow *flow, enum flow_end reason)
 
 struct worker *worker_new(const struct capture_options *options, const struct rules *rules,
                           const struct scope_list *scopes, const struct capture_output *output,
-                          struct health *health, struct fault *fault)
+                          const struct worker_part *part, struct health *health, struct fault *fault)
 {
     struct worker *worker = calloc(1, sizeof *worker);
     if (worker == NULL) {
@@ -108,8 +115,12 @@ struct worker *worker_new(const struct capture_options *options, const struct ru
     }
     *worker = (struct worker){
         .options = *options, .rules = rules, .scopes = scopes, .output = output, .health = health};
+    if (part != NULL)
+        worker->part = *part;
+    worker->told_duplicates = worker->part.silent;
     worker->live = options->interface_count > 0;
-    worker->now_ns = worker->step_end_ns = worker->paced_from_ns = TIME_NONE;
+    worker->now_ns = worker->closing_ns = worker->told_ns = worker->step_end_ns = worker->paced_from_ns =
+        TIME_NONE;
     const struct flow_options flow_options = {.flows_max = options->flows_max,
                                               .timeout_ns = options->flow_timeout_ns};
     const struct flow_output flow_output = {.context = worker, .ended = flow_ended};
@@ -124,7 +135,9 @@ struct worker *worker_new(const struct capture_options *options, const struct ru
         worker_free(worker);
         return NULL;
     }
-    if (options->classify_max > 0) {
+    if (worker->part.shared)
+        count_share(worker->count);
+    if (options->classify_max > 0 && worker->part.dispatch == NULL) {
         worker->classify = classify_new(options->classify_max, health, fault);
         if (worker->classify == NULL) {
             worker_free(worker);
@@ -145,6 +158,11 @@ void worker_free(struct worker *worker)
     fragment_free(worker->fragments);
     duplicate_free(worker->duplicates);
     free(worker);
+}
+
+struct count *worker_count(struct worker *worker)
+{
+    return worker->count;
 }
 
 /* ---- flows that begin ---- */
@@ -249,6 +267,15 @@ void worker_change(struct worker *worker, const struct capture_change *change)
 
 /* ---- time ---- */
 
+/* The owners of flows follow a reader's time. */
+static void tell_time(struct worker *worker, int64_t time_ns)
+{
+    if (worker->part.dispatch == NULL)
+        return;
+    dispatch_tick(worker->part.dispatch, time_ns);
+    worker->told_ns = time_ns;
+}
+
 static void open_step(struct worker *worker, struct source *source, int64_t start_ns)
 {
     worker->retracing =
@@ -256,6 +283,7 @@ static void open_step(struct worker *worker, struct source *source, int64_t star
     bool new_bin =
         worker->now_ns == TIME_NONE || clock_floor(start_ns, worker->options.bin_ns) !=
                                            clock_floor(worker->step_start_ns, worker->options.bin_ns);
+    tell_time(worker, start_ns);
     if (worker->change.rules != NULL && new_bin && start_ns >= worker->change.from_ns)
         change_rules(worker);
     if (new_bin)
@@ -286,21 +314,30 @@ static void tell_duplicates(struct worker *worker)
     worker->told_duplicates = true;
 }
 
+static uint64_t drops_so_far(const struct health *health)
+{
+    return health->kernel_drops + health->interface_drops + health->ring_drops;
+}
+
 static void close_step(struct worker *worker, struct source *source, int64_t end_ns)
 {
     uint64_t drops = 0;
-    if (worker->drops_known && source->kind->drops(source, worker->health)) {
-        uint64_t so_far = worker->health->kernel_drops + worker->health->interface_drops;
+    if (source->kind->drops(source, worker->health) && worker->drops_known) {
+        uint64_t so_far = drops_so_far(worker->health);
         drops = so_far - worker->drops_before;
         worker->drops_before = so_far;
     }
+    tell_time(worker, end_ns - 1);
     tell_duplicates(worker);
+    worker->closing_ns = end_ns;
     flow_table_expire(worker->flows, end_ns);
-    const struct tally *tallies = count_close(worker->count, end_ns, drops);
-    if (worker->retracing)
+    worker->closing_ns = TIME_NONE;
+    const struct tally *tallies = count_close(worker->count, end_ns, drops, worker->part.interface);
+    if (worker->retracing && !worker->part.shared)
         return;
     worker->output->step(worker->output->context, tallies);
-    worker->output->progress(worker->output->context, worker->health, end_ns);
+    if (!worker->retracing)
+        worker->output->progress(worker->output->context, worker->health, end_ns);
 }
 
 /* Closes every step that ended before `to_ns`, with zeros where nothing came. */
@@ -357,7 +394,7 @@ static inline int64_t time_of(struct worker *worker, const struct frame *frame)
 }
 
 /* A paced replay waits until the packet's turn has come on the wall clock; data time does not notice. */
-static void pace(struct worker *worker, int64_t to_ns, const volatile sig_atomic_t *stop)
+static void pace(struct worker *worker, int64_t to_ns, const atomic_bool *stop)
 {
     struct timespec wall;
     clock_gettime(CLOCK_MONOTONIC, &wall);
@@ -443,16 +480,37 @@ static void refuse(struct health *health, enum decode_reason reason)
     first[reason - DECODE_LINK_TYPE]++;
 }
 
+/* Hands a packet on to the owner of its flow, if there is one and it is watched, or says of a watched one
+ * that it did not arrive. */
+static bool hand_on(struct worker *worker, const struct frame *frame, const struct packet *packet,
+                    bool watched)
+{
+    if (worker->part.dispatch == NULL)
+        return false;
+    if (!watched && (!packet->icmp_error || !packet->has_quoted ||
+                     watchlist_find(worker->rules->watchlist, packet->quoted.destination) == WATCHLIST_NONE))
+        return false;
+    count_meet(worker->count, packet);
+    dispatch_frame(worker->part.dispatch, frame, packet, packet->time_ns);
+    return true;
+}
+
+static void count_frame(struct health *health, const struct frame *frame, const struct packet *packet)
+{
+    health->packets_read++;
+    health->packets_cut += frame->captured_bytes < frame->wire_bytes;
+    health->packets_shortened += packet->shortened;
+}
+
 static void take_frame(struct worker *worker, const struct frame *frame, int64_t time_ns)
 {
     struct packet packet;
-    worker->health->packets_read++;
-    worker->health->packets_cut += frame->captured_bytes < frame->wire_bytes;
     enum decode_reason reason =
         worker->options.decapsulate ? decode_frame(frame, &packet) : decode_frame_outermost(frame, &packet);
     packet.time_ns = time_ns;
-    worker->health->packets_shortened += packet.shortened;
+    packet.order = frame->order;
     if (reason != DECODE_OK) {
+        count_frame(worker->health, frame, &packet);
         refuse(worker->health, reason);
         count_tap(worker->count, &packet);
         return;
@@ -460,6 +518,9 @@ static void take_frame(struct worker *worker, const struct frame *frame, int64_t
     const uint32_t watch[2] = {watchlist_find(worker->rules->watchlist, packet.tuple.source),
                                watchlist_find(worker->rules->watchlist, packet.tuple.destination)};
     bool watched = watch[0] != WATCHLIST_NONE || watch[1] != WATCHLIST_NONE;
+    if (hand_on(worker, frame, &packet, watched))
+        return;
+    count_frame(worker->health, frame, &packet);
     if ((watched || worker->options.deduplicate) && duplicate_seen(worker->duplicates, &packet)) {
         worker->health->packets_duplicate++;
         if (worker->options.deduplicate)
@@ -476,7 +537,7 @@ static void take_frame(struct worker *worker, const struct frame *frame, int64_t
 /* ---- the loop ---- */
 
 static void take_one(struct worker *worker, struct source *source, const struct frame *frame,
-                     const volatile sig_atomic_t *stop)
+                     const atomic_bool *stop)
 {
     int64_t time_ns = time_of(worker, frame);
     if (worker->options.speed > 0)
@@ -531,7 +592,7 @@ static size_t take_plain(struct worker *worker, const struct frame *frames, size
 
 /* Takes a frame, and those that lie ready behind it. */
 static void take_frames(struct worker *worker, struct source *source, const struct frame *first,
-                        const volatile sig_atomic_t *stop)
+                        const atomic_bool *stop)
 {
     if (take_plain(worker, first, 1) == 0)
         take_one(worker, source, first, stop);
@@ -545,11 +606,12 @@ static void take_frames(struct worker *worker, struct source *source, const stru
 }
 
 /* Takes what the source brings; false when it has ended. */
-static bool take_news(struct worker *worker, struct source *source, const volatile sig_atomic_t *stop,
-                      int *status)
+static bool take_news(struct worker *worker, struct source *source, const atomic_bool *stop, int *status)
 {
     struct frame frame;
     struct fault fault;
+    if (worker->live && worker->part.dispatch != NULL && worker->now_ns - worker->told_ns >= tell_ns)
+        tell_time(worker, worker->now_ns);
     switch (source->kind->next(source, &frame, &fault)) {
     case SOURCE_FRAME:
         take_frames(worker, source, &frame, stop);
@@ -564,7 +626,8 @@ static bool take_news(struct worker *worker, struct source *source, const volati
         *status = 1;
         /* fall through */
     case SOURCE_SAYS:
-        worker->output->say(worker->output->context, fault.text);
+        if (fault.text[0] != '\0')
+            worker->output->say(worker->output->context, fault.text);
         check_sight(worker, source);
         return true;
     case SOURCE_END:
@@ -573,20 +636,25 @@ static bool take_news(struct worker *worker, struct source *source, const volati
     return false;
 }
 
-int worker_run(struct worker *worker, struct source *source, const volatile sig_atomic_t *stop)
+int worker_run(struct worker *worker, struct source *source, const atomic_bool *stop)
 {
     int status = 0;
     struct health probe = {0};
     worker->drops_known = source->kind->drops(source, &probe);
-    worker->drops_before = probe.kernel_drops + probe.interface_drops;
     while (!*stop && take_news(worker, source, stop, &status))
         continue;
     if (*stop)
         source->kind->finish(source);
     while (*stop && take_news(worker, source, stop, &status))
         continue;
+    return status;
+}
+
+void worker_end(struct worker *worker, struct source *source)
+{
     flow_table_finish(worker->flows);
     if (worker->now_ns != TIME_NONE)
         close_step(worker, source, worker->now_ns + 1); /* the end of the input is not silence */
-    return status;
+    if (worker->part.dispatch != NULL)
+        dispatch_end(worker->part.dispatch, worker->now_ns);
 }

@@ -2,7 +2,7 @@
 /* The door of the street side: packets in, closed tallies and ended flows out. */
 #pragma once
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +33,10 @@ struct capture_options {
     uint32_t classify_max;   /* flows under classification at a time; 0: no classification */
     uint32_t addresses_max;  /* addresses told apart in a bin, over all scopes */
     bool flow_records;       /* ended flows are wanted */
+
+    uint32_t workers;        /* who share the flows: readers of each interface, and owners */
+    const char *const *cpus; /* numbers of processors, a worker each in turn, … */
+    size_t cpu_count;        /* … 0: wherever */
 
     uint32_t ring_mib, snaplen;
     bool promiscuous;
@@ -69,8 +73,8 @@ struct capture *capture_open(const struct capture_options *options, const struct
 /* Reads until the input ends or `*stop` is set, then closes what is open. Returns 0; 1 when some of the input
  * was damaged, which was said through `say` while all that could be read was counted; -1 with the fault when
  * it could not begin. */
-int capture_run(struct capture *capture, const struct capture_output *output,
-                const volatile sig_atomic_t *stop, struct fault *fault);
+int capture_run(struct capture *capture, const struct capture_output *output, const atomic_bool *stop,
+                struct fault *fault);
 void capture_close(struct capture *capture);
 
 /* From within output->step: has other rules and scopes hold from the first bin at or after change->from_ns
@@ -91,5 +95,5 @@ int64_t capture_bins_length_ns(const struct bins_file *file);
 
 /* Gives every interval from `resume_ns` on to output->step. Returns as capture_run. */
 int capture_bins_run(struct bins_file *file, int64_t resume_ns, const struct capture_output *output,
-                     const volatile sig_atomic_t *stop, struct fault *fault);
+                     const atomic_bool *stop, struct fault *fault);
 void capture_bins_close(struct bins_file *file);

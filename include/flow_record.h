@@ -50,6 +50,7 @@ enum { FLOW_APPLICATION_MAX = 64, FLOW_DOMAIN_MAX = 256, FLOW_VLANS_MAX = 3, FLO
 
 struct flow_record {
     int64_t start_ns, end_ns; /* first and last packet */
+    int64_t known_ns;         /* the data time at which its end was known */
     enum flow_end reason;
     uint8_t protocol;                     /* IP protocol number */
     struct flow_side source, destination; /* the source sent the first packet, or the SYN */

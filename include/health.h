@@ -14,6 +14,7 @@
     X(packets_shortened, "packets that came shorter than their IP header says, as a mirror cuts them")       \
     X(kernel_drops, "packets dropped by the kernel for want of room")                                        \
     X(interface_drops, "packets dropped by the interface")                                                   \
+    X(ring_drops, "packets dropped between reader and worker for want of room")                              \
     X(refused_link_type, "frames of a link type that is not read")                                           \
     X(refused_cut_link, "frames cut within the link header")                                                 \
     X(refused_not_ip, "frames that carry no IP (ARP, LLDP, spanning tree …)")                                \

@@ -37,6 +37,8 @@ struct scope_list {
     uint32_t count;
     const struct scope_router *routers; /* in the order of the configuration */
     uint32_t router_count;
+    const char *const *interfaces; /* of a live tap, by number */
+    uint32_t interface_count;
     struct leg_list *legs; /* named by the capture as they appear (tally.h); NULL: there is none */
 };
 

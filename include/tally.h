@@ -80,6 +80,10 @@ struct leg_list {
                                   on are "other legs" */
 };
 
+/* What each interface of a live tap lost, in the order of the configuration; the last place is all from the
+ * eighth on together. */
+#define TALLY_INTERFACES 8
+
 struct tally {
     int64_t start_ns, end_ns; /* the interval that was really watched, half open; cut short where the input
                                  begins or ends */
@@ -92,9 +96,10 @@ struct tally {
     struct tally_span in;                            /* of packets_in */
     struct tally_span out;                           /* of packets_out */
     struct tally_reporter reporter[TALLY_REPORTERS]; /* of icmp_unreachable, _prohibited and _exceeded */
-    uint64_t leg[TALLY_LEGS];   /* of packets_in of the tap, without routers' words about the
-                                   watched side; of other scopes zeros */
-    uint32_t legs_in, legs_out; /* of packets_in and _out: the legs by which they came, one bit each */
+    uint64_t leg[TALLY_LEGS];        /* of packets_in of the tap, without routers' words about the
+                                        watched side; of other scopes zeros */
+    uint64_t lost[TALLY_INTERFACES]; /* of drops of the tap, by interface; of other scopes zeros */
+    uint32_t legs_in, legs_out;      /* of packets_in and _out: the legs by which they came, one bit each */
 };
 
 /* Widens a span by an instant. */
@@ -120,25 +125,38 @@ static inline struct tally tally_empty(int64_t start_ns, int64_t end_ns, uint64_
                           .out = none};
 }
 
-/* Adds the later interval `more` to `sum`: values, reporters and legs add, spans and the interval widen, and
- * a measure stays known only where both know it. */
+/* Widens `sum` by another span. */
+static inline void tally_span_join(struct tally_span *sum, const struct tally_span *more)
+{
+    if (more->first_ns == TIME_NONE)
+        return;
+    if (sum->first_ns == TIME_NONE || more->first_ns < sum->first_ns)
+        sum->first_ns = more->first_ns;
+    if (sum->last_ns == TIME_NONE || more->last_ns > sum->last_ns)
+        sum->last_ns = more->last_ns;
+}
+
+/* Adds `more` to `sum`, of which it is a part, as what another one saw of the interval, or a later one:
+ * values, reporters and legs add, spans and the interval widen, and a measure stays known only where both
+ * know it. */
 static inline void tally_add(struct tally *sum, const struct tally *more)
 {
     for (int i = 0; i < TALLY__COUNT; i++)
         sum->value[i] += more->value[i];
     sum->known &= more->known;
-    sum->end_ns = more->end_ns;
-    struct tally_span *into[] = {&sum->live, &sum->answered, &sum->proven, &sum->acked, &sum->in, &sum->out};
-    const struct tally_span *from[] = {&more->live,  &more->answered, &more->proven,
-                                       &more->acked, &more->in,       &more->out};
-    for (size_t i = 0; i < sizeof into / sizeof into[0]; i++)
-        if (from[i]->last_ns != TIME_NONE) {
-            tally_span_add(into[i], from[i]->first_ns);
-            into[i]->last_ns = from[i]->last_ns;
-        }
+    sum->start_ns = more->start_ns < sum->start_ns ? more->start_ns : sum->start_ns;
+    sum->end_ns = more->end_ns > sum->end_ns ? more->end_ns : sum->end_ns;
+    tally_span_join(&sum->live, &more->live);
+    tally_span_join(&sum->answered, &more->answered);
+    tally_span_join(&sum->proven, &more->proven);
+    tally_span_join(&sum->acked, &more->acked);
+    tally_span_join(&sum->in, &more->in);
+    tally_span_join(&sum->out, &more->out);
     reporters_merge(sum->reporter, more->reporter);
     for (int i = 0; i < TALLY_LEGS; i++)
         sum->leg[i] += more->leg[i];
+    for (int i = 0; i < TALLY_INTERFACES; i++)
+        sum->lost[i] += more->lost[i];
     sum->legs_in |= more->legs_in;
     sum->legs_out |= more->legs_out;
 }

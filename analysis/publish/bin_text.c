@@ -132,7 +132,27 @@ static void put_route(struct text *out, const struct route *route)
     text_put(out, "}");
 }
 
-void bin_text_state(const struct bin *bin, const struct scope *scope, const char *outage_id, struct text *out)
+/* What each interface of a live tap lost in the bin. */
+static void put_interfaces(struct text *out, const struct bin *bin, const struct bin_interfaces *interfaces)
+{
+    const uint32_t last = TALLY_INTERFACES - 1;
+    for (uint32_t i = 0; i < interfaces->count && i <= last; i++) {
+        bool shared = i == last && interfaces->count > TALLY_INTERFACES;
+        text_put(out, i == 0 ? ",\"interfaces\":[{\"name\":" : ",{\"name\":");
+        text_json(out, shared ? "other interfaces" : interfaces->names[i]);
+        text_put(out, ",\"drops\":");
+        if (bin->tally.known & TALLY_BIT(TALLY_drops))
+            text_count(out, bin->tally.lost[i]);
+        else
+            text_put(out, "null");
+        text_put(out, "}");
+    }
+    if (interfaces->count > 0)
+        text_put(out, "]");
+}
+
+void bin_text_state(const struct bin *bin, const struct scope *scope, const struct bin_interfaces *interfaces,
+                    const char *outage_id, struct text *out)
 {
     double minutes = bin_text_minutes(bin);
     char time[TEXT_TIME_MAX];
@@ -155,6 +175,8 @@ void bin_text_state(const struct bin *bin, const struct scope *scope, const char
         text_put(out, "}");
     }
     put_route(out, &bin->route);
+    if (scope->kind == SCOPE_TAP)
+        put_interfaces(out, bin, interfaces);
     if (outage_id != NULL)
         text_format(out, ",\"outage\":\"%s\"", outage_id);
     text_put(out, "}");

@@ -20,11 +20,17 @@ void bin_text_row(const struct bin *bin, const struct scope *scope, struct text 
 enum { BIN_JSON_MAX = 2048 };
 void bin_text_json(const struct bin *bin, const struct scope *scope, struct text *out);
 
+/* The interfaces of a live tap, by number. */
+struct bin_interfaces {
+    const char *const *names;
+    uint32_t count;
+};
+
 /* The current state of a scope as a JSON object, from its last bin (`time`, watched until `end`), with the id
- * of its open episode unless that is NULL. Rates are a minute. `out` has BIN_JSON_MAX bytes of room here too.
- */
-void bin_text_state(const struct bin *bin, const struct scope *scope, const char *outage_id,
-                    struct text *out);
+ * of its open episode unless that is NULL. Rates are a minute; of a live tap it tells what each interface
+ * lost in the bin, null where that is not known. `out` has BIN_JSON_MAX bytes of room here too. */
+void bin_text_state(const struct bin *bin, const struct scope *scope, const struct bin_interfaces *interfaces,
+                    const char *outage_id, struct text *out);
 
 /* What the bin counted of its signal, and what was expected of it; negative: not known. */
 double bin_text_observed(const struct bin *bin);

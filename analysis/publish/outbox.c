@@ -32,6 +32,7 @@ struct outbox {
         char outage[EVENT_ID_MAX];
     } * scope;
     uint32_t scope_count;
+    struct bin_interfaces interfaces;
     bool renewed; /* there are other scopes than before, and nobody has asked yet */
     size_t changed;
     int64_t due_ns; /* of bins and states */
@@ -65,6 +66,7 @@ struct outbox *outbox_new(const struct outbox_options *options, const struct sco
         return NULL;
     outbox->options = *options;
     outbox->scope_count = scopes->count;
+    outbox->interfaces = (struct bin_interfaces){scopes->interfaces, scopes->interface_count};
     outbox->data_time_ns = TIME_NONE;
     outbox->events = calloc(options->events_max, sizeof *outbox->events);
     outbox->bins = calloc(options->bins_max, sizeof *outbox->bins);
@@ -354,7 +356,7 @@ bool outbox_state(struct outbox *outbox, uint32_t *next, char name[SCOPE_TEXT_MA
         one->changed = false;
         outbox->changed--;
         struct text text = text_in(json, BIN_JSON_MAX);
-        bin_text_state(&one->last, &one->scope, one->open ? one->outage : NULL, &text);
+        bin_text_state(&one->last, &one->scope, &outbox->interfaces, one->open ? one->outage : NULL, &text);
         memcpy(name, one->scope.text, SCOPE_TEXT_MAX);
         found = true;
     }

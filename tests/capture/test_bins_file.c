@@ -27,7 +27,7 @@ struct got {
 };
 
 static char path[64];
-static const volatile sig_atomic_t go_on = 0;
+static const atomic_bool go_on = 0;
 
 static int set_up(void **state)
 {
@@ -448,7 +448,7 @@ static void test_a_table_cut_off_in_a_row_keeps_what_was_read(void **state)
 static void test_a_stop_ends_it_with_what_was_begun_given_out(void **state)
 {
     (void)state;
-    static const volatile sig_atomic_t stopped = 1;
+    static const atomic_bool stopped = 1;
     struct bins_file *file = opened("time,scope,flows\n2025-06-07T12:00:00Z,all,1\n");
     struct got got = {.scopes = 2};
     const struct capture_output output = {.context = &got, .step = keep_step, .say = keep_words};

@@ -28,12 +28,19 @@ static int set_up(void **state)
     return burst != NULL ? 0 : -1;
 }
 
+static bool begins(struct burst *of, const struct flow *flow, unsigned side, enum burst_sign sign,
+                   int64_t at_ns)
+{
+    const struct burst_triple triple = burst_triple_of(flow, side);
+    return burst_begins(of, &triple, sign, at_ns);
+}
+
 /* As if for three years next to nothing had been seen: bursts then last as long as they may. */
 static void grow_old(struct burst *of)
 {
     struct flow flow = {.protocol = IPPROTO_UDP, .end = {{.port = 1}, {.port = 2}}};
     for (enum burst_sign sign = 0; sign < BURST__SIGNS; sign++)
-        burst_begins(of, &flow, 1, sign, T0 - 100000000 * S);
+        begins(of, &flow, 1, sign, T0 - 100000000 * S);
 }
 
 static int tear_down(void **state)
@@ -70,7 +77,7 @@ static struct flow flow_number(uint32_t number)
 
 static bool answers(const struct flow *flow, int64_t at_ns)
 {
-    return burst_begins(burst, flow, 1, BURST_ANSWERED, at_ns);
+    return begins(burst, flow, 1, BURST_ANSWERED, at_ns);
 }
 
 static void test_a_storm_of_one_who_asks_rarely_is_one_burst_in_every_length(void **state)
@@ -191,26 +198,26 @@ static void test_live_and_answered_have_bursts_of_their_own(void **state)
 {
     (void)state;
     struct flow flow = a_flow();
-    assert_true(burst_begins(burst, &flow, 1, BURST_LIVE, T0));
-    assert_true(burst_begins(burst, &flow, 1, BURST_PROVEN, T0));
-    assert_true(burst_begins(burst, &flow, 1, BURST_ANSWERED, T0 + S));
-    assert_true(burst_begins(burst, &flow, 1, BURST_LIVE, T0 + GAP));
-    assert_false(burst_begins(burst, &flow, 1, BURST_ANSWERED, T0 + GAP / 2));
-    assert_true(burst_begins(burst, &flow, 1, BURST_ANSWERED, T0 + GAP + S));
+    assert_true(begins(burst, &flow, 1, BURST_LIVE, T0));
+    assert_true(begins(burst, &flow, 1, BURST_PROVEN, T0));
+    assert_true(begins(burst, &flow, 1, BURST_ANSWERED, T0 + S));
+    assert_true(begins(burst, &flow, 1, BURST_LIVE, T0 + GAP));
+    assert_false(begins(burst, &flow, 1, BURST_ANSWERED, T0 + GAP / 2));
+    assert_true(begins(burst, &flow, 1, BURST_ANSWERED, T0 + GAP + S));
 }
 
 static void test_a_watched_client_is_known_by_the_port_that_it_asks(void **state)
 {
     (void)state;
     struct flow flow = a_flow();
-    assert_true(burst_begins(burst, &flow, 0, BURST_LIVE, T0));
+    assert_true(begins(burst, &flow, 0, BURST_LIVE, T0));
     flow.end[0].port++;
     flow.address[1][15]++; /* the next server of the same network */
-    assert_false(burst_begins(burst, &flow, 0, BURST_LIVE, T0));
+    assert_false(begins(burst, &flow, 0, BURST_LIVE, T0));
     flow.end[1].port++;
-    assert_true(burst_begins(burst, &flow, 0, BURST_LIVE, T0));
+    assert_true(begins(burst, &flow, 0, BURST_LIVE, T0));
     flow.address[0][15]++;
-    assert_true(burst_begins(burst, &flow, 0, BURST_LIVE, T0));
+    assert_true(begins(burst, &flow, 0, BURST_LIVE, T0));
 }
 
 static void test_time_that_steps_back_a_little_stays_in_the_burst(void **state)
@@ -274,7 +281,7 @@ static void test_a_burst_of_any_kind_is_missed_by_who_has_to_go(void **state)
     for (enum burst_sign sign = 0; sign < BURST__SIGNS; sign++)
         for (uint32_t i = 0; i < BURST_TRIPLES_MAX; i++) {
             struct flow flow = flow_number(sign * BURST_TRIPLES_MAX + i);
-            assert_true(burst_begins(burst, &flow, 1, sign, T0));
+            assert_true(begins(burst, &flow, 1, sign, T0));
             assert_int_equal(health.bursts_evicted, sign == 0 ? 0 : (sign - 1) * BURST_TRIPLES_MAX + i + 1);
         }
 }
@@ -319,11 +326,11 @@ static void test_it_is_what_a_plain_list_of_times_says(void **state)
         if (weight == 9)
             of[number][sign].first_ns = at_ns;
         int64_t lasts_ns = (at_ns - of[number][sign].first_ns) / 16 / weight + GAP * 8 / weight;
-        bool begins = at_ns - began_ns >= (lasts_ns < GAP ? lasts_ns : GAP);
-        assert_int_equal(burst_begins(burst, &flow, 1, sign, at_ns), begins);
-        if (begins)
+        bool expected = at_ns - began_ns >= (lasts_ns < GAP ? lasts_ns : GAP);
+        assert_int_equal(begins(burst, &flow, 1, sign, at_ns), expected);
+        if (expected)
             of[number][sign].began_ns = at_ns;
-        begun += begins;
+        begun += expected;
     }
     assert_in_range(begun, 2 * TRIPLES, 190000); /* both answers came often */
     assert_int_equal(health.bursts_evicted, 0);
@@ -342,7 +349,7 @@ static void test_the_secret_of_the_hash_does_not_show(void **state)
     for (int i = 0; i < 400000; i++) {
         struct flow flow = flow_number(draw(&seed) % (2 * BURST_TRIPLES_MAX));
         int64_t at_ns = T0 + i * NS_PER_MS / 2;
-        assert_int_equal(answers(&flow, at_ns), burst_begins(other, &flow, 1, BURST_ANSWERED, at_ns));
+        assert_int_equal(answers(&flow, at_ns), begins(other, &flow, 1, BURST_ANSWERED, at_ns));
     }
     assert_true(health.bursts_evicted > 10000);
     assert_int_equal(health.bursts_evicted, others.bursts_evicted);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 #include <string.h>
@@ -142,7 +143,7 @@ static void send_of(struct flow *flow, unsigned side, int64_t time_ns, uint8_t f
 
 static void assert_counts(unsigned scope, enum tally_measure measure, uint64_t wanted)
 {
-    const struct tally *tallies = count_close(count, T0 + 5 * S, 0);
+    const struct tally *tallies = count_close(count, T0 + 5 * S, 0, 0);
     if (tallies[scope].value[measure] != wanted)
         fail_msg("%s: measure %d is %llu, not %llu", scope_items[scope].text, measure,
                  (unsigned long long)tallies[scope].value[measure], (unsigned long long)wanted);
@@ -152,7 +153,7 @@ static void test_a_new_interval_is_all_zeros_and_as_known_as_it_can_be(void **st
 {
     (void)state;
     count_open(count, T0, true, TALLY_ALL_KNOWN & ~TALLY_BIT(TALLY_drops));
-    const struct tally *tallies = count_close(count, T0 + 5 * S, 0);
+    const struct tally *tallies = count_close(count, T0 + 5 * S, 0, 0);
     for (int i = 0; i < SCOPES; i++) {
         assert_int_equal(tallies[i].start_ns, T0);
         assert_int_equal(tallies[i].end_ns, T0 + 5 * S);
@@ -168,7 +169,7 @@ static void test_a_new_interval_is_all_zeros_and_as_known_as_it_can_be(void **st
 static void test_drops_are_told_of_every_scope(void **state)
 {
     (void)state;
-    const struct tally *tallies = count_close(count, T0 + 5 * S, 17);
+    const struct tally *tallies = count_close(count, T0 + 5 * S, 17, 0);
     for (int i = 0; i < SCOPES; i++)
         assert_int_equal(tallies[i].value[TALLY_drops], 17);
 }
@@ -185,7 +186,7 @@ static void test_what_is_not_watched_is_the_taps_alone(void **state)
     assert_counts(TAP, TALLY_bytes_in, 140);
     for (unsigned i = 0; i < TAP; i++)
         assert_counts(i, TALLY_packets_in, 0);
-    const struct tally *tap = &count_close(count, T0 + 5 * S, 0)[TAP];
+    const struct tally *tap = &count_close(count, T0 + 5 * S, 0, 0)[TAP];
     assert_int_equal(tap->in.first_ns, T0 + S);
     assert_int_equal(tap->in.last_ns, T0 + 2 * S);
 }
@@ -217,7 +218,7 @@ static void test_a_flow_from_its_start_to_its_answer(void **state)
         assert_counts(counted_in[i], TALLY_peers, 1);
     }
     assert_counts(TWO, TALLY_flows, 0);
-    const struct tally *all = count_close(count, T0 + 5 * S, 0);
+    const struct tally *all = count_close(count, T0 + 5 * S, 0, 0);
     assert_int_equal(all->live.first_ns, T0 + 2 * S);
     assert_int_equal(all->live.last_ns, T0 + 2 * S);
     assert_int_equal(all->answered.first_ns, T0 + 2 * S);
@@ -509,6 +510,7 @@ static struct flow exchange(const char *source, const char *destination, int64_t
     struct flow flow = flow_of(source, destination);
     send_of(&flow, 0, time_ns, TCP_SYN);
     send_of(&flow, 1, time_ns + S, TCP_SYN | TCP_ACK);
+    count_close(count, T0 + 5 * S, 0, 0); /* the flow learns of its bursts, and is then copied */
     return flow;
 }
 
@@ -622,6 +624,44 @@ static void test_a_name_credits_the_burst_that_its_flow_began(void **state)
     assert_bursts(ALL, 1, 1);
 }
 
+static void test_a_name_that_comes_before_the_burst_is_judged_credits_it_too(void **state)
+{
+    (void)state;
+    struct flow first = flow_of("8.8.8.8", "192.0.2.71"), second = flow_of("8.8.8.8", "192.0.2.71");
+    send_of(&first, 0, T0, TCP_SYN);
+    send_of(&first, 1, T0, TCP_SYN | TCP_ACK);
+    send_of(&second, 0, T0, TCP_SYN);
+    send_of(&second, 1, T0, TCP_SYN | TCP_ACK);
+    first.service_by_name = second.service_by_name = MAIL;
+    count_named_service(count, &second, T0 + S);
+    assert_bursts(MAIL, 0, 0);
+    assert_true(first.answered_burst >> 1 & 1);
+    assert_false(second.answered_burst >> 1 & 1);
+    count_named_service(count, &first, T0 + S);
+    assert_bursts(MAIL, 1, 1);
+
+    struct flow third = flow_of("8.8.9.8", "192.0.2.71");
+    send_of(&third, 0, T0, TCP_SYN);
+    send_of(&third, 1, T0, TCP_SYN | TCP_ACK);
+    third.service_by_name = MAIL;
+    count_named_service(count, &third, T0 + S);
+    assert_bursts(MAIL, 2, 2);
+    assert_bursts(ALL, 2, 2);
+}
+
+static void test_a_flow_that_ends_before_its_burst_is_judged_counts_all_the_same(void **state)
+{
+    (void)state;
+    struct flow *flow = malloc(sizeof *flow);
+    assert_non_null(flow);
+    *flow = flow_of("8.8.8.8", "192.0.2.7");
+    flow->start_ns = flow->last_ns = T0;
+    send_of(flow, 1, T0, TCP_SYN);
+    count_flow_ended(count, flow);
+    free(flow);
+    assert_bursts(ALL, 1, 0);
+}
+
 static void test_an_icmp_error_counts_for_the_destination_that_it_quotes(void **state)
 {
     (void)state;
@@ -643,7 +683,7 @@ static void test_an_icmp_error_counts_for_the_destination_that_it_quotes(void **
 
 static bool knows(unsigned scope, enum tally_measure measure)
 {
-    return (count_close(count, T0 + 5 * S, 0)[scope].known & TALLY_BIT(measure)) != 0;
+    return (count_close(count, T0 + 5 * S, 0, 0)[scope].known & TALLY_BIT(measure)) != 0;
 }
 
 static void test_a_scope_knows_what_can_be_known_of_it(void **state)
@@ -663,7 +703,7 @@ static void test_a_scope_knows_what_can_be_known_of_it(void **state)
     }
     count_open(count, T0, true, 0);
     for (unsigned i = 0; i < SCOPES; i++)
-        assert_int_equal(count_close(count, T0 + 5 * S, 0)[i].known, 0);
+        assert_int_equal(count_close(count, T0 + 5 * S, 0, 0)[i].known, 0);
 }
 
 /* A packet of the flow that tells `news`. */
@@ -845,7 +885,7 @@ static void test_who_answers_a_question_from_outside_is_proven_to_live_once(void
     send_udp(&flow, 0, 40000);
     send_udp(&flow, 1, 53);
     assert_proven_for_one(1, 1);
-    const struct tally *all = &count_close(count, T0 + 5 * S, 0)[ALL];
+    const struct tally *all = &count_close(count, T0 + 5 * S, 0, 0)[ALL];
     assert_int_equal(all->proven.first_ns, T0);
     assert_int_equal(all->proven.last_ns, T0);
     assert_proven(TWO, 0, 0, 0);
@@ -1140,7 +1180,7 @@ static void test_icmp_errors_are_told_apart_by_kind(void **state)
         assert_counts(ONE, TALLY_icmp_errors, errors);
         assert_counts(ONE, TALLY_icmp_own, 0);
         for (int code = 0; code < 18; code++) {
-            uint64_t before = count_close(count, T0 + 5 * S, 0)[ALL].value[TALLY_icmp_unreachable];
+            uint64_t before = count_close(count, T0 + 5 * S, 0, 0)[ALL].value[TALLY_icmp_unreachable];
             send_error("8.8.8.8", kinds[i].version, kinds[i].type, (uint8_t)code, false);
             assert_counts(ALL, TALLY_icmp_unreachable,
                           before + (strchr(kinds[i].unreachable, 'A' + code) != NULL));
@@ -1152,7 +1192,7 @@ static void test_that_no_way_leads_to_a_network_is_told_apart(void **state)
 {
     (void)state;
     for (int code = 0; code < 18; code++) {
-        uint64_t before = count_close(count, T0, 0)[ALL].value[TALLY_icmp_no_route];
+        uint64_t before = count_close(count, T0, 0, 0)[ALL].value[TALLY_icmp_no_route];
         send_error("203.0.114.1", 4, 3, (uint8_t)code, false);
         assert_counts(ALL, TALLY_icmp_no_route, before + (strchr("AFGL", 'A' + code) != NULL));
         assert_counts(PATH_ONE, TALLY_icmp_no_route, before + (strchr("AFGL", 'A' + code) != NULL));
@@ -1175,7 +1215,7 @@ static void test_errors_of_watched_hosts_are_their_own_whatever_the_kind(void **
     assert_counts(ALL, TALLY_icmp_errors, 3);
     assert_counts(ALL, TALLY_icmp_unreachable, 0);
     assert_counts(ALL, TALLY_icmp_exceeded, 0);
-    assert_int_equal(reporter_rank(count_close(count, T0, 0)[ALL].reporter), 0);
+    assert_int_equal(reporter_rank(count_close(count, T0, 0, 0)[ALL].reporter), 0);
 }
 
 static void test_reporting_routers_are_named_in_every_scope_of_what_they_quote(void **state)
@@ -1189,7 +1229,7 @@ static void test_reporting_routers_are_named_in_every_scope_of_what_they_quote(v
     send_error("203.0.114.9", 4, 3, 3, false); /* says nothing of the way */
     send_error("203.0.114.8", 4, 11, 0, false);
     for (int i = 0; i < 3; i++) {
-        const struct tally_reporter *first = count_close(count, T0, 0)[counted_in[i]].reporter;
+        const struct tally_reporter *first = count_close(count, T0, 0, 0)[counted_in[i]].reporter;
         assert_memory_equal(first->address, address, 16);
         assert_int_equal(first->unreachable, 1);
         assert_int_equal(first->prohibited, 1);
@@ -1197,7 +1237,7 @@ static void test_reporting_routers_are_named_in_every_scope_of_what_they_quote(v
         assert_int_equal(first[1].exceeded, 1);
         assert_int_equal(reporter_rank(&first[2]), 0);
     }
-    assert_int_equal(reporter_rank(count_close(count, T0, 0)[TWO].reporter), 0);
+    assert_int_equal(reporter_rank(count_close(count, T0, 0, 0)[TWO].reporter), 0);
 }
 
 static void test_what_a_known_router_reports_counts_in_its_path_too_and_once(void **state)
@@ -1211,7 +1251,7 @@ static void test_what_a_known_router_reports_counts_in_its_path_too_and_once(voi
     assert_counts(PATH_VLAN_7, TALLY_icmp_errors, 0); /* of packets that crossed the path */
     assert_counts(PATH_ONE, TALLY_icmp_exceeded, 1);
     assert_counts(ALL, TALLY_icmp_exceeded, 1);
-    assert_int_equal(count_close(count, T0, 0)[PATH_VLAN_7].reporter[0].exceeded, 1);
+    assert_int_equal(count_close(count, T0, 0, 0)[PATH_VLAN_7].reporter[0].exceeded, 1);
 }
 
 static void test_what_is_not_watched_is_the_control_of_the_path_that_it_crossed(void **state)
@@ -1229,7 +1269,7 @@ static void test_what_is_not_watched_is_the_control_of_the_path_that_it_crossed(
     assert_counts(TAP, TALLY_packets_in, 4);
     assert_counts(PATH_VLAN_7, TALLY_control, 3);
     assert_counts(PATH_ONE, TALLY_control, 0);
-    const struct tally *tallies = count_close(count, T0, 0);
+    const struct tally *tallies = count_close(count, T0, 0, 0);
     assert_int_equal(tallies[TAP].leg[0], 1);
     assert_int_equal(tallies[TAP].leg[1], 3);
     assert_int_equal(tallies[PATH_VLAN_7].leg[1], 0);
@@ -1262,14 +1302,14 @@ static void test_a_scope_says_by_which_legs_its_packets_came(void **state)
     count_packet(count, &out, out_watch, NULL, 0);
     in.vlan_count = 0;
     count_packet(count, &in, in_watch, NULL, 0);
-    const struct tally *tallies = count_close(count, T0, 0);
+    const struct tally *tallies = count_close(count, T0, 0, 0);
     for (int i = ALL; i <= ONE; i++) {
         assert_int_equal(tallies[i].legs_in, 1 | 2);
         assert_int_equal(tallies[i].legs_out, 4);
     }
     assert_int_equal(tallies[TWO].legs_in | tallies[TWO].legs_out, 0);
     count_open(count, T0 + 5 * S, false, TALLY_ALL_KNOWN);
-    assert_int_equal(count_close(count, T0 + 10 * S, 0)[ALL].legs_in, 0);
+    assert_int_equal(count_close(count, T0 + 10 * S, 0, 0)[ALL].legs_in, 0);
 }
 
 static void test_freeing_nothing_is_fine(void **state)
@@ -1311,6 +1351,8 @@ int main(void)
         TEST(test_between_two_watched_hosts_each_end_has_its_burst),
         TEST(test_a_flow_within_one_prefix_begins_one_burst),
         TEST(test_a_name_credits_the_burst_that_its_flow_began),
+        TEST(test_a_name_that_comes_before_the_burst_is_judged_credits_it_too),
+        TEST(test_a_flow_that_ends_before_its_burst_is_judged_counts_all_the_same),
         TEST(test_an_icmp_error_counts_for_the_destination_that_it_quotes),
         TEST(test_a_scope_knows_what_can_be_known_of_it),
         TEST(test_a_round_trip_counts_for_the_watched_side_that_answers),

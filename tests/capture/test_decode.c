@@ -86,7 +86,7 @@ static struct result decode_cut(int link_type, const uint8_t *bytes, uint32_t ca
     uint8_t *copy = malloc(captured > 0 ? captured : 1);
     if (captured > 0)
         memcpy(copy, bytes, captured);
-    struct frame frame = {copy, captured, wire, 77, link_type, 5};
+    struct frame frame = {copy, captured, wire, 77, link_type, 5, 0};
     struct result result;
     memset(&result, 0xa5, sizeof result); /* so that what is not filled shows */
     result.reason = decode_frame(&frame, &result.packet);

@@ -62,7 +62,7 @@ static enum decode_reason decode(const struct sample *sample, uint32_t captured,
 {
     uint8_t *copy = malloc(captured > 0 ? captured : 1);
     memcpy(copy, sample->bytes, captured);
-    const struct frame frame = {copy, captured, wire, 77, sample->link_type, 0};
+    const struct frame frame = {copy, captured, wire, 77, sample->link_type, 0, 0};
     memset(packet, 0xa5, sizeof *packet);
     enum decode_reason reason = how(&frame, packet);
     if (packet->ip != NULL)
@@ -170,7 +170,7 @@ static uint64_t random_next(uint64_t *seed)
 static bool agrees_when_plain(const struct sample *sample, uint32_t captured, uint32_t wire,
                               enum decode_reason reason, const struct packet *packet)
 {
-    const struct frame frame = {sample->bytes, captured, wire, 77, sample->link_type, 0};
+    const struct frame frame = {sample->bytes, captured, wire, 77, sample->link_type, 0, 0};
     struct plain plain;
     unsigned version = plain_read(&frame, &plain);
     if (version == 0)

@@ -56,7 +56,7 @@ struct scripted {
     struct frame run[SCRIPT_MAX];
 };
 
-static sig_atomic_t stop;
+static atomic_bool stop;
 
 /* The frame of a line, in its dress. */
 static struct frame frame_of(struct scripted *script, size_t number)
@@ -278,10 +278,11 @@ static int run_script(void)
     const struct capture_output output = {
         .step = keep_step, .flow = keep_flow, .say = keep_words, .progress = ignore_progress};
     struct fault fault = {""};
-    struct worker *worker = worker_new(&options, &rules, &scopes, &output, &health, &fault);
+    struct worker *worker = worker_new(&options, &rules, &scopes, &output, NULL, &health, &fault);
     if (worker == NULL)
         fail_msg("%s", fault.text);
     int status = worker_run(worker, &script.head, &stop);
+    worker_end(worker, &script.head);
     worker_free(worker);
     return status;
 }
@@ -621,16 +622,18 @@ static void test_drops_of_an_interface_are_those_of_the_step(void **state)
 {
     (void)state;
     script.knows_drops = true;
-    script.drops = 1000; /* before the program came */
-    other(T0)->drops = 1000;
-    other(T0 + S)->drops = 1007;
-    other(T0 + 6 * S)->drops = 1010;
-    other(T0 + 11 * S)->drops = 1010;
+    script.drops = 4; /* since it was opened, and before it was read */
+    other(T0)->drops = 4;
+    other(T0 + S)->drops = 11;
+    other(T0 + 6 * S)->drops = 5000000000;
+    other(T0 + 11 * S)->drops = 5000000000;
     run_script();
     assert_int_equal(got.steps, 3);
     assert_int_equal(got.tally[0][ALL].known, KNOWN);
-    assert_int_equal(sum_of(ALL, TALLY_drops), 10);
-    assert_int_equal(sum_of(TAP, TALLY_drops), 10);
+    assert_int_equal(sum_of(ALL, TALLY_drops), 5000000000);
+    assert_int_equal(sum_of(TAP, TALLY_drops), 5000000000);
+    assert_int_equal(got.tally[0][TAP].lost[0], 5000000000); /* known when the step is closed */
+    assert_int_equal(got.tally[0][ALL].lost[0], 0);
     assert_int_equal(got.tally[2][ALL].value[TALLY_drops], 0);
 }
 

@@ -142,6 +142,8 @@ static void as_json_it_has_the_same_names_and_leaves_out_what_is_unknown(void **
     json_decref(root);
 }
 
+static const struct bin_interfaces no_interfaces;
+
 static void the_state_has_rates_a_minute_of_what_was_really_watched(void **state)
 {
     (void)state;
@@ -150,7 +152,7 @@ static void the_state_has_rates_a_minute_of_what_was_really_watched(void **state
     bin.state = STATE_DOWN;
     char bytes[BIN_JSON_MAX];
     struct text text = text_in(bytes, sizeof bytes);
-    bin_text_state(&bin, &canned_items[0], "1552f2ef2cfe48ab", &text);
+    bin_text_state(&bin, &canned_items[0], &no_interfaces, "1552f2ef2cfe48ab", &text);
     assert_string_equal(
         bytes, "{\"schema\":1,\"scope\":\"all\",\"state\":\"down\",\"time\":\"2025-06-06T12:00:00Z\","
                "\"end\":\"2025-06-06T12:00:30.000000Z\",\"signal\":\"answered_flows\","
@@ -159,7 +161,7 @@ static void the_state_has_rates_a_minute_of_what_was_really_watched(void **state
     text = text_in(bytes, sizeof bytes);
     bin.signal = SIGNAL_NONE;
     bin.expected = -1;
-    bin_text_state(&bin, &canned_items[0], NULL, &text);
+    bin_text_state(&bin, &canned_items[0], &no_interfaces, NULL, &text);
     assert_null(strstr(bytes, "rate"));
     assert_null(strstr(bytes, "outage"));
 }
@@ -173,13 +175,36 @@ static void the_state_says_why_a_scope_learns_and_what_became_of_the_promise(voi
     bin.alarms = (struct alarm_rate){.nominal_per_year = 0.5, .near_due = 0.5, .near_seen = 3};
     char bytes[BIN_JSON_MAX];
     struct text text = text_in(bytes, sizeof bytes);
-    bin_text_state(&bin, &canned_items[0], NULL, &text);
+    bin_text_state(&bin, &canned_items[0], &no_interfaces, NULL, &text);
     assert_non_null(strstr(bytes, "\"learning\":\"too-thin\""));
     assert_non_null(strstr(bytes, "\"false_alarms\":{\"nominal_per_year\":0.5000}"));
     bin.alarms.near_due = 4;
     text = text_in(bytes, sizeof bytes);
-    bin_text_state(&bin, &canned_items[0], NULL, &text);
+    bin_text_state(&bin, &canned_items[0], &no_interfaces, NULL, &text);
     assert_non_null(strstr(bytes, "{\"nominal_per_year\":0.5000,\"realised_per_year\":0.3750}"));
+}
+
+static void the_state_of_the_tap_tells_what_each_interface_lost(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"eth1", "eth2"};
+    const struct bin_interfaces two = {names, 2};
+    const struct scope *tap = &canned_items[canned_scopes.count - 1];
+    struct bin bin = canned_bin(canned_scopes.count - 1);
+    bin.tally.lost[1] = 5000000000;
+    char bytes[BIN_JSON_MAX];
+    struct text text = text_in(bytes, sizeof bytes);
+    bin_text_state(&bin, tap, &two, NULL, &text);
+    assert_non_null(strstr(bytes, "\"interfaces\":[{\"name\":\"eth1\",\"drops\":null},"
+                                  "{\"name\":\"eth2\",\"drops\":null}]}"));
+    bin.tally.known |= TALLY_BIT(TALLY_drops);
+    text = text_in(bytes, sizeof bytes);
+    bin_text_state(&bin, tap, &two, NULL, &text);
+    assert_non_null(strstr(bytes, "\"interfaces\":[{\"name\":\"eth1\",\"drops\":0},"
+                                  "{\"name\":\"eth2\",\"drops\":5000000000}]}"));
+    text = text_in(bytes, sizeof bytes);
+    bin_text_state(&bin, &canned_items[0], &two, NULL, &text);
+    assert_null(strstr(bytes, "interfaces"));
 }
 
 static void the_state_tells_the_way_and_whether_it_is_another(void **state)
@@ -189,12 +214,12 @@ static void the_state_tells_the_way_and_whether_it_is_another(void **state)
     bin.route = (struct route){.trip_ms = 180.25, .usual_trip_ms = 281, .hops = 18, .usual_hops = 20};
     char bytes[BIN_JSON_MAX];
     struct text text = text_in(bytes, sizeof bytes);
-    bin_text_state(&bin, &canned_items[0], NULL, &text);
+    bin_text_state(&bin, &canned_items[0], &no_interfaces, NULL, &text);
     assert_non_null(strstr(bytes, "\"route\":{\"changed\":true,\"rtt_ms\":180.2,\"usual_rtt_ms\":281.0,"
                                   "\"hops\":18.0,\"usual_hops\":20.0}"));
     bin.route = (struct route){.trip_ms = -1, .usual_trip_ms = 281, .hops = 20.4, .usual_hops = 20};
     text = text_in(bytes, sizeof bytes);
-    bin_text_state(&bin, &canned_items[0], NULL, &text);
+    bin_text_state(&bin, &canned_items[0], &no_interfaces, NULL, &text);
     assert_non_null(strstr(bytes, "\"route\":{\"changed\":false,\"usual_rtt_ms\":281.0,"));
 }
 
@@ -209,6 +234,7 @@ int main(void)
         cmocka_unit_test(as_json_it_has_the_same_names_and_leaves_out_what_is_unknown),
         cmocka_unit_test(the_state_has_rates_a_minute_of_what_was_really_watched),
         cmocka_unit_test(the_state_says_why_a_scope_learns_and_what_became_of_the_promise),
+        cmocka_unit_test(the_state_of_the_tap_tells_what_each_interface_lost),
         cmocka_unit_test(the_state_tells_the_way_and_whether_it_is_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
