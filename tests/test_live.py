@@ -23,6 +23,8 @@ CONFIGURATION = """
 sensor = ix-1
 bin = 1
 step = 1
+[capture]
+workers = {workers}
 [detect]
 learn_time = {learn_s}
 learn_flows = 100
@@ -77,11 +79,11 @@ def play(space, path, interface, speed=SPEED):
 class Watch:
     """The program on an interface, from the moment at which it watches."""
 
-    def __init__(self, space, folder, interface, *arguments, learn_s=15):
+    def __init__(self, space, folder, interface, *arguments, learn_s=15, workers=1):
         folder.mkdir(exist_ok=True)
         self.events, self.bins = folder / "events", folder / "bins.csv"
         configuration = folder / "lightsout.conf"
-        configuration.write_text(CONFIGURATION.format(learn_s=learn_s))
+        configuration.write_text(CONFIGURATION.format(learn_s=learn_s, workers=workers))
         self.process = subprocess.Popen(
             space.command(LIGHTSOUT, "-i", interface, "-c", configuration, "--events", self.events, "--bins", self.bins,
                           *arguments),
@@ -160,6 +162,7 @@ def test_an_outage_on_the_wire_is_read_from_the_stream(space, sample_pcap, tmp_p
     assert outage["severity"] == "total"
     state = dict(zip(*[iter(server.ask("HGETALL", KEY + "state"))] * 2))
     assert json.loads(state["all"])["state"] == "down"
+    assert json.loads(state["tap"])["interfaces"] == [{"name": "a0", "drops": 0}]
     assert server.ask("EXISTS", KEY + "heartbeat") == 1 and 0 < server.ask("TTL", KEY + "heartbeat") <= 30
     assert server.ask("SMEMBERS", "lightsout:sensors") == ["ix-1"]
 
@@ -211,6 +214,15 @@ def test_what_came_before_the_signal_is_counted_to_the_last_packet(space, tmp_pa
     assert sum(int(row["packets_in"]) for row in watch.rows("tap")) == 500
 
 
+def test_an_interface_that_is_gone_at_the_end_is_in_the_exit_status(space, tmp_path, cleanup):
+    watch = Watch(space, tmp_path, "a0", workers=2)
+    cleanup.append(watch.kill)
+    space.run("ip link del a0")
+    assert until(lambda: watch.rows("tap") and watch.rows("tap")[-1]["state"] == "blind")
+    said = watch.end(signal.SIGTERM, status=1)
+    assert said.count("interface a0 was gone when the program ended") == 1
+
+
 def test_a_signal_ends_it_on_a_busy_wire(space, tmp_path, cleanup):
     watch = Watch(space, tmp_path, "a0")
     cleanup.append(watch.kill)
@@ -222,8 +234,8 @@ def test_a_signal_ends_it_on_a_busy_wire(space, tmp_path, cleanup):
 
 
 def lose_both(space, watches, part, cleanup, speed=600):
-    """Plays to two watches, takes one's interface down and deletes the other's, and brings the first back; what each said
-    until it ended."""
+    """Plays to two watches, takes one's interface down and deletes the other's, and brings both back; what each said until
+    it ended."""
     players = [play(space, part, f"{pair}1", speed) for pair in watches]
     cleanup.extend(player.kill for player in players)
     time.sleep(9)
@@ -238,22 +250,26 @@ def lose_both(space, watches, part, cleanup, speed=600):
         assert {(row["state"], row["packets_out"], row["flows"]) for row in rows[-3:]} == {("blind", "", "")}
         assert watch.actions() == ["sensor-impaired"]
     space.run("ip link set a0 up")
-    cleanup.append(play(space, part, "a1", speed).kill)
+    space.run("ip link add b0 type veth peer name b1")
+    space.run("ip link set b1 up")
+    space.run("ip link set b0 up")
+    time.sleep(0.5)
+    cleanup.extend(play(space, part, f"{pair}1", speed).kill for pair in watches)
     time.sleep(4)
-    # What was damaged on the way is in the exit status.
-    return watches["a"].end(signal.SIGTERM), watches["b"].end(signal.SIGTERM, status=1)
+    return watches["a"].end(signal.SIGTERM), watches["b"].end(signal.SIGTERM)
 
 
 def assert_told(watches, down, deleted):
     assert down.count("interface a0 is down") == down.count("interface a0 is up again") == 1
-    assert deleted.count("interface b0 is gone") == 1
-    assert watches["a"].actions() == ["sensor-impaired", "sensor-restored"]
-    assert watches["b"].actions() == ["sensor-impaired"]
+    assert deleted.count("interface b0 is gone") == deleted.count("interface b0 is back") == 1
+    for watch in watches.values():
+        assert watch.actions() == ["sensor-impaired", "sensor-restored"]
 
 
 @pytest.fixture
 def watches(space, tmp_path, cleanup):
-    begun = {pair: Watch(space, tmp_path / pair, f"{pair}0", learn_s=5) for pair in "ab"}
+    begun = {pair: Watch(space, tmp_path / pair, f"{pair}0", learn_s=5, workers=workers)
+             for pair, workers in {"a": 1, "b": 2}.items()}
     cleanup.extend(watch.kill for watch in begun.values())
     return begun
 

@@ -22,6 +22,8 @@ STAYS, GOES, COMES = "192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"
 CONFIGURATION = """
 [lightsout]
 sensor = ix-1
+[capture]
+workers = WORKERS
 [detect]
 learn_time = 60
 [watch {}]
@@ -60,10 +62,11 @@ def minute(number):
 class Fed:
     """The program, fed minute by minute."""
 
-    def __init__(self, folder, *arguments):
+    def __init__(self, folder, *arguments, workers=1):
+        self.workers = workers
         self.configuration, self.said = folder / "lightsout.conf", folder / "said"
         self.bins, self.flows = folder / "bins.csv", folder / "flows"
-        self.configuration.write_text(CONFIGURATION.format(STAYS, GOES))
+        self.write(CONFIGURATION.format(STAYS, GOES))
         with self.said.open("w") as said:
             self.process = subprocess.Popen(
                 [LIGHTSOUT, "-r", "-", "-c", self.configuration, "--bins", self.bins, "--flows", self.flows, *arguments],
@@ -89,10 +92,13 @@ class Fed:
         whole = self.bins.read_text().rpartition("\n")[0] if self.bins.exists() else ""
         return list(csv.DictReader(whole.splitlines()))
 
+    def write(self, configuration):
+        self.configuration.write_text(configuration.replace("WORKERS", str(self.workers)))
+
     def hang_up(self, configuration):
         """Once all has been read that was fed."""
         assert until(lambda: len({row["time"] for row in self.rows()}) >= self.minutes - 1, 60)
-        self.configuration.write_text(configuration)
+        self.write(configuration)
         self.process.send_signal(signal.SIGHUP)
 
     def end(self, status=0):
@@ -104,9 +110,9 @@ class Fed:
         return rows
 
 
-@pytest.fixture
-def fed(tmp_path):
-    begun = Fed(tmp_path)
+@pytest.fixture(params=[1, 3], ids=["alone", "three workers"])
+def fed(tmp_path, request):
+    begun = Fed(tmp_path, workers=request.param)
     yield begun
     begun.process.kill()
     begun.process.wait()
@@ -170,7 +176,7 @@ def test_a_bad_file_is_refused_with_one_line_and_the_old_one_stays(fed):
     fed.feed(3)
     rows = fed.end()
     assert [line for line in fed.said.read_text().splitlines()] == [
-        f"lightsout: {fed.configuration}:8: 10.0.0.1/8 has bits beyond its length: 10.0.0.0/8?: what was in force stays",
+        f"lightsout: {fed.configuration}:10: 10.0.0.1/8 has bits beyond its length: 10.0.0.0/8?: what was in force stays",
         f"lightsout: configuration {fed.configuration}: No such file or directory: what was in force stays"]
     assert len(of(rows, f"prefix:{GOES}")) == fed.minutes and not of(rows, f"prefix:{COMES}")
 
@@ -221,11 +227,12 @@ for number in range(int(sys.argv[2])):
 """
 
 
-def test_a_long_list_read_again_on_the_wire_costs_no_packet(tmp_path):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_long_list_read_again_on_the_wire_costs_no_packet(tmp_path, workers):
     space = Namespace("a")
     prefixes, configuration, bins = tmp_path / "list", tmp_path / "lightsout.conf", tmp_path / "bins.csv"
     prefixes.write_text(f"{STAYS}\n" + "".join(f"{i >> 8 & 255 | 16}.{i >> 16}.{i & 255}.0/24\n" for i in range(0, 200000, 3)))
-    configuration.write_text("[lightsout]\nbin = 1\nstep = 1\n")
+    configuration.write_text(f"[lightsout]\nbin = 1\nstep = 1\n[capture]\nworkers = {workers}\n")
     said = tmp_path / "said"
     frame = packet(0, "11.0.0.1", "192.0.2.1", (PORT, 7))[16:]
     with said.open("w") as file:
