@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a replay costs, beside tcpdump with the same watch list as filter and a libpcap loop that does nothing; of a packed
 capture, beside what unpacks it; of one that is watched as a whole, beside a loop that classifies and does nothing else;
-of a long watch list, beside a short one; and what memory a million flows take.
+of a long watch list, beside a short one; what memory a million flows take; and the highest rate on a live wire without
+a drop, beside libpcap.
 
-    tests/bench/bench.py BUILD_FOLDER [--rounds N] [--packets N] [--small N] [--dense N] [--flows N] [--peers]
+    tests/bench/bench.py BUILD_FOLDER [--rounds N] [--packets N] [--small N] [--dense N] [--flows N] [--live N] [--peers]
 
 Makes its captures in BUILD_FOLDER/bench where they are not there yet, runs the programs in turns whose order changes,
 and prints medians; the same and every single run are in BUILD_FOLDER/bench/result.json. Only the ratios mean anything
@@ -21,6 +22,8 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+
+from live import bench_live
 
 TOP = Path(__file__).resolve().parents[2]
 SAMPLE = TOP / "samples" / "blackout-2025-06.pcap.zst"
@@ -209,6 +212,7 @@ def main():
     parser.add_argument("--dense", type=int, default=3_000_000, help="of the capture that is all watched")
     parser.add_argument("--flows", type=int, default=1_000_000, help="live at once, for the memory that they take")
     parser.add_argument("--peers", action="store_true", help="also ndpiReader, softflowd and argus, where installed")
+    parser.add_argument("--live", type=int, default=3, help="rounds on a live wire")
     options = parser.parse_args()
     build = options.build.resolve()
     folder, lightsout = build / "bench", build / "lightsout"
@@ -237,6 +241,7 @@ def main():
                                (bench_memory, "a crowd", crowd)) + (
                                    ((bench_peers, "the busy tap, every flow of it", mixed),) if options.peers else ()):
         result["traces"][title] = bench(title, path, options, folder, lightsout)
+    result["live"] = bench_live(traces["small packets, 1 % watched"], options.live, folder, lightsout)
     (folder / "result.json").write_text(json.dumps(result, indent=2) + "\n")
     print(f"\nlibpcap: a pcap_loop that does nothing; nDPI: a loop that does nothing but classify. All figures: {os.path.relpath(folder / 'result.json')}")
 
