@@ -55,7 +55,7 @@ struct join {
     struct distinct *seen;
     struct health health; /* what is counted here */
     struct tally *sum;
-    size_t member_count;
+    size_t member_count, owner_count; /* owners come first */
     struct member members[];
 };
 
@@ -73,7 +73,7 @@ static void tell_flows(struct join *join, bool former)
 {
     for (;;) {
         struct member *from = NULL;
-        for (size_t i = 0; i < join->member_count; i++) {
+        for (size_t i = 0; i < join->owner_count; i++) {
             struct member *member = &join->members[i];
             size_t end = former ? member->flow_former : member->flow_count;
             if (member->flow_first < end &&
@@ -85,7 +85,7 @@ static void tell_flows(struct join *join, bool former)
             break;
         join->output->flow(join->output->context, &from->flows[from->flow_first++]);
     }
-    for (size_t i = 0; i < join->member_count && !former; i++)
+    for (size_t i = 0; i < join->owner_count && !former; i++)
         join->members[i].flow_first = join->members[i].flow_former = join->members[i].flow_count = 0;
 }
 
@@ -192,8 +192,10 @@ void join_change(struct join *join, const struct capture_change *change)
 static void take_change(void *context)
 {
     struct member *member = context;
+    pthread_mutex_lock(&member->join->mutex);
     member->scope_count = member->join->change.scopes->count;
     member->flow_former = member->flow_count;
+    pthread_mutex_unlock(&member->join->mutex);
 }
 
 /* All have changed: from the step that is told next on. */
@@ -352,6 +354,7 @@ struct join *join_new(const struct capture_options *options, const struct scope_
     pthread_mutex_init(&join->mutex, NULL);
     pthread_cond_init(&join->told, NULL);
     join->member_count = count;
+    join->owner_count = owner_count;
     for (size_t i = 0; i < count; i++) {
         struct member *member = &join->members[i];
         *member = (struct member){
