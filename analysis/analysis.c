@@ -18,13 +18,12 @@ static const double wider_doubt =
 static const double near_times = 50; /* how much more often silences come that are counted in alarms' stead */
 static const double year_s = 365.25 * 86400;
 static const double survivors_most = 0.3; /* share of the expected that may be left where there is silence */
-static const int64_t survivor_ns = 60 * NS_PER_S;
-static const double short_times = 1.25; /* of the delay: an outage no longer than that may be chance */
-static const double level_signs = 30;   /* of life from which a level is known */
-static const double level_least = 0.05; /* less is a total outage, and never normal */
-static const double hardly_any = 0.005; /* a stray sign of life in days */
-static const double nearly_all = 0.9;   /* of a scope: so much silent is not a part */
-static const double thin_s = 86400;     /* what takes longer to notice than this is not judged */
+static const double short_times = 1.25;   /* of the delay: an outage no longer than that may be chance */
+static const double level_signs = 30;     /* of life from which a level is known */
+static const double level_least = 0.05;   /* less is a total outage, and never normal */
+static const double hardly_any = 0.005;   /* a stray sign of life in days */
+static const double nearly_all = 0.9;     /* of a scope: so much silent is not a part */
+static const double thin_s = 86400;       /* what takes longer to notice than this is not judged */
 static const int64_t review_ns = 60 * NS_PER_S, review_seldom_ns = 600 * NS_PER_S,
                      review_often_ns = 3600 * NS_PER_S; /* of a cause */
 static const int64_t detectable_keep_ns = 600 * NS_PER_S;
@@ -719,11 +718,7 @@ static void judge_silence(struct analysis *analysis, uint32_t number, double sco
     if (road != ROAD_LOST || is_excused(analysis, series, wider, &series->at_last_life))
         return;
     struct change_found onset = find_onset(series, survivors_most);
-    /* Where single survivors spoke after it, what led to it lies before them. */
-    bool survived = series->past.count > 0 && onset.best_ns + survivor_ns < series->at_last_life.tap.at_ns;
-    const struct episode_mark *before =
-        survived ? past_at(&series->past, onset.best_ns) : &series->at_last_life;
-    open_episode(analysis, number, &onset, score, EPISODE_SILENT, before, wider == WIDER_DOWN);
+    open_episode(analysis, number, &onset, score, EPISODE_SILENT, &series->at_last_life, wider == WIDER_DOWN);
 }
 
 /* What of a wide scope's thinness its silent prefixes account for is theirs to tell, as long as others are

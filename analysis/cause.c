@@ -5,14 +5,14 @@
  * otherwise. `unknown` holds a fixed weight and wins unless something speaks clearly. The weights follow from
  * how outages of each kind have been seen to go: a failure at home leaves the outside knocking at every path
  * at once; a withdrawal stops the knocking too, and far routers say so; an attack shows before the fall, as a
- * surge, as loss and delay, and as single services that go first; a lost upstream leaves the other.
+ * surge, as loss and delay, and as single services that go first; a lost upstream leaves the other. The
+ * circumstances are not independent of each other, so the weights are smaller than each alone would have.
  */
 #include "cause.h"
 
 #include <math.h>
 
 static const double unknown_weight = 1.5;
-static const double temper = 1.3; /* the circumstances are not independent of each other */
 static const double no_control_weight = 100;
 static const double tellable = 0.1; /* how pronounced a circumstance must be to be named */
 
@@ -141,7 +141,7 @@ void cause_weigh(const struct cause_facts *facts, struct event *event)
             weigh_row(&rows[i], facts, event, weight);
     }
     for (int i = 0; i < VERDICT__COUNT; i++)
-        sum += exp(weight[i] / temper);
+        sum += exp(weight[i]);
     for (int i = 0; i < VERDICT__COUNT; i++)
-        event->probability[i] = exp(weight[i] / temper) / sum;
+        event->probability[i] = exp(weight[i]) / sum;
 }
