@@ -1284,7 +1284,7 @@ static void test_routers_words_about_the_watched_side_are_no_control_of_a_leg(vo
     count_tap(count, &packet);
     count_no_control(count, &packet);
     assert_counts(TAP, TALLY_packets_in, 2);
-    assert_int_equal(count_close(count, T0, 0)[TAP].leg[0], 1);
+    assert_int_equal(count_close(count, T0, 0, 0)[TAP].leg[0], 1);
 }
 
 static void test_a_scope_says_by_which_legs_its_packets_came(void **state)
