@@ -111,6 +111,7 @@ class Episode:
         self.told = seconds(events[0]["@timestamp"])
         self.ended = last["phase"] == "ended"
         self.end = seconds(last["end"]) if last.get("end") else float("inf")
+        self.end_latest = seconds(last["end_latest"]) if last.get("end_latest") else self.end
         self.merged = bool(last.get("merged_into"))
         self.verdicts = [(seconds(e["@timestamp"]), e["outage"]["cause"]["verdict"], e["outage"]["cause"]["confidence"])
                          for e in events]
@@ -230,7 +231,8 @@ class Finding:
             self.judge_forged(outage, episode)
 
     def judge_forged(self, outage, episode):
-        if episode.end < outage["end"] - SLACK_S and not flickers(outage, episode.end):
+        # The best guess of a slow return may be early with nothing forged: it is the interval that must not be.
+        if episode.end_latest < outage["end"] - SLACK_S and not flickers(outage, episode.end):
             self.blame("forged", f"{episode.scope} ends {int(outage['end'] - episode.end)} s too soon")
         early = [at for at in episode.returning if at < outage["end"] - 1 and not flickers(outage, at)]
         if early and any(at > outage["start"] for at in early):
