@@ -34,6 +34,17 @@ const char *event_text_learning(enum learning learning)
     return names[learning];
 }
 
+const char *event_text_why_learning(enum learning learning)
+{
+    static const char *const why[LEARNING__COUNT] = {
+        [LEARNING_DONE] = "",
+        [LEARNING_EVENTS] = "too few signs of life to judge yet",
+        [LEARNING_TIME] = "seen for too short a time to judge yet",
+        [LEARNING_THIN] = "too thin: an outage would take more than a day to be noticed",
+    };
+    return why[learning];
+}
+
 const char *event_text_signal(enum signal signal)
 {
     static const char *const names[SIGNAL__COUNT] = {"answered_flows", "live_flows", "acked_flows",

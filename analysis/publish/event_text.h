@@ -13,6 +13,9 @@ const char *event_text_signal(enum signal signal);
 const char *event_text_verdict(enum verdict verdict);
 const char *event_text_action(enum event_action action);
 
+/* Why a scope is still learning, for people; "" when it is not. */
+const char *event_text_why_learning(enum learning learning);
+
 /* "answered flows": the signal for people. */
 const char *event_text_measure(enum signal signal);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The summary for people on standard output, at the end of a replay. */
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +7,7 @@
 #include "clock.h"
 #include "event_text.h"
 #include "lines.h"
+#include "losses.h"
 #include "sink.h"
 #include "story.h"
 #include "text.h"
@@ -64,28 +64,6 @@ static void summary_health(void *state, const struct health *health)
     ((struct summary *)state)->health = *health;
 }
 
-/* "1,234,567" */
-static const char *grouped(uint64_t number, char text[32])
-{
-    char digits[24];
-    int length = snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
-    char *at = text;
-    for (int i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0)
-            *at++ = ',';
-        *at++ = digits[i];
-    }
-    *at = '\0';
-    return text;
-}
-
-/* A rate with as many decimals as say something. */
-static const char *rate(double value, char text[32])
-{
-    snprintf(text, 32, "%.*f", value > 0 && value < 1 ? 2 : value < 1000 ? 1 : 0, value);
-    return text;
-}
-
 static void tell_input(const struct summary *summary)
 {
     const struct health *health = &summary->health;
@@ -95,7 +73,7 @@ static void tell_input(const struct summary *summary)
         fprintf(summary->out, "read       %s\n", summary->options->input);
     if (health->packets_read > 0)
         fprintf(summary->out, "packets    %s, of them watched %s (%.2f %%)\n",
-                grouped(health->packets_read, packets), grouped(health->packets_watched, watched),
+                text_grouped(health->packets_read, packets), text_grouped(health->packets_watched, watched),
                 100.0 * (double)health->packets_watched / (double)health->packets_read);
     if (story->start_ns == TIME_NONE) {
         fprintf(summary->out, "period     nothing was measured\n");
@@ -107,7 +85,7 @@ static void tell_input(const struct summary *summary)
     fprintf(summary->out, "period     %s to %s UTC (%s)\n", from, to, span);
     if (health->holes > 0)
         fprintf(summary->out, "holes      %s without any packet: nothing is said of them\n",
-                grouped(health->holes, packets));
+                text_grouped(health->holes, packets));
 }
 
 static void tell_baseline(const struct summary *summary)
@@ -124,8 +102,9 @@ static void tell_baseline(const struct summary *summary)
     else if (expected < 0)
         fprintf(summary->out, "baseline   still learning when the capture ends\n");
     else
-        fprintf(summary->out, "baseline   %s %s a minute (%s to %s over the day)\n", rate(expected, mean),
-                event_text_measure(all->last.signal), rate(low, least), rate(high, most));
+        fprintf(summary->out, "baseline   %s %s a minute (%s to %s over the day)\n",
+                text_rate(expected, mean), event_text_measure(all->last.signal), text_rate(low, least),
+                text_rate(high, most));
 }
 
 /* One of several things after each other, on lines no wider than a terminal. */
@@ -174,11 +153,6 @@ static void tell_sight(const struct summary *summary)
 
 static void tell_learning(const struct summary *summary)
 {
-    static const char *const why[LEARNING__COUNT] = {
-        [LEARNING_EVENTS] = "too few signs of life to judge yet",
-        [LEARNING_TIME] = "seen for too short a time to judge yet",
-        [LEARNING_THIN] = "too thin: an outage would take more than a day to be noticed",
-    };
     const struct story *story = &summary->story;
     for (int reason = LEARNING_EVENTS; reason < LEARNING__COUNT; reason++) {
         size_t column = 0;
@@ -186,7 +160,7 @@ static void tell_learning(const struct summary *summary)
             if (story->scope[i].bins == 0 || story->scope[i].last.learning != (enum learning)reason)
                 continue;
             if (column == 0)
-                fprintf(summary->out, "learning   %s\n", why[reason]);
+                fprintf(summary->out, "learning   %s\n", event_text_why_learning((enum learning)reason));
             tell_scope(summary, i, "", &column);
         }
         if (column > 0)
@@ -212,7 +186,8 @@ static void tell_alarms(const struct summary *summary)
         fprintf(summary->out,
                 "alarms     false ones promised: %s a year; silences that came near stand for %s\n"
                 "           (%.0f seen where %.1f were due)\n",
-                rate(sum.nominal_per_year, promised), rate(realised, seen), sum.near_seen, sum.near_due);
+                text_rate(sum.nominal_per_year, promised), text_rate(realised, seen), sum.near_seen,
+                sum.near_due);
 }
 
 static void tell_tap(const struct summary *summary)
@@ -224,7 +199,7 @@ static void tell_tap(const struct summary *summary)
         return;
     if (tap->packets_in > 0)
         fprintf(summary->out, "tap        %s packets a minute beside the watch list; %s at the end\n",
-                rate(tap->packets_in / tap->minutes, packets), event_text_state(tap->last.state));
+                text_rate(tap->packets_in / tap->minutes, packets), event_text_state(tap->last.state));
     else
         fprintf(summary->out,
                 "tap        no control traffic: an outage cannot be told from a blind sensor\n");
@@ -282,7 +257,7 @@ static void tell_outage(const struct summary *summary, const struct story_episod
             event_text_depth(episode->depth), span);
     tell_when(summary, episode);
     fprintf(summary->out, "             depth    %.0f %%: %s of %s %s a minute\n", 100 * episode->depth,
-            rate(episode->observed_rate, observed), rate(episode->expected_rate, expected),
+            text_rate(episode->observed_rate, observed), text_rate(episode->expected_rate, expected),
             event_text_measure(episode->signal));
     bool first = true;
     tell_parts(summary, "prefixes", &episode->prefixes, &first);
@@ -315,37 +290,15 @@ static void tell_episodes(const struct summary *summary)
         fprintf(summary->out, "           memory was short: not every episode is listed\n");
 }
 
-/* The counters that say what was not read, or not told: whoever trusts the rest should know. */
+/* Whoever trusts the rest should know what was not read, or not told. */
 static void tell_losses(const struct summary *summary)
 {
-    const struct health *health = &summary->health;
-    const struct {
-        uint64_t count;
-        const char *help;
-    } rows[] = {
-#define LOSS(name, help) {health->name, help},
-        HEALTH_COUNTERS(LOSS)
-#undef LOSS
-    };
-    /* What counts work done, or was told above, is no loss. */
-    static const size_t work[] = {
-#define PLACE(name) offsetof(struct health, name) / sizeof(uint64_t)
-        PLACE(packets_read), PLACE(packets_watched),  PLACE(flows_started),
-        PLACE(classified),   PLACE(unclassified),     PLACE(holes),
-        PLACE(files_read),   PLACE(events_published), PLACE(redis_sent),
-#undef PLACE
-    };
-    const char *title = "noted";
+    struct loss losses[HEALTH__COUNT];
+    size_t found = losses_find(&summary->health, losses);
     char count[32];
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        bool is_work = false;
-        for (size_t j = 0; j < sizeof work / sizeof *work; j++)
-            is_work = is_work || work[j] == i;
-        if (is_work || rows[i].count == 0)
-            continue;
-        fprintf(summary->out, "%-10s %s %s\n", title, grouped(rows[i].count, count), rows[i].help);
-        title = "";
-    }
+    for (size_t i = 0; i < found; i++)
+        fprintf(summary->out, "%-10s %s %s\n", i == 0 ? "noted" : "", text_grouped(losses[i].count, count),
+                losses[i].help);
 }
 
 static int summary_finish(void *state, struct fault *fault)

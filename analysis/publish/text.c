@@ -207,6 +207,26 @@ void text_clock(int64_t at_ns, int64_t beside_ns, char text[TEXT_TIME_MAX])
         memmove(text, text + 11, strlen(text + 11) + 1);
 }
 
+const char *text_grouped(uint64_t number, char text[TEXT_NUMBER_MAX])
+{
+    char digits[24];
+    int length = snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
+    char *at = text;
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0)
+            *at++ = ',';
+        *at++ = digits[i];
+    }
+    *at = '\0';
+    return text;
+}
+
+const char *text_rate(double value, char text[TEXT_NUMBER_MAX])
+{
+    snprintf(text, TEXT_NUMBER_MAX, "%.*f", value > 0 && value < 1 ? 2 : value < 1000 ? 1 : 0, value);
+    return text;
+}
+
 void text_span(double seconds, char text[TEXT_SPAN_MAX])
 {
     if (!(seconds >= 60)) {

@@ -38,6 +38,12 @@ void text_time_s(int64_t at_ns, char text[TEXT_TIME_MAX]);
  * (TIME_NONE: never). */
 void text_clock(int64_t at_ns, int64_t beside_ns, char text[TEXT_TIME_MAX]);
 
+/* Numbers for people, written into `text`, which is returned: "1,234,567", and a rate with as many decimals
+ * as say something. */
+enum { TEXT_NUMBER_MAX = 32 };
+const char *text_grouped(uint64_t number, char text[TEXT_NUMBER_MAX]);
+const char *text_rate(double value, char text[TEXT_NUMBER_MAX]);
+
 /* A length of time for people, of its two or three largest parts: "7 h 38 min 22 s", "2 d 4 h", "12.3 s". */
 enum { TEXT_SPAN_MAX = 64 };
 void text_span(double seconds, char text[TEXT_SPAN_MAX]);
