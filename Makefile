@@ -36,7 +36,7 @@ FLAGS          = -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CPPFLAGS) $(CFLAGS) $(FLAG
 ROOM_FLAGS    := -Iinclude -DLIGHTSOUT_VERSION=\"$(VERSION)\"
 TEST_FLAGS    := -Iinclude -Icapture -Ianalysis -Ianalysis/publish
 
-LIBS          := -lpcap -lndpi -lhiredis -ljansson -linih -lzstd -lz -lm -lpthread
+LIBS          := -lpcap -lndpi -lhiredis -lmicrohttpd -ljansson -linih -lzstd -lz -lm -lpthread
 SYNTH_LIBS    := -ljansson -linih -lzstd -lm
 
 SOURCES := $(sort $(foreach room,capture analysis analysis/publish,$(wildcard $(room)/*.c)))

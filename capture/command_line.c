@@ -26,6 +26,7 @@ const char settings_help[] =
     "      --report FILE        a self-contained HTML report\n"
     "      --redis URL          redis://[user[:password]@]host[:port][/db], unix:///path[?db=N]\n"
     "      --state FILE         checkpoint: loaded at start, written at intervals and at the end\n"
+    "      --http ADDR:PORT     status page, /metrics for Prometheus, /healthz, /api/state\n"
     "      --speed N            replay at N times real time (default: as fast as it goes)\n"
     "      --sensor NAME        the sensor's name (default: the host name)\n"
     "      --progress, --no-progress\n"
@@ -43,7 +44,8 @@ struct key_option {
 static const struct key_option key_options[] = {
     {"bin", "lightsout", "bin"},       {"events", "lightsout", "events"}, {"bins", "lightsout", "bins"},
     {"flows", "lightsout", "flows"},   {"report", "lightsout", "report"}, {"redis", "redis", "url"},
-    {"sensor", "lightsout", "sensor"}, {"state", "lightsout", "state"},   {"filter", "capture", "filter"},
+    {"sensor", "lightsout", "sensor"}, {"state", "lightsout", "state"},   {"http", "http", "listen"},
+    {"filter", "capture", "filter"},
 };
 
 enum { KEY_OPTION_COUNT = sizeof key_options / sizeof key_options[0] };
@@ -71,6 +73,7 @@ static const struct option long_options[] = {
     {"redis", required_argument, NULL, OPTION_KEY + 5},
     {"sensor", required_argument, NULL, OPTION_KEY + 6},
     {"state", required_argument, NULL, OPTION_KEY + 7},
+    {"http", required_argument, NULL, OPTION_KEY + 8},
     {"filter", required_argument, NULL, 'f'},
     {NULL, 0, NULL, 0},
 };

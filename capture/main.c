@@ -53,7 +53,7 @@ struct wiring {
     int64_t shown_ns;
     double saved_at_s; /* by the wall clock */
     int64_t grid_ns;   /* whole intervals end on it */
-    int64_t told_ns;   /* the last publish_mark: so far the study has seen whole intervals; TIME_NONE: none */
+    int64_t told_ns;   /* the last publish_step: so far the study has seen whole intervals; TIME_NONE: none */
 };
 
 static double wall_s(void)
@@ -220,7 +220,7 @@ static void pass_step(void *context, const struct tally *tallies)
         save_state(wiring, wiring->told_ns);
     analysis_step(wiring->analysis, tallies);
     wiring->told_ns = last ? TIME_NONE : end_ns;
-    publish_mark(wiring->publish);
+    publish_step(wiring->publish, end_ns);
     follow_reload(wiring, end_ns);
 }
 

@@ -71,6 +71,7 @@ static const struct row rows[] = {
     {"detect", "level_after", VALUE_SECONDS, AT(analysis.level_after_s), 0, 1e9, "7d", 1, 0},
     {"detect", "learn_flows", VALUE_NUMBER, AT(analysis.learn_flows), 10, 1e9, "100", 0, 0},
     {"detect", "learn_time", VALUE_SECONDS, AT(analysis.learn_s), 1, 1e9, "30m", 1, 0},
+    {"http", "listen", VALUE_TEXT, AT(publish.http_listen), 0, 0, NULL, 0, 0},
     {"redis", "url", VALUE_TEXT, AT(publish.redis.url), 0, 0, NULL, 0, 0},
     {"redis", "user", VALUE_TEXT, AT(publish.redis.user), 0, 0, NULL, 0, 0},
     {"redis", "password_file", VALUE_PASSWORD_FILE, AT(publish.redis.password), 0, 0, NULL, 0, 0},
@@ -484,10 +485,13 @@ static int finish(struct settings *settings, struct fault *fault)
         settings->publish.redis.password = settings_own_text(settings, password);
     if (settings->publish.redis.url != NULL && publish_check_redis(settings->publish.redis.url, &why) != 0)
         return fault_set(fault, "%s%s", place_of(settings, "redis", "url"), why.text);
+    if (settings->publish.http_listen != NULL && publish_check_http(settings->publish.http_listen, &why) != 0)
+        return fault_set(fault, "%s%s", place_of(settings, "http", "listen"), why.text);
     settings->scopes.interfaces = settings->capture.interfaces;
     settings->scopes.interface_count = (uint32_t)settings->capture.interface_count;
     path_bind_interfaces(&settings->rules, settings->capture.interfaces, settings->capture.interface_count);
     settings->analysis.bin_ns = settings->publish.bin_ns = settings->capture.bin_ns;
+    settings->publish.step_ns = settings->capture.step_ns;
     settings->capture.flow_records = settings->publish.flows_path != NULL;
     return 0;
 }

@@ -37,6 +37,7 @@ struct publish_options {
     const char *bins_path;   /* CSV, written anew */
     const char *flows_path;  /* NDJSON, written anew */
     const char *report_path; /* HTML, written at the end */
+    const char *http_listen; /* ADDR:PORT of the status page and the metrics, or NULL */
     const char *state_path;  /* the checkpoint, or NULL */
     const struct publish_checkpoint
         *resume;         /* files are cut back to its marks and added to; NULL: a fresh start */
@@ -44,7 +45,7 @@ struct publish_options {
     const char *input;   /* what was read or watched, for summary and report */
     bool summary;        /* a summary for people on standard output at the end */
     bool replay;         /* the data are not of now: wait for room instead of dropping */
-    int64_t bin_ns;
+    int64_t bin_ns, step_ns;
     struct {
         const char *url;             /* NULL: no Redis */
         const char *user, *password; /* NULL: those of the URL */
@@ -74,10 +75,12 @@ void publish_flow(struct publish *publish, const struct flow_record *record);
  * changed. */
 int publish_scopes(struct publish *publish, const struct scope_list *scopes, struct fault *fault);
 
-/* Says that everything handed over so far belongs to a checkpoint taken next, and what follows does not. */
-void publish_mark(struct publish *publish);
+/* Says that the reader has closed a step, and that data time has reached `data_ns`: everything handed over so
+ * far belongs to a checkpoint taken next, and what follows does not. Whoever asks whether the program still
+ * works goes by these calls. */
+void publish_step(struct publish *publish, int64_t data_ns);
 
-/* Has a checkpoint of the state at the last publish_mark written. Takes `bytes` over. A failure is said, and
+/* Has a checkpoint of the state at the last publish_step written. Takes `bytes` over. A failure is said, and
  * counts as one of the sinks'. */
 void publish_checkpoint(struct publish *publish, int64_t data_ns, uint8_t *bytes, size_t length);
 
@@ -96,3 +99,6 @@ int publish_close(struct publish *publish, struct fault *fault);
 /* Whether the URL can be served by this build (TLS, spelling): 0, or -1 with the fault. Nothing is connected.
  */
 int publish_check_redis(const char *url, struct fault *fault);
+
+/* Whether ADDR:PORT can be listened on, going by its spelling: 0, or -1 with the fault. */
+int publish_check_http(const char *listen, struct fault *fault);

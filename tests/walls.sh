@@ -22,6 +22,7 @@ wall 'an include that climbs out of its folder' "$(includes '[^>"]*\.\./')"
 wall 'libpcap beyond capture/source_*.c (capture/decode.c and link.c may have <pcap/dlt.h>)' \
     "$(includes pcap | grep -vE '^capture/(source_[a-z]+\.c:|(decode|link)\.c:[0-9]+:#include <pcap/dlt\.h>)')"
 wall 'nDPI beyond capture/classify.c' "$(includes ndpi | grep -v '^capture/classify\.c:')"
+wall 'libmicrohttpd beyond analysis/publish/http.c' "$(includes microhttpd | grep -v '^analysis/publish/http\.c:')"
 wall 'hiredis beyond analysis/publish/redis.c' "$(includes hiredis | grep -v '^analysis/publish/redis\.c:')"
 
 # A quoted include names a file of the same folder or of the hall, so that no room sees into another.

@@ -38,7 +38,7 @@ struct outbox {
     int64_t due_ns; /* of bins and states */
     int64_t data_time_ns;
 
-    bool away, closing, noticed;
+    bool away, up, closing, noticed;
     int64_t deadline_ns;
     struct health health;
 };
@@ -393,8 +393,17 @@ void outbox_set_away(struct outbox *outbox, bool away)
 {
     pthread_mutex_lock(&outbox->lock);
     outbox->away = away;
+    outbox->up = !away;
     pthread_mutex_unlock(&outbox->lock);
     pthread_cond_broadcast(&outbox->room);
+}
+
+bool outbox_up(struct outbox *outbox)
+{
+    pthread_mutex_lock(&outbox->lock);
+    bool up = outbox->up;
+    pthread_mutex_unlock(&outbox->lock);
+    return up;
 }
 
 void outbox_failed(struct outbox *outbox)

@@ -86,4 +86,5 @@ int64_t outbox_data_time(struct outbox *outbox);
 
 /* Tells the writer whether it is worth waiting, and counts a failure. */
 void outbox_set_away(struct outbox *outbox, bool away);
+bool outbox_up(struct outbox *outbox); /* Redis took what it was sent last; false until it first did */
 void outbox_failed(struct outbox *outbox);

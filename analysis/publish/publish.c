@@ -7,18 +7,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "checkpoint.h"
+#include "clock.h"
+#include "http_address.h"
 #include "queue.h"
 #include "redis_url.h"
 #include "sink.h"
 
 /* In the order in which they finish: the summary and the report tell what became of the others. */
-static const struct sink *const sinks[] = {&sink_redis,        &sink_ndjson,  &sink_bins_csv,
+static const struct sink *const sinks[] = {&sink_http,         &sink_redis,   &sink_ndjson, &sink_bins_csv,
                                            &sink_flows_ndjson, &sink_summary, &sink_html};
 enum { SINKS = sizeof sinks / sizeof *sinks, QUEUE_BYTES = 16 * 1024 * 1024 };
 
-enum item { ITEM_EVENT, ITEM_BIN, ITEM_FLOW, ITEM_SCOPES, ITEM_MARK, ITEM_CHECKPOINT, ITEM__COUNT };
+enum item { ITEM_EVENT, ITEM_BIN, ITEM_FLOW, ITEM_SCOPES, ITEM_STEP, ITEM_CHECKPOINT, ITEM__COUNT };
 
 struct outlet {
     const struct sink *sink;
@@ -40,12 +43,13 @@ struct publish {
     struct health capture; /* as it was handed in last */
     struct health own;
     bool fresh; /* capture's has changed */
+    struct pulse pulse;
 
     struct fault fault; /* the first; the thread's, until it is joined */
     bool failed, checkpoint_failed;
     bool saving; /* a checkpoint is on its way to the disk */
     pthread_cond_t saved;
-    struct publish_mark marks[PUBLISH_MARKS_MAX]; /* as of the last publish_mark */
+    struct publish_mark marks[PUBLISH_MARKS_MAX]; /* as of the last publish_step */
     uint32_t mark_count;
 };
 
@@ -67,6 +71,12 @@ int publish_check_redis(const char *url, struct fault *fault)
     return result;
 }
 
+int publish_check_http(const char *listen, struct fault *fault)
+{
+    struct http_address address;
+    return http_address_parse(listen, &address, fault);
+}
+
 /* A sink's first failure is said, and the first of all remembered; everything else goes on. At the end,
  * whoever closes says the first. */
 static void note(struct publish *publish, struct outlet *outlet, const struct fault *fault, bool at_end)
@@ -84,7 +94,6 @@ static struct health counters(struct publish *publish)
     pthread_mutex_lock(&publish->lock);
     struct health sum = publish->capture;
     health_add(&sum, &publish->own);
-    publish->fresh = false;
     pthread_mutex_unlock(&publish->lock);
     for (size_t i = 0; i < publish->count; i++)
         if (publish->outlets[i].sink->count != NULL)
@@ -101,7 +110,7 @@ int64_t sink_resume(const struct publish_options *options, const char *sink)
 }
 
 /* Everything handed over before this is part of the next checkpoint, and nothing after it. */
-static void take_mark(struct publish *publish)
+static void take_marks(struct publish *publish)
 {
     publish->mark_count = 0;
     for (size_t i = 0; i < publish->count && publish->mark_count < PUBLISH_MARKS_MAX; i++) {
@@ -112,6 +121,29 @@ static void take_mark(struct publish *publish)
         snprintf(mark->sink, sizeof mark->sink, "%s", outlet->sink->name);
         mark->bytes = outlet->sink->mark(outlet->state);
     }
+}
+
+static struct levels levels(struct publish *publish)
+{
+    struct levels now = {.queue_bytes = queue_bytes(publish->queue), .queue_room_bytes = QUEUE_BYTES};
+    for (size_t i = 0; i < publish->count; i++)
+        if (publish->outlets[i].sink->level != NULL)
+            publish->outlets[i].sink->level(publish->outlets[i].state, &now);
+    return now;
+}
+
+static void take_step(struct publish *publish, const void *item)
+{
+    int64_t data_ns;
+    memcpy(&data_ns, item, sizeof data_ns);
+    take_marks(publish);
+    if (!publish->wanted[ITEM_STEP])
+        return;
+    const struct health health = counters(publish);
+    const struct levels now = levels(publish);
+    for (size_t i = 0; i < publish->count; i++)
+        if (publish->outlets[i].sink->step != NULL)
+            publish->outlets[i].sink->step(publish->outlets[i].state, data_ns, &health, &now);
 }
 
 /* The files must reach as far as the marks say before the checkpoint says so. */
@@ -195,6 +227,7 @@ static void rest(struct publish *publish)
     struct fault fault;
     pthread_mutex_lock(&publish->lock);
     bool fresh = publish->fresh;
+    publish->fresh = false;
     pthread_mutex_unlock(&publish->lock);
     struct health health = {0};
     if (fresh)
@@ -208,21 +241,37 @@ static void rest(struct publish *publish)
     }
 }
 
+static int64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+/* The next item; before it waits for one, what there is to do meanwhile. NULL: there will be none. */
+static const struct queue_item *next_item(struct publish *publish)
+{
+    const struct queue_item *item = queue_next(publish->queue, false);
+    if (item == NULL) {
+        rest(publish);
+        publish->pulse.item_ns = TIME_NONE;
+        item = queue_next(publish->queue, true);
+    }
+    publish->pulse.item_ns = now_ns();
+    return item;
+}
+
 static void *publish_thread(void *context)
 {
     struct publish *publish = context;
     for (;;) {
-        const struct queue_item *item = queue_next(publish->queue, false);
-        if (item == NULL) {
-            rest(publish);
-            item = queue_next(publish->queue, true);
-        }
+        const struct queue_item *item = next_item(publish);
         if (item == NULL)
             return NULL;
         if (item->tag == ITEM_SCOPES)
             take_scopes(publish, item->value);
-        else if (item->tag == ITEM_MARK)
-            take_mark(publish);
+        else if (item->tag == ITEM_STEP)
+            take_step(publish, item->value);
         else if (item->tag == ITEM_CHECKPOINT)
             take_checkpoint(publish, item->value);
         else
@@ -253,6 +302,9 @@ static int open_sinks(struct publish *publish, const struct scope_list *scopes, 
         publish->wanted[ITEM_EVENT] |= sinks[i]->event != NULL;
         publish->wanted[ITEM_BIN] |= sinks[i]->bin != NULL;
         publish->wanted[ITEM_FLOW] |= sinks[i]->flow != NULL;
+        publish->wanted[ITEM_STEP] |= sinks[i]->step != NULL;
+        if (sinks[i]->start != NULL && sinks[i]->start(state, &publish->pulse, fault) != 0)
+            return -1;
     }
     return 0;
 }
@@ -280,6 +332,7 @@ struct publish *publish_open(const struct publish_options *options, const struct
         return NULL;
     }
     publish->options = *options;
+    publish->pulse.step_ns = publish->pulse.item_ns = TIME_NONE;
     pthread_mutex_init(&publish->lock, NULL);
     pthread_cond_init(&publish->saved, NULL);
     publish->queue = queue_new(QUEUE_BYTES, options->replay);
@@ -340,11 +393,11 @@ int publish_scopes(struct publish *publish, const struct scope_list *scopes, str
     return fault_set(fault, "what is written cannot keep up");
 }
 
-void publish_mark(struct publish *publish)
+void publish_step(struct publish *publish, int64_t data_ns)
 {
-    char nothing = 0;
-    if (publish->options.state_path != NULL)
-        queue_put(publish->queue, QUEUE_MIDDLE, ITEM_MARK, &nothing, sizeof nothing);
+    publish->pulse.step_ns = now_ns();
+    if (publish->options.state_path != NULL || publish->wanted[ITEM_STEP])
+        queue_put(publish->queue, QUEUE_MIDDLE, ITEM_STEP, &data_ns, sizeof data_ns);
 }
 
 /* One at a time: a live capture does not wait for the last one to be on disk, a replay does. */

@@ -129,6 +129,14 @@ bool queue_put(struct queue *queue, enum queue_rank rank, uint32_t tag, const vo
     return true;
 }
 
+size_t queue_bytes(struct queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    size_t bytes = (size_t)(queue->written - queue->released);
+    pthread_mutex_unlock(&queue->lock);
+    return bytes;
+}
+
 void queue_close(struct queue *queue)
 {
     pthread_mutex_lock(&queue->lock);

@@ -29,6 +29,9 @@ void queue_free(struct queue *queue);
 bool queue_put(struct queue *queue, enum queue_rank rank, uint32_t tag, const void *value,
                size_t length_bytes);
 
+/* How much of the room is taken. Called from any thread. */
+size_t queue_bytes(struct queue *queue);
+
 /* No more will be put in: the reader gets what is there, then NULL. */
 void queue_close(struct queue *queue);
 

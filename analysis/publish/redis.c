@@ -558,6 +558,14 @@ static void redis_count(void *state, struct health *sum)
     outbox_count(((struct redis *)state)->outbox, sum);
 }
 
+static void redis_level(void *state, struct levels *levels)
+{
+    struct outbox *outbox = ((struct redis *)state)->outbox;
+    levels->redis = true;
+    levels->redis_up = outbox_up(outbox);
+    levels->redis_events = outbox_waiting(outbox, &levels->redis_bins);
+}
+
 static int redis_finish(void *state, struct fault *fault)
 {
     struct redis *redis = state;
@@ -586,6 +594,7 @@ const struct sink sink_redis = {
     .event = redis_event,
     .bin = redis_bin,
     .count = redis_count,
+    .level = redis_level,
     .finish = redis_finish,
     .close = redis_close,
 };

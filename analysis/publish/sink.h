@@ -3,9 +3,27 @@
  * in publish.c. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "publish.h"
+
+/* What tells whether the work goes on; instants of a clock that only goes forward (CLOCK_MONOTONIC). Read
+ * from any thread. */
+struct pulse {
+    _Atomic int64_t step_ns; /* when the reader last closed a step; TIME_NONE: it has not closed any */
+    _Atomic int64_t item_ns; /* when the publishing thread began with what it is at; TIME_NONE: it waits */
+};
+
+/* What goes up and down, beside the counters that only grow. */
+struct levels {
+    size_t queue_bytes; /* that wait to be published, of … */
+    size_t queue_room_bytes;
+    bool redis;          /* there is one, … */
+    bool redis_up;       /* it took what it was sent last, … */
+    size_t redis_events; /* and so many wait for it */
+    size_t redis_bins;
+};
 
 /* What does not apply is NULL. All calls but `open`, `finish` and `close` come from the publishing thread.
  * Where a fault can be filled, -1 means that what was handed over is lost; the others carry on, and so does
@@ -34,8 +52,15 @@ struct sink {
     /* For a checkpoint: how long the output is with everything handed over so far. */
     uint64_t (*mark)(const void *state);
 
-    /* Adds the sink's own counters to the sum. Called from any thread. */
+    /* Adds the sink's own counters to the sum, and its levels. Called from any thread. */
     void (*count)(void *state, struct health *sum);
+    void (*level)(void *state, struct levels *levels);
+
+    /* Right after `open`, for what has a life of its own. The pulse is borrowed until `close`. */
+    int (*start)(void *state, const struct pulse *pulse, struct fault *fault);
+
+    /* The reader has closed a step: data time reached, counters and levels of the whole program. */
+    void (*step)(void *state, int64_t data_ns, const struct health *health, const struct levels *levels);
 
     /* The counters of the whole program as they are now. */
     void (*health)(void *state, const struct health *health);
@@ -50,7 +75,8 @@ struct sink {
 /* How far the resumed run had written this sink's output; -1 on a fresh start. */
 int64_t sink_resume(const struct publish_options *options, const char *sink);
 
-extern const struct sink sink_redis, sink_ndjson, sink_bins_csv, sink_flows_ndjson, sink_summary, sink_html;
+extern const struct sink sink_http, sink_redis, sink_ndjson, sink_bins_csv, sink_flows_ndjson, sink_summary,
+    sink_html;
 
 /* The one place of the letterbox that speaks to the operator: a line on standard error, "lightsout: …". */
 __attribute__((format(printf, 1, 2))) void publish_say(const char *format, ...);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Opens the letterbox as its arguments say and puts in what standard input asks for: "event N", "bin N",
- * "flow N" (the next N of a canned sequence), "sleep MS". Each line is answered with "ok" on standard output
- * when --ack is given. Exit status 0, 1 when closing failed, 2 when opening failed. */
+ * "flow N" (the next N of a canned sequence), "step N", "sleep MS". Each line is answered with "ok" on
+ * standard output when --ack is given. Exit status 0, 1 when closing failed, 2 when opening failed. */
 #include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -17,6 +17,7 @@ static const struct option long_options[] = {
     {"flows", required_argument, NULL, 'f'},
     {"report", required_argument, NULL, 'r'},
     {"summary", no_argument, NULL, 'S'},
+    {"http", required_argument, NULL, 'h'},
     {"redis", required_argument, NULL, 'R'},
     {"user", required_argument, NULL, 'u'},
     {"password", required_argument, NULL, 'p'},
@@ -38,6 +39,7 @@ static struct publish_options options = {
     .input = "canned",
     .replay = true,
     .bin_ns = 60 * NS_PER_S,
+    .step_ns = NS_PER_S / 10,
     .redis = {.prefix = "lightsout:",
               .maxlen = 10000,
               .queue = 10000,
@@ -67,6 +69,9 @@ static void set_option(int letter, char *value)
         break;
     case 'S':
         options.summary = true;
+        break;
+    case 'h':
+        options.http_listen = value;
         break;
     case 'R':
         options.redis.url = value;
@@ -105,7 +110,7 @@ static void set_option(int letter, char *value)
 
 static void obey(struct publish *publish, const char *verb, unsigned count)
 {
-    static unsigned events, bins, flows;
+    static unsigned events, bins, flows, steps;
     for (unsigned i = 0; i < count && strcmp(verb, "event") == 0; i++) {
         struct event event = canned_event(events++);
         publish_event(publish, &event);
@@ -118,6 +123,8 @@ static void obey(struct publish *publish, const char *verb, unsigned count)
         struct flow_record flow = canned_flow(flows++);
         publish_flow(publish, &flow);
     }
+    for (unsigned i = 0; i < count && strcmp(verb, "step") == 0; i++)
+        publish_step(publish, CANNED_START_NS + ++steps * options.step_ns);
     if (strcmp(verb, "sleep") == 0)
         nanosleep(&(struct timespec){.tv_sec = count / 1000, .tv_nsec = count % 1000 * 1000000L}, NULL);
     struct health health = {

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "status.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+
+/* A reader may be late by a few steps and a busy moment, and a little more at first; a disk that is slow may
+ * hold up what is published for longer. */
+static const double steps_late = 3, busy_s = 5, starting_s = 90, publishing_s = 60;
+
+/* As many as there are scopes; NULL: no memory. */
+static struct status_scope *scopes_new(const struct scope_list *scopes)
+{
+    struct status_scope *scope = calloc(scopes->count, sizeof *scope);
+    for (uint32_t i = 0; scope != NULL && i < scopes->count; i++)
+        scope[i].scope = scopes->items[i];
+    return scope;
+}
+
+int status_init(struct status *status, const struct publish_options *options, const struct scope_list *scopes)
+{
+    *status = (struct status){.options = options,
+                              .scope_count = scopes->count,
+                              .interfaces = {scopes->interfaces, scopes->interface_count},
+                              .data_ns = TIME_NONE};
+    status->scope = scopes_new(scopes);
+    return status->scope != NULL ? 0 : -1;
+}
+
+void status_clear(struct status *status)
+{
+    free(status->scope);
+    free(status->open);
+}
+
+int status_copy(struct status *copy, const struct status *status)
+{
+    struct status_scope *scope = calloc(status->scope_count, sizeof *scope);
+    struct event *open = calloc(status->open_count + 1, sizeof *open); /* never of nothing */
+    if (scope == NULL || open == NULL) {
+        free(scope);
+        free(open);
+        return -1;
+    }
+    status_clear(copy);
+    *copy = *status;
+    copy->scope = memcpy(scope, status->scope, status->scope_count * sizeof *scope);
+    copy->open = open;
+    if (status->open_count > 0)
+        memcpy(open, status->open, status->open_count * sizeof *open);
+    return 0;
+}
+
+static void forget(struct status *status, size_t place)
+{
+    memmove(&status->open[place], &status->open[place + 1],
+            (--status->open_count - place) * sizeof *status->open);
+}
+
+static bool has_scope(const struct scope_list *scopes, const char *text)
+{
+    for (uint32_t i = 0; i < scopes->count; i++)
+        if (strcmp(scopes->items[i].text, text) == 0)
+            return true;
+    return false;
+}
+
+int status_scopes(struct status *status, const struct scope_list *scopes)
+{
+    struct status_scope *scope = scopes_new(scopes);
+    if (scope == NULL)
+        return -1;
+    for (uint32_t i = 0; i < scopes->count; i++)
+        for (uint32_t j = 0; j < status->scope_count; j++)
+            if (scope_is_same(&scopes->items[i], &status->scope[j].scope)) {
+                scope[i] = status->scope[j];
+                scope[i].scope = scopes->items[i];
+            }
+    for (size_t i = status->open_count; i > 0; i--)
+        if (!has_scope(scopes, status->open[i - 1].scope))
+            forget(status, i - 1); /* nothing more will be told of it */
+    free(status->scope);
+    status->scope = scope;
+    status->scope_count = scopes->count;
+    status->changes++;
+    return 0;
+}
+
+static void add_point(struct status *status, const struct bin *bin)
+{
+    double minutes = bin_text_minutes(bin), observed = bin_text_observed(bin),
+           expected = bin_text_expected(bin);
+    if (!(minutes > 0))
+        return;
+    size_t place = (status->point_first + status->point_count) % STATUS_POINTS;
+    if (status->point_count < STATUS_POINTS)
+        status->point_count++;
+    else
+        status->point_first = (status->point_first + 1) % STATUS_POINTS;
+    status->point[place] = (struct status_point){.start_ns = bin->tally.start_ns,
+                                                 .end_ns = bin->tally.end_ns,
+                                                 .observed = observed / minutes,
+                                                 .expected = expected / minutes};
+}
+
+void status_bin(struct status *status, const struct bin *bin)
+{
+    struct status_scope *scope = &status->scope[bin->scope];
+    if (scope->bins == 0 || scope->last.state != bin->state)
+        scope->since_ns = bin->tally.start_ns;
+    scope->bins++;
+    scope->last = *bin;
+    scope->known |= bin->tally.known;
+    for (int i = 0; i < TALLY__COUNT; i++)
+        if (bin->tally.known & TALLY_BIT(i))
+            scope->total[i] += bin->tally.value[i];
+    for (int i = 0; i < TALLY_INTERFACES; i++) /* of the tap */
+        if (bin->tally.known & TALLY_BIT(TALLY_drops))
+            status->lost[i] += bin->tally.lost[i];
+    if (bin->scope == SCOPE_NUMBER_ALL)
+        add_point(status, bin);
+    status->changes++;
+}
+
+static bool is_open(const struct event *event)
+{
+    return event->action != EVENT_OUTAGE_ENDED && event->action != EVENT_SENSOR_RESTORED;
+}
+
+int status_event(struct status *status, const struct event *event)
+{
+    size_t place = 0;
+    status->events[event->action]++;
+    status->changes++;
+    while (place < status->open_count && status->open[place].episode != event->episode)
+        place++;
+    if (!is_open(event)) {
+        if (place < status->open_count)
+            forget(status, place);
+        return 0;
+    }
+    if (place == status->open_count) {
+        struct event *more = realloc(status->open, (place + 1) * sizeof *more);
+        if (more == NULL)
+            return -1;
+        status->open = more;
+        status->open_count++;
+    }
+    status->open[place] = *event;
+    return 0;
+}
+
+void status_step(struct status *status, int64_t data_ns, double wall_s, const struct health *health,
+                 const struct levels *levels)
+{
+    status->data_ns = data_ns;
+    status->stepped_s = wall_s;
+    status->health = *health;
+    status->levels = *levels;
+    status->changes++;
+}
+
+const struct event *status_open(const struct status *status, const char *scope)
+{
+    for (size_t i = 0; i < status->open_count; i++)
+        if (strcmp(status->open[i].scope, scope) == 0)
+            return &status->open[i];
+    return NULL;
+}
+
+bool status_blind(const struct status *status)
+{
+    const struct status_scope *all = &status->scope[SCOPE_NUMBER_ALL],
+                              *tap = &status->scope[status->scope_count - 1];
+    for (size_t i = 0; i < status->open_count; i++)
+        if (status->open[i].action == EVENT_SENSOR_IMPAIRED)
+            return true;
+    return (all->bins > 0 && all->last.state == STATE_BLIND) ||
+           (tap->bins > 0 && tap->last.state == STATE_BLIND);
+}
+
+struct status_life status_life(const struct publish_options *options, const struct pulse *pulse,
+                               int64_t started_ns, int64_t now_ns)
+{
+    struct status_life life = {.step_age_s = -1};
+    const int64_t step_ns = pulse->step_ns, item_ns = pulse->item_ns;
+    double limit_s = busy_s + steps_late * (double)options->step_ns / (double)NS_PER_S;
+    double silent_s = clock_seconds(step_ns != TIME_NONE ? step_ns : started_ns, now_ns);
+    if (step_ns != TIME_NONE)
+        life.step_age_s = silent_s;
+    else
+        limit_s += starting_s;
+    double busy = item_ns != TIME_NONE ? clock_seconds(item_ns, now_ns) : 0;
+    if (busy > publishing_s)
+        snprintf(life.why, sizeof life.why,
+                 "nothing could be published for %.0f s: an output does not take it", busy);
+    else if (!options->replay && silent_s > limit_s)
+        snprintf(life.why, sizeof life.why, "the reader is stuck: it has closed no step for %.0f s",
+                 silent_s);
+    life.stuck = life.why[0] != '\0';
+    return life;
+}
