@@ -18,6 +18,7 @@ import sys
 import time
 
 import pytest
+from browser import Browser, needs_browser
 from conftest import LIGHTSOUT, SAMPLE, TOP
 from namespace import Namespace
 
@@ -114,7 +115,7 @@ def page(serve):
     """The letterbox with a canned outage in it."""
     one = serve(DRIVE, "--http", ANY, stdin=subprocess.PIPE)
     one.tell("bin 50", "event 3", "step 1", "step 1")
-    assert until(lambda: one.json("/api/state")["open"])
+    assert until(lambda: ["outage" in event for event in one.json("/api/state")["open"]] == [True])
     return one
 
 
@@ -396,7 +397,8 @@ def test_beyond_the_loopback_it_answers_to_every_name(serve):
     b"GET /" + b"x" * 40000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
     b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n" + b"x" * 20000,
     b"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-    b"GET / HTTP/9.9\r\nHost: localhost\r\n\r\n"])
+    b"GET / HTTP/9.9\r\nHost: localhost\r\n\r\n"],
+    ids=["empty", "nonsense", "no version", "TLS", "long header", "long path", "long body", "bad chunk", "version 9.9"])
 def test_a_bad_request_is_answered_or_dropped_and_nothing_else_happens(page, request_):
     with contextlib.closing(socket.create_connection((page.host, page.port), timeout=30)) as link:
         with contextlib.suppress(OSError):
@@ -422,6 +424,43 @@ def test_who_holds_a_connection_open_is_the_first_to_go(page):
 def test_a_request_gets_one_answer_and_the_connection_closes(page):
     answer = page.raw(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3)
     assert answer.count(b"HTTP/1.1 200 OK") == 1 and b"Connection: close" in answer
+
+
+# ---- in a browser ----
+
+@pytest.fixture(scope="module")
+def browser():
+    one = Browser()
+    yield one
+    one.close()
+
+
+@needs_browser
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [1400, 420])
+def test_the_page_is_as_wide_as_the_screen_and_breaks_no_rule_of_its_own(page, browser, width, dark):
+    browser.said.clear()
+    browser.open(f"http://127.0.0.1:{page.port}/", width, dark)
+    assert until(lambda: browser.value("document.title.startsWith('Outage') && document.readyState == 'complete'"))
+    assert browser.value("document.documentElement.scrollWidth") <= width
+    colours = browser.value("[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]")
+    red = [int(re.search(r"\d+", colour)[0]) for colour in colours]
+    assert (red[0] > 200 and red[1] < 50) if dark else (red[0] < 50 and red[1] > 200)
+    assert browser.said == []
+
+
+@needs_browser
+def test_the_page_follows_what_happens_and_says_when_nobody_answers(page, browser):
+    browser.open(f"http://127.0.0.1:{page.port}/")
+    assert until(lambda: browser.value("document.title").startswith("Outage"))
+    browser.value("window.mark = 1")
+    page.tell("event 5", "bin 5", "step 1")  # the outage ends
+    assert until(lambda: browser.value("document.title").startswith("Up"))
+    assert browser.value("document.querySelector('h1').textContent") == "The whole watch list is up."
+    assert browser.value("window.mark") == 1, "it was loaded anew, not brought up to date"
+    page.end()
+    assert until(lambda: browser.value("document.title").startswith("No answer \u00b7 Up"))
+    assert browser.value("document.getElementById('lost').hidden") is False
 
 
 # ---- how it is asked for ----

@@ -67,17 +67,33 @@ static bool has_scope(const struct scope_list *scopes, const char *text)
     return false;
 }
 
+/* The same scope among those there are, from `at` on and round; NULL: it is new. Lists mostly stand in the
+ * same order, so that the next one is found at once. */
+static const struct status_scope *find_same(const struct status *status, const struct scope *scope,
+                                            uint32_t at)
+{
+    for (uint32_t i = 0; i < status->scope_count; i++) {
+        const struct status_scope *one = &status->scope[(at + i) % status->scope_count];
+        if (scope_is_same(scope, &one->scope))
+            return one;
+    }
+    return NULL;
+}
+
 int status_scopes(struct status *status, const struct scope_list *scopes)
 {
     struct status_scope *scope = scopes_new(scopes);
+    uint32_t next = 0;
     if (scope == NULL)
         return -1;
-    for (uint32_t i = 0; i < scopes->count; i++)
-        for (uint32_t j = 0; j < status->scope_count; j++)
-            if (scope_is_same(&scopes->items[i], &status->scope[j].scope)) {
-                scope[i] = status->scope[j];
-                scope[i].scope = scopes->items[i];
-            }
+    for (uint32_t i = 0; i < scopes->count; i++) {
+        const struct status_scope *same = find_same(status, &scopes->items[i], next);
+        if (same == NULL)
+            continue;
+        scope[i] = *same;
+        scope[i].scope = scopes->items[i];
+        next = (uint32_t)(same - status->scope) + 1;
+    }
     for (size_t i = status->open_count; i > 0; i--)
         if (!has_scope(scopes, status->open[i - 1].scope))
             forget(status, i - 1); /* nothing more will be told of it */
