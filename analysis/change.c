@@ -12,10 +12,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-static const double quiet_most = 0.5;                    /* expected: a longer silence is kept in pieces */
-static const double onset_held = 0.935, end_held = 0.98; /* probability of an interval */
-static const double fineness = 18;                       /* distance over the length of a piece */
-static const double long_from = 2;                       /* expected in a piece */
+static const double quiet_most = 0.5;                   /* expected: a longer silence is kept in pieces */
+static const double onset_held = 0.92, end_held = 0.98; /* probability of an interval */
+static const double onset_held_in_part = 0.945; /* where something is left: its share is a guess too */
+static const double fineness = 18;              /* distance over the length of a piece */
+static const double long_from = 2;              /* expected in a piece */
 static const double negligible = 30;
 enum { CELLS = 4, CELLS_LONG = 32, KEPT = CHANGE_PIECES - CHANGE_PIECES / 8 };
 
@@ -405,7 +406,8 @@ struct change_found change_fall(const struct change *change, double shape, doubl
         weigh(&hypothesis, &stretch, &posterior);
     }
     normalise(&posterior);
-    return sum_up(&stretch, &posterior, onset_held);
+    struct change_found found = sum_up(&stretch, &posterior, onset_held);
+    return found.seen > 0 ? sum_up(&stretch, &posterior, onset_held_in_part) : found;
 }
 
 /* ---- a return ---- */
