@@ -97,7 +97,7 @@ class Watch:
         whole = self.bins.read_text().rpartition("\n")[0]
         return [row for row in csv.DictReader(whole.splitlines()) if row["scope"] == scope]
 
-    def end(self, number, status=0, within_s=2):
+    def end(self, number, status=0, within_s=15):
         """Ends it by a signal; what it said on standard error."""
         asked = time.monotonic()
         self.process.send_signal(number)
