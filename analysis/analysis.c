@@ -594,11 +594,46 @@ static void take_legs(struct analysis *analysis, const struct tally *tallies)
     }
 }
 
-/* Whether a scope is not seen in this interval, because the sensor is blind or a leg that carries it lost. */
-static bool is_unseen(struct analysis *analysis, struct series *series, const struct tally *tally)
+/* Names are cut off for so long that this is how it is: services that are known by them are learned anew. One
+ * that is down stays so till its name is seen again. */
+static void forget_names(struct analysis *analysis)
 {
+    for (uint32_t i = 0; i < analysis->scopes->count; i++) {
+        struct series *series = &analysis->series[i];
+        if (!scope_is_by_name(analysis->scopes, i) || series->episode.open)
+            continue;
+        for (int w = 0; w < WITNESS__COUNT; w++)
+            detect_init(&series->life[w], analysis->options.half_life_s);
+        thinness_init(&series->thinness);
+    }
+}
+
+static void take_frames(struct analysis *analysis, const struct tally *tap)
+{
+    switch (snaplen_step(&analysis->tap.snaplen, tap)) {
+    case SNAPLEN_CUT:
+        tell_snaplen(analysis, EVENT_SENSOR_IMPAIRED);
+        break;
+    case SNAPLEN_ACCEPTED:
+        forget_names(analysis);
+        /* fall through */
+    case SNAPLEN_RESTORED:
+        tell_snaplen(analysis, EVENT_SENSOR_RESTORED);
+        break;
+    case SNAPLEN_NOTHING:
+        break;
+    }
+}
+
+/* Whether a scope is not seen in this interval, because the sensor is blind, a leg that carries it lost, or
+ * what tells it cut off. */
+static bool is_unseen(struct analysis *analysis, uint32_t number, const struct tally *tally)
+{
+    struct series *series = &analysis->series[number];
     mirror_note(&analysis->mirror, &series->use, tally, analysis->scopes->legs);
-    bool paused = mirror_pauses(&analysis->mirror, &series->use), unseen = analysis->tap.blind || paused;
+    bool paused = mirror_pauses(&analysis->mirror, &series->use);
+    bool unseen = analysis->tap.blind || paused ||
+                  snaplen_pauses(&analysis->tap.snaplen, scope_is_by_name(analysis->scopes, number));
     const struct trend *trend = &series->so_far.trend;
     if (paused)
         mirror_pause(&analysis->mirror, &series->use, tally, trend_usual(trend, TALLY_packets_in),
@@ -670,6 +705,9 @@ static bool sensor_in_doubt(struct analysis *analysis, struct series *series,
 static bool is_excused(struct analysis *analysis, struct series *series, enum wider wider,
                        const struct episode_mark *before)
 {
+    bool by_name = scope_is_by_name(analysis->scopes, (uint32_t)(series - analysis->series));
+    if (wider != WIDER_DOWN && snaplen_doubts(&analysis->tap.snaplen, by_name, analysis->end_ns))
+        return true;
     return wider == WIDER_IN_DOUBT || (wider == WIDER_UP && sensor_in_doubt(analysis, series, before));
 }
 
@@ -975,8 +1013,9 @@ static void take_interval(struct analysis *analysis, const struct tally *tallies
     else if (news == TAP_RESTORED)
         tell_sensor(analysis, EVENT_SENSOR_RESTORED);
     take_legs(analysis, tallies);
+    take_frames(analysis, &tallies[tap_number]);
 
-    if (tap->blind)
+    if (tap->blind || snaplen_pauses(&tap->snaplen, false))
         analysis->series[tap_number].state = STATE_BLIND;
 
     analysis->tap_now = tallies[tap_number];
@@ -985,7 +1024,7 @@ static void take_interval(struct analysis *analysis, const struct tally *tallies
         confirm_all(analysis, rarity < brief_blindness);
     for (uint32_t i = 0; i < tap_number; i++)
         if (tallies[i].end_ns > tallies[i].start_ns) {
-            if (is_unseen(analysis, &analysis->series[i], &tallies[i]))
+            if (is_unseen(analysis, i, &tallies[i]))
                 watch_anew(&analysis->series[i], tallies[i].end_ns);
             else
                 take_scope(analysis, i, &tallies[i], proven);

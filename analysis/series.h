@@ -131,3 +131,6 @@ void tell_changed_cause(struct analysis *analysis, uint32_t number);
 /* The same for the sensor itself, and for one leg of it. */
 void tell_sensor(struct analysis *analysis, enum event_action action);
 void tell_leg(struct analysis *analysis, uint32_t number, enum event_action action);
+
+/* The same where frames are cut shorter than before. */
+void tell_snaplen(struct analysis *analysis, enum event_action action);

@@ -21,6 +21,7 @@ static const double per_s_memory_s = 1800;
 void tap_init(struct tap *tap, double half_life_s, double learn_s)
 {
     *tap = (struct tap){.learn_s = learn_s, .blind_since_ns = TIME_NONE};
+    snaplen_init(&tap->snaplen);
     detect_init(&tap->control, half_life_s);
 }
 

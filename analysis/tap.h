@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "detect.h"
+#include "snaplen.h"
 
 enum tap_news { TAP_NOTHING, TAP_IMPAIRED, TAP_RESTORED };
 enum tap_fall { TAP_STANDS, TAP_MAY_HAVE_FALLEN, TAP_FELL };
@@ -32,6 +33,7 @@ struct tap {
     bool deaf;      /* because the watched side is not heard, though others acknowledge what it said */
     double sampled; /* because one packet in so many comes now; 0: not that */
     bool unwatched; /* because nothing was known of an interval; not yet seen again */
+    struct snaplen snaplen; /* how much of each frame comes */
     int64_t blind_since_ns; /* the last packet before the tap fell silent, or the begin of that interval */
     uint64_t episode;
     uint32_t sequence;

@@ -219,6 +219,35 @@ void tell_leg(struct analysis *analysis, uint32_t number, enum event_action acti
     analysis->output.event(analysis->output.context, &event);
 }
 
+void tell_snaplen(struct analysis *analysis, enum event_action action)
+{
+    struct snaplen *snaplen = &analysis->tap.snaplen;
+    if (snaplen->sequence == 0)
+        snaplen->episode = episode_key("snaplen", snaplen->since_ns);
+    double rate = analysis->tap.per_s * 60;
+    struct event event = {.time_ns = analysis->end_ns,
+                          .action = action,
+                          .episode = snaplen->episode,
+                          .sequence = snaplen->sequence++,
+                          .cut = snaplen->told,
+                          .control = tap_has_control(&analysis->tap),
+                          .signal = SIGNAL_PACKETS_IN,
+                          .onset_ns = snaplen->since_ns,
+                          .onset_earliest_ns = snaplen->since_ns,
+                          .onset_latest_ns = analysis->end_ns,
+                          .end_ns = TIME_NONE,
+                          .end_earliest_ns = TIME_NONE,
+                          .end_latest_ns = TIME_NONE,
+                          .expected_rate = rate,
+                          .observed_rate = rate,
+                          .delay_s = clock_seconds(snaplen->since_ns, analysis->end_ns),
+                          .recovered = -1,
+                          .verdict_before = VERDICT__COUNT};
+    event.probability[VERDICT_UNKNOWN] = 1;
+    memcpy(event.scope, analysis->scopes->items[scope_number_tap(analysis->scopes)].text, sizeof event.scope);
+    analysis->output.event(analysis->output.context, &event);
+}
+
 void tell_sensor(struct analysis *analysis, enum event_action action)
 {
     struct tap *tap = &analysis->tap;

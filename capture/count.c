@@ -350,6 +350,11 @@ void count_tap(struct count *count, const struct packet *packet)
         count_link_paths(count, packet, leg);
 }
 
+void count_frames(struct count *count, const struct tally_frames *frames)
+{
+    tally_frames_add(&count->tallies[scope_number_tap(count->scopes)].frames, frames);
+}
+
 static bool bare_syn(const struct packet *packet)
 {
     return packet->has_transport && packet->tuple.protocol == PROTOCOL_TCP &&

@@ -94,5 +94,8 @@ void count_named_service(struct count *count, const struct flow *flow, int64_t a
  * too. */
 void count_icmp_error(struct count *count, const struct packet *packet, uint32_t watch, bool own);
 
+/* Adds what of some frames was captured. */
+void count_frames(struct count *count, const struct tally_frames *frames);
+
 /* Takes such an error, given to count_tap before, out of what its leg of the tap carries. */
 void count_no_control(struct count *count, const struct packet *packet);

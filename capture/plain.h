@@ -14,6 +14,7 @@ struct plain {
     const uint8_t *addresses; /* in the frame: the source's, the destination's behind */
     uint32_t ip_bytes;
     uint16_t vlan; /* PLAIN_UNTAGGED: none */
+    uint8_t protocol;
 };
 
 enum { PLAIN_UNTAGGED = 0xffff };
@@ -44,9 +45,10 @@ static inline bool plain_ipv4(struct wire *wire, uint32_t wire_bytes, struct pla
 {
     plain->ip_bytes = wire_u16(wire, 2);
     plain->addresses = wire->at + 12;
+    plain->protocol = wire_u8(wire, 9);
     return wire_u8(wire, 0) == 0x45 && (wire_u16(wire, 6) & 0x3fff) == 0 &&
            plain->ip_bytes >= PLAIN_IPV4_BYTES + PLAIN_PORTS_BYTES && plain->ip_bytes <= wire_bytes &&
-           plain_transport(wire, PLAIN_IPV4_BYTES, wire_u8(wire, 9));
+           plain_transport(wire, PLAIN_IPV4_BYTES, plain->protocol);
 }
 
 /* From the IPv6 header on: the same. */
@@ -54,9 +56,18 @@ static inline bool plain_ipv6(struct wire *wire, uint32_t wire_bytes, struct pla
 {
     plain->ip_bytes = PLAIN_IPV6_BYTES + (uint32_t)wire_u16(wire, 4);
     plain->addresses = wire->at + 8;
+    plain->protocol = wire_u8(wire, 6);
     return wire->left >= PLAIN_IPV6_BYTES + PLAIN_PORTS_BYTES && wire_u8(wire, 0) >> 4 == 6 &&
            plain->ip_bytes >= PLAIN_IPV6_BYTES + PLAIN_PORTS_BYTES && plain->ip_bytes <= wire_bytes &&
-           plain_transport(wire, PLAIN_IPV6_BYTES, wire_u8(wire, 6));
+           plain_transport(wire, PLAIN_IPV6_BYTES, plain->protocol);
+}
+
+/* Whether a plain frame was cut within its headers, were they those of TCP over IPv4: what is a little off
+ * for others does not change what nearly all frames are. */
+static inline bool plain_is_headless(const struct frame *frame)
+{
+    enum { HEADERS_BYTES = PLAIN_ETHERNET_BYTES + PLAIN_IPV4_BYTES + 20 };
+    return (frame->captured_bytes < frame->wire_bytes) & (frame->captured_bytes < HEADERS_BYTES);
 }
 
 /* Returns the version of IP and fills `plain`, or returns 0 when the frame is not plain. */

@@ -345,6 +345,7 @@ static void make_scopes(struct settings *settings)
         enabled += rules->watches[i].enabled;
     size_t most = 2 + rules->watch_count + rules->path_count + rules->service_count;
     struct scope *scopes = settings_own(settings, calloc(most, sizeof *scopes));
+    bool *by_name = settings_own(settings, calloc(most, sizeof *by_name));
     uint32_t count = 0;
     add_scope(scopes, &count, SCOPE_ALL, true, "", NULL);
     for (size_t i = 0; i < rules->watch_count && enabled <= PREFIX_SCOPES_MAX; i++) {
@@ -359,9 +360,10 @@ static void make_scopes(struct settings *settings)
     for (size_t i = 0; i < rules->service_count; i++) {
         add_scope(scopes, &count, SCOPE_SERVICE, true, rules->services[i].name, &rules->services[i].scope);
         scopes[count - 1].name_server = is_name_server(&rules->services[i]);
+        by_name[count - 1] = rules->services[i].address_count == 0;
     }
     add_scope(scopes, &count, SCOPE_TAP, false, "", NULL);
-    settings->scopes = (struct scope_list){.items = scopes, .count = count};
+    settings->scopes = (struct scope_list){.items = scopes, .count = count, .by_name = by_name};
     settings->scopes.legs = settings_own(settings, calloc(1, sizeof *settings->scopes.legs));
     list_routers(settings);
 }

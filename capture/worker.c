@@ -495,11 +495,32 @@ static bool hand_on(struct worker *worker, const struct frame *frame, const stru
     return true;
 }
 
-static void count_frame(struct health *health, const struct frame *frame, const struct packet *packet)
+/* Whether a frame was cut within the headers. */
+static bool is_headless(const struct frame *frame, const struct packet *packet, enum decode_reason reason)
 {
+    if (reason == DECODE_CUT_LINK || reason == DECODE_CUT_IP || reason == DECODE_CUT_TUNNEL)
+        return true;
+    bool cut = frame->captured_bytes < frame->wire_bytes || packet->shortened;
+    return reason == DECODE_OK && cut && !packet->has_transport && !packet->later_fragment;
+}
+
+static void count_frame(struct worker *worker, const struct frame *frame, const struct packet *packet,
+                        enum decode_reason reason)
+{
+    struct health *health = worker->health;
     health->packets_read++;
     health->packets_cut += frame->captured_bytes < frame->wire_bytes;
     health->packets_shortened += packet->shortened;
+    /* A mirror that cuts makes the frame look short: its IP header knows better. */
+    uint32_t wire_bytes = frame->wire_bytes;
+    if (packet->shortened)
+        wire_bytes += packet->ip_bytes - packet->ip_captured_bytes;
+    bool lengthy = wire_bytes >= TALLY_LONG_BYTES, headless = is_headless(frame, packet, reason);
+    const struct tally_frames frames = {.headed = !headless && packet->tuple.protocol == IPPROTO_TCP,
+                                        .headless = headless,
+                                        .lengthy = lengthy,
+                                        .nameless = lengthy && frame->captured_bytes < TALLY_LONG_BYTES};
+    count_frames(worker->count, &frames);
 }
 
 static void take_frame(struct worker *worker, const struct frame *frame, int64_t time_ns)
@@ -510,7 +531,7 @@ static void take_frame(struct worker *worker, const struct frame *frame, int64_t
     packet.time_ns = time_ns;
     packet.order = frame->order;
     if (reason != DECODE_OK) {
-        count_frame(worker->health, frame, &packet);
+        count_frame(worker, frame, &packet, reason);
         refuse(worker->health, reason);
         count_tap(worker->count, &packet);
         return;
@@ -520,7 +541,7 @@ static void take_frame(struct worker *worker, const struct frame *frame, int64_t
     bool watched = watch[0] != WATCHLIST_NONE || watch[1] != WATCHLIST_NONE;
     if (hand_on(worker, frame, &packet, watched))
         return;
-    count_frame(worker->health, frame, &packet);
+    count_frame(worker, frame, &packet, reason);
     if ((watched || worker->options.deduplicate) && duplicate_seen(worker->duplicates, &packet)) {
         worker->health->packets_duplicate++;
         if (worker->options.deduplicate)
@@ -565,6 +586,7 @@ static size_t take_plain(struct worker *worker, const struct frame *frames, size
     struct count_run *run = count_run(worker->count);
     size_t done = 0;
     uint64_t cut = 0, bytes = 0;
+    struct tally_frames of_frames = {0};
     if (worker->options.speed > 0 || worker->options.deduplicate ||
         worker->options.step_ns > worker->options.gap_max_ns)
         return 0;
@@ -576,14 +598,22 @@ static size_t take_plain(struct worker *worker, const struct frame *frames, size
         now_ns = frame->time_ns;
         bytes += plain.ip_bytes;
         cut += frame->captured_bytes < frame->wire_bytes;
+        bool headless = plain_is_headless(frame);
+        of_frames.headless += headless;
+        of_frames.headed += !headless & (plain.protocol == IPPROTO_TCP);
+        of_frames.lengthy += frame->wire_bytes >= TALLY_LONG_BYTES;
+        of_frames.nameless +=
+            (frame->wire_bytes >= TALLY_LONG_BYTES) & (frame->captured_bytes < TALLY_LONG_BYTES);
         unsigned leg = count_run_leg(run, frame->interface, plain.vlan);
         if (run->has_link_paths) {
             decode_plain(frame, &plain, &worker->plain);
             count_link_paths(worker->count, &worker->plain, leg);
         }
     }
-    if (done > 0)
+    if (done > 0) {
+        count_frames(worker->count, &of_frames);
         count_run_end(worker->count, done, bytes, frames[0].time_ns, now_ns);
+    }
     worker->now_ns = now_ns;
     worker->health->packets_read += done;
     worker->health->packets_cut += cut;

@@ -163,6 +163,13 @@ enum {
     EVENT_EVIDENCE_MAX = 12
 };
 
+/* What the capture has lost of the frames, each with those before it. */
+enum cut {
+    CUT_NOTHING,
+    CUT_NAMES,  /* what packets bear beyond their headers, and so the names of services */
+    CUT_HEADERS /* of transports, or of IP */
+};
+
 struct event {
     int64_t time_ns; /* data time of the decision */
     enum event_action action;
@@ -172,6 +179,7 @@ struct event {
     bool control;   /* the tap carries traffic to compare with */
     bool deaf;      /* of the sensor: one direction is not seen, a leg of the mirror is lost */
     char leg[56];   /* of the sensor: the leg alone that is silent, by its name; "": it is not one alone */
+    enum cut cut;   /* of the sensor: what it misses since frames are cut shorter than before */
     double sampled; /* of the sensor: one packet in so many comes now; 0: it is not that */
     enum signal signal;
 

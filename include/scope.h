@@ -35,6 +35,7 @@ struct leg_list;
 struct scope_list {
     const struct scope *items;
     uint32_t count;
+    const bool *by_name; /* by number: the services that are known by names alone; NULL: there is none */
     const struct scope_router *routers; /* in the order of the configuration */
     uint32_t router_count;
     const char *const *interfaces; /* of a live tap, by number */
@@ -46,6 +47,12 @@ struct scope_list {
 static inline uint32_t scope_number_tap(const struct scope_list *list)
 {
     return list->count - 1;
+}
+
+/* Whether a scope is a service that only a name in its packets tells from others. */
+static inline bool scope_is_by_name(const struct scope_list *list, uint32_t number)
+{
+    return list->by_name != NULL && list->by_name[number];
 }
 
 /* Whether two scopes of different lists are the same: what was learned of one holds for the other. */

@@ -84,6 +84,14 @@ struct leg_list {
  * eighth on together. */
 #define TALLY_INTERFACES 8
 
+/* How much of the frames reached the sensor. One that was cut within the headers tells of no flow; a long one
+ * of which less came has lost the names that packets bear. */
+#define TALLY_LONG_BYTES 600 /* on the wire: a TLS ClientHello is not longer as a rule */
+struct tally_frames {
+    uint64_t headed, headless;  /* TCP with its whole header (others need less), and any cut before that */
+    uint64_t lengthy, nameless; /* long ones, and those of them of which fewer bytes came */
+};
+
 struct tally {
     int64_t start_ns, end_ns; /* the interval that was really watched, half open; cut short where the input
                                  begins or ends */
@@ -99,6 +107,7 @@ struct tally {
     uint64_t leg[TALLY_LEGS];        /* of packets_in of the tap, without routers' words about the
                                         watched side; of other scopes zeros */
     uint64_t lost[TALLY_INTERFACES]; /* of drops of the tap, by interface; of other scopes zeros */
+    struct tally_frames frames;      /* of all of the tap, watched or not; of other scopes zeros */
     uint32_t legs_in, legs_out;      /* of packets_in and _out: the legs by which they came, one bit each */
 };
 
@@ -136,6 +145,14 @@ static inline void tally_span_join(struct tally_span *sum, const struct tally_sp
         sum->last_ns = more->last_ns;
 }
 
+static inline void tally_frames_add(struct tally_frames *sum, const struct tally_frames *more)
+{
+    sum->headed += more->headed;
+    sum->headless += more->headless;
+    sum->lengthy += more->lengthy;
+    sum->nameless += more->nameless;
+}
+
 /* Adds `more` to `sum`, of which it is a part, as what another one saw of the interval, or a later one:
  * values, reporters and legs add, spans and the interval widen, and a measure stays known only where both
  * know it. */
@@ -157,6 +174,7 @@ static inline void tally_add(struct tally *sum, const struct tally *more)
         sum->leg[i] += more->leg[i];
     for (int i = 0; i < TALLY_INTERFACES; i++)
         sum->lost[i] += more->lost[i];
+    tally_frames_add(&sum->frames, &more->frames);
     sum->legs_in |= more->legs_in;
     sum->legs_out |= more->legs_out;
 }

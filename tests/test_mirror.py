@@ -5,6 +5,7 @@ import csv
 import json
 import random
 import struct
+import subprocess
 
 import pytest
 from test_contract import CLIENT, asks, frame, other, pcap, told  # noqa: F401 (told is a fixture)
@@ -160,3 +161,21 @@ def test_unsampled_is_the_default(lightsout, tmp_path):
     assert "sampling = 1\n" in lightsout("-T").stdout.replace("  #", "\n#")
 
 
+
+
+# ---- frames that are cut ----
+
+
+@pytest.mark.parametrize("kept, lost", [(96, "names"), (50, "headers"), (40, "headers"), (24, "headers")])
+def test_files_of_a_shorter_snapshot_length_are_an_impaired_sensor_and_no_outage(lightsout, sample_pcap, tmp_path, kept, lost):
+    folder = tmp_path / "files"
+    folder.mkdir()
+    times = ["2025-06-05T10:00:00Z", "2025-06-06T04:00:00Z", "2025-06-06T06:30:00Z", "2025-06-06T12:00:00Z"]
+    for number, (begin, end) in enumerate(zip(times, times[1:])):
+        cut = ["-s", str(kept)] if number == 1 else []
+        subprocess.run(["editcap", "-F", "pcap", "-A", begin, "-B", end, *cut, sample_pcap, folder / f"{number}.pcap"], check=True)
+    lightsout("-r", folder, "-q", "--events", tmp_path / "events")
+    events = [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
+    assert [(e["event"]["action"], e["sensor"]["reason"], e["sensor"]["cut"]) for e in events] == [
+        ("sensor-impaired", "snaplen-changed", lost), ("sensor-restored", "snaplen-restored", lost)]
+    assert times[1][:-1] <= events[0]["sensor"]["onset"] <= events[0]["@timestamp"] < "2025-06-06T04:30:00Z"

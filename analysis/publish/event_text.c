@@ -279,11 +279,29 @@ static void message_ended(struct text *out, const struct event *event, const cha
     put_cause(out, event);
 }
 
+static void message_snaplen(struct text *out, const struct event *event, const char *at)
+{
+    const char *lost = event->cut == CUT_HEADERS ? "their headers" : "the names they bear";
+    if (event->action == EVENT_SENSOR_RESTORED)
+        text_format(out,
+                    "The sensor sees again since %s UTC: frames are no longer cut within %s, or that is "
+                    "usual now.",
+                    at, lost);
+    else
+        text_format(
+            out, "The sensor gets frames cut within %s since %s UTC; nothing is said of %s meanwhile.", lost,
+            at, event->cut == CUT_HEADERS ? "the watch list" : "services that are known by name");
+}
+
 static void message_sensor(struct text *out, const struct event *event, const char *sensor)
 {
     char at[TEXT_TIME_MAX];
     bool impaired = event->action == EVENT_SENSOR_IMPAIRED;
     text_clock(impaired ? event->onset_ns : event_text_end(event), event->time_ns, at);
+    if (event->cut != CUT_NOTHING) {
+        message_snaplen(out, event, at);
+        return;
+    }
     text_format(out, "The sensor %s %s since %s UTC", sensor, impaired ? "does not see" : "sees again", at);
     if (event->deaf)
         text_put(out,
@@ -564,6 +582,8 @@ static const char *sensor_reason(const struct event *event)
         return event->action == EVENT_SENSOR_RESTORED ? "leg-returned" : "leg-silent";
     if (event->sampled > 0)
         return "sampling-changed";
+    if (event->cut != CUT_NOTHING)
+        return event->action == EVENT_SENSOR_RESTORED ? "snaplen-restored" : "snaplen-changed";
     if (event->action == EVENT_SENSOR_RESTORED)
         return event->control ? "control-returned" : "capture-restored";
     if (!event->control)
@@ -592,6 +612,8 @@ static json_t *sensor_state(const struct event *event, const char *sensor)
         set_text(object, "leg", event->leg);
     if (event->sampled > 0)
         set_real(object, "sampled", event->sampled);
+    if (event->cut != CUT_NOTHING)
+        set(object, "cut", json_string(event->cut == CUT_HEADERS ? "headers" : "names"));
     return object;
 }
 

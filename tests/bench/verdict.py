@@ -257,7 +257,7 @@ class Finding:
             self.blame("wrong", f"{episode.scope}: {episode.verdict} ({episode.confidence}) for {' or '.join(sorted(allowed))}")
 
     def judge_sensor(self):
-        blind = [(start, end) for start, end, fault in self.faults if fault["share"] > 0.5]
+        blind = [(start, end) for start, end, fault in self.faults if fault["share"] > 0.5 or fault["cuts_at"]]
         for start, end in blind:
             if "sensor" in self.expect["scope"] and not any(start <= at <= end + SLACK_S for at in self.impaired):
                 self.blame("blindness missed", "a blind sensor is not told")

@@ -229,6 +229,16 @@ static void test_a_path_names_its_routers(void **state)
                      SCOPE_NONE); /* a router matches no packet */
 }
 
+static void test_a_service_without_an_address_is_known_by_name(void **state)
+{
+    (void)state;
+    accept_config("[service a]\naddress = 175.45.176.15\nhost = a\n[service b]\nhost = b\nport = 80\n");
+    const struct scope_list *list = &settings.scopes;
+    assert_false(scope_is_by_name(list, (uint32_t)(find_scope("service:a") - list->items)));
+    assert_true(scope_is_by_name(list, (uint32_t)(find_scope("service:b") - list->items)));
+    assert_false(scope_is_by_name(list, SCOPE_NUMBER_ALL));
+}
+
 static void test_a_service_with_the_ports_of_dns_alone_is_a_name_server(void **state)
 {
     (void)state;

@@ -177,3 +177,14 @@ double fate_tap_loss(const struct script *script, enum direction direction, uint
     }
     return 1 - kept;
 }
+
+size_t fate_kept(const struct script *script, size_t length, int64_t t_ns)
+{
+    for (int i = 0; i < script->tap_fault_count; i++) {
+        const struct tap_fault *fault = &script->tap_fault[i];
+        if (fault->kept_bytes > 0 && (size_t)fault->kept_bytes < length && t_ns >= fault->from_ns &&
+            t_ns < fault->to_ns)
+            length = (size_t)fault->kept_bytes;
+    }
+    return length;
+}

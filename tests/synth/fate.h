@@ -47,3 +47,6 @@ enum direction { DIRECTION_IN, DIRECTION_OUT };
 
 /* Share of packets of a direction and a VLAN that the tap loses. */
 double fate_tap_loss(const struct script *script, enum direction direction, uint16_t vlan, int64_t t_ns);
+
+/* How much the tap passes of a frame of this length. */
+size_t fate_kept(const struct script *script, size_t length, int64_t t_ns);

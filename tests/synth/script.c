@@ -106,6 +106,7 @@ static const struct key tap_fault_keys[] = {
     KEY(tap_fault, "from", from_ns, instant),
     KEY(tap_fault, "to", to_ns, instant),
     KEY(tap_fault, "loses", loss, loss),
+    KEY(tap_fault, "cuts-at", kept_bytes, short),
     {0},
 };
 
@@ -738,6 +739,9 @@ static int link_rest(struct reading *reading)
             script->tap_fault[i].to_ns <= script->tap_fault[i].from_ns)
             return wrong(reading, script->tap_fault[i].label.line, "%s: from and to must be given, in order",
                          script->tap_fault[i].label.name);
+    for (int i = 0; i < script->tap_fault_count; i++)
+        if (script->tap_fault[i].kept_bytes > 0)
+            script->tap_fault[i].loss = (struct loss){.kind = LOSS_SHARE};
     return 0;
 }
 
@@ -878,6 +882,8 @@ const char *script_beyond_bins(const struct script *script)
     for (int i = 0; i < script->tap_fault_count; i++)
         if (script->tap_fault[i].loss.kind == LOSS_VLAN)
             return "loses = vlan";
+        else if (script->tap_fault[i].kept_bytes > 0)
+            return "cuts-at";
     return script->strain_count > 0   ? "[strain]"
            : script->move_count > 0   ? "[move]"
            : script->forged_count > 0 ? "[forged]"

@@ -207,6 +207,7 @@ struct tap_fault {
     struct label label;
     int64_t from_ns, to_ns;
     struct loss loss;
+    uint16_t kept_bytes; /* of each frame: the mirror cuts the rest; 0: all */
 };
 
 /* A road that is bad though nothing is down: packets are lost between the tap and the watched side, and what

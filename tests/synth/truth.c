@@ -162,10 +162,10 @@ static json_t *tap_faults(const struct script *script)
     for (int i = 0; i < script->tap_fault_count; i++) {
         const struct tap_fault *fault = &script->tap_fault[i];
         json_array_append_new(array,
-                              json_pack("{s:s, s:o, s:o, s:s, s:f}", "name", fault->label.name, "from",
+                              json_pack("{s:s, s:o, s:o, s:i, s:s, s:f}", "name", fault->label.name, "from",
                                         instant(script, fault->from_ns), "to", instant(script, fault->to_ns),
-                                        "loses", kinds[fault->loss.kind], "share",
-                                        fault->loss.kind == LOSS_SHARE ? fault->loss.share : 1.0));
+                                        "cuts_at", fault->kept_bytes, "loses", kinds[fault->loss.kind],
+                                        "share", fault->loss.kind == LOSS_SHARE ? fault->loss.share : 1.0));
     }
     return array;
 }

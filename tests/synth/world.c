@@ -215,7 +215,8 @@ static void refuse(struct world *world, void *what, int64_t t_ns)
     struct error *refusal = what;
     uint8_t bytes[FRAME_MAX_BYTES];
     size_t length = frame_build(&refusal->frame, bytes);
-    output_pcap_packet(world->output, world->nanoseconds, t_ns, bytes, length);
+    output_pcap_packet(world->output, world->nanoseconds, t_ns, bytes,
+                       fate_kept(world->script, length, t_ns));
     world->counts->packets++;
     free(refusal);
 }
@@ -289,7 +290,8 @@ static void send_step(struct world *world, struct flow *flow, const struct step 
         return;
     if (tap_sees(world, flow, outward ? DIRECTION_OUT : DIRECTION_IN, t_ns)) {
         size_t length = frame_build(&frame, bytes);
-        output_pcap_packet(world->output, world->nanoseconds, t_ns, bytes, length);
+        output_pcap_packet(world->output, world->nanoseconds, t_ns, bytes,
+                           fate_kept(world->script, length, t_ns));
         count_packet(world, flow, side);
     }
     if (refusal != NULL && refusal->share > 0)

@@ -222,6 +222,25 @@ static void a_leg_of_the_sensor_and_its_sampling_are_named(void **state)
     json_decref(root);
 }
 
+static void what_is_cut_off_is_named(void **state)
+{
+    (void)state;
+    struct event event = canned_outage(EVENT_SENSOR_IMPAIRED, CANNED_START_NS);
+    event.control = true;
+    event.cut = CUT_NAMES;
+    json_t *root = tell(&event);
+    assert_field(root, "sensor.reason", "snaplen-changed");
+    assert_field(root, "sensor.cut", "names");
+    assert_non_null(strstr(json_string_value(field(root, "message")), "services that are known by name"));
+    json_decref(root);
+    event.cut = CUT_HEADERS;
+    event.action = EVENT_SENSOR_RESTORED;
+    root = tell(&event);
+    assert_field(root, "sensor.reason", "snaplen-restored");
+    assert_field(root, "sensor.cut", "headers");
+    json_decref(root);
+}
+
 static void ids_are_the_same_again_and_nobody_else_s(void **state)
 {
     (void)state;
@@ -501,6 +520,7 @@ int main(void)
         cmocka_unit_test(the_sensor_s_return_has_an_end_even_if_only_the_decision_is_known),
         cmocka_unit_test(the_sensor_s_reason_follows_from_the_rates),
         cmocka_unit_test(a_leg_of_the_sensor_and_its_sampling_are_named),
+        cmocka_unit_test(what_is_cut_off_is_named),
         cmocka_unit_test(ids_are_the_same_again_and_nobody_else_s),
         cmocka_unit_test(severity_follows_action_depth_and_scope),
         cmocka_unit_test(without_control_traffic_it_says_so),
