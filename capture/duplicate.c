@@ -16,7 +16,7 @@
 #define NOBODY UINT32_MAX
 
 /* Of a cut packet so much is compared: the fixed headers and the first 20 bytes behind them. */
-enum { CUT_IPV4_BYTES = 40, CUT_IPV6_BYTES = 60, HEADER_BYTES = 40 };
+enum { CUT_IPV4_BYTES = 40, CUT_IPV6_BYTES = 60, HEADER_WORDS = 5 };
 
 struct seen {
     uint64_t print;
@@ -52,16 +52,44 @@ void duplicate_free(struct duplicate *duplicate)
     free(duplicate);
 }
 
-static uint64_t mix_bytes(uint64_t print, uint64_t seed, const uint8_t *bytes, size_t count)
+static uint64_t mix_pair(uint64_t print, uint64_t seed, const uint8_t *bytes)
 {
     uint64_t pair[2];
-    for (; count >= sizeof pair; bytes += sizeof pair, count -= sizeof pair) {
-        memcpy(pair, bytes, sizeof pair);
-        print = hash_mix(print ^ pair[0], pair[1] ^ seed);
+    memcpy(pair, bytes, sizeof pair);
+    return hash_mix(print ^ pair[0], pair[1] ^ seed);
+}
+
+/* Four products are under way at a time: one after the other they would wait for each other. */
+static uint64_t mix_bytes(uint64_t print, uint64_t seed, const uint8_t *bytes, size_t count)
+{
+    enum { PAIR_BYTES = 16, ROW_BYTES = 4 * PAIR_BYTES };
+    uint64_t a = print, b = ~print, c = print ^ seed, d = ~print ^ seed, last[2] = {0};
+    for (; count >= ROW_BYTES; bytes += ROW_BYTES, count -= ROW_BYTES) {
+        a = mix_pair(a, seed, bytes);
+        b = mix_pair(b, seed, bytes + PAIR_BYTES);
+        c = mix_pair(c, seed, bytes + 2 * PAIR_BYTES);
+        d = mix_pair(d, seed, bytes + 3 * PAIR_BYTES);
     }
-    memset(pair, 0, sizeof pair);
-    memcpy(pair, bytes, count);
-    return hash_mix(print ^ pair[0] ^ (uint64_t)count << 56, pair[1] ^ seed);
+    print = hash_mix(hash_mix(a, b ^ seed) ^ c, d ^ seed);
+    for (; count >= PAIR_BYTES; bytes += PAIR_BYTES, count -= PAIR_BYTES)
+        print = mix_pair(print, seed, bytes);
+    memcpy(last, bytes, count);
+    return hash_mix(print ^ last[0] ^ (uint64_t)count << 56, last[1] ^ seed);
+}
+
+/* The header without what changes from hop to hop: the time to live and the checksum, or the hop limit. */
+static uint64_t mix_header(uint64_t print, uint64_t seed, const uint64_t header[HEADER_WORDS], bool is_4)
+{
+    static const union {
+        uint8_t bytes[8];
+        uint64_t word;
+    } first_6 = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0}},
+      second_4 = {{0, 0xff, 0, 0, 0xff, 0xff, 0xff, 0xff}};
+    uint64_t first = is_4 ? header[0] : header[0] & first_6.word,
+             second = is_4 ? header[1] & second_4.word : header[1];
+    print = hash_mix(print ^ first, second ^ seed);
+    print = hash_mix(print ^ header[2], header[3] ^ seed);
+    return hash_mix(print ^ header[4], ~seed);
 }
 
 /* The packet's bytes, without what changes from hop to hop, in one number. */
@@ -71,14 +99,11 @@ static uint64_t print_of(const struct duplicate *duplicate, const struct packet 
     struct wire wire = wire_over(packet->ip, packet->ip_captured_bytes);
     if (packet->ip_captured_bytes < packet->ip_bytes)
         wire_limit(&wire, is_4 ? CUT_IPV4_BYTES : CUT_IPV6_BYTES);
-    uint8_t header[HEADER_BYTES] = {0};
+    uint64_t header[HEADER_WORDS] = {0};
     size_t header_bytes = wire.left < sizeof header ? wire.left : sizeof header;
-    wire_copy(&wire, 0, header, header_bytes);
+    wire_copy(&wire, 0, (uint8_t *)header, header_bytes);
     wire_skip(&wire, header_bytes);
-    header[is_4 ? 8 : 7] = 0;
-    if (is_4)
-        header[10] = header[11] = 0;
-    uint64_t print = mix_bytes(packet->ip_bytes, duplicate->seed, header, sizeof header);
+    uint64_t print = mix_header(packet->ip_bytes, duplicate->seed, header, is_4);
     return mix_bytes(print, duplicate->seed, wire.at, wire.left);
 }
 
