@@ -275,9 +275,8 @@ static bool count_address(struct count *count, uint32_t scope, enum role role, c
     return true;
 }
 
-/* Count what a packet adds to a scope, and say whether its addresses need not be counted again in this bin.
- */
-static bool count_out(struct count *count, uint32_t scope, const struct packet *packet,
+/* Count what a packet adds to a scope. */
+static void count_out(struct count *count, uint32_t scope, const struct packet *packet,
                       const struct traits *traits)
 {
     struct tally *tally = &count->tallies[scope];
@@ -288,12 +287,9 @@ static bool count_out(struct count *count, uint32_t scope, const struct packet *
     tally->value[TALLY_oneway_out] += traits->one_way;
     tally->legs_out |= traits->leg;
     tally_span_add(&tally->out, packet->time_ns);
-    bool host = traits->host_noted || count_address(count, scope, ROLE_HOST, packet->tuple.source),
-         peer = traits->peer_noted || count_address(count, scope, ROLE_PEER, packet->tuple.destination);
-    return host && peer;
 }
 
-static bool count_in(struct count *count, uint32_t scope, const struct packet *packet,
+static void count_in(struct count *count, uint32_t scope, const struct packet *packet,
                      const struct traits *traits)
 {
     struct tally *tally = &count->tallies[scope];
@@ -305,7 +301,16 @@ static bool count_in(struct count *count, uint32_t scope, const struct packet *p
     tally->value[TALLY_reflected_in] += traits->reflected;
     tally->legs_in |= traits->leg;
     tally_span_add(&tally->in, packet->time_ns);
-    return traits->peer_noted || count_address(count, scope, ROLE_PEER, packet->tuple.source);
+}
+
+/* Counts an address in all these scopes, and says whether it need not be counted again in this bin. */
+static bool count_addresses(struct count *count, const struct end_scopes *scopes, enum role role,
+                            const uint8_t address[16])
+{
+    bool noted = true;
+    for (unsigned i = 0; i < scopes->count; i++)
+        noted &= count_address(count, scopes->number[i], role, address);
+    return noted;
 }
 
 /* A packet's leg. */
@@ -394,6 +399,13 @@ static struct traits traits_of(struct count *count, const struct packet *packet,
     return traits;
 }
 
+void count_expect(const struct count *count, const struct packet *packet)
+{
+    const uint32_t label = label_of(SCOPE_NUMBER_ALL, ROLE_HOST);
+    distinct_expect(count->distinct, label, packet->tuple.source);
+    distinct_expect(count->distinct, label, packet->tuple.destination);
+}
+
 /* Between two watched addresses a packet is out of its source's scopes and in to its destination's, a scope
  * of both being both; only `all` counts it once, as out. */
 void count_packet(struct count *count, const struct packet *packet, const uint32_t watch[2],
@@ -401,7 +413,6 @@ void count_packet(struct count *count, const struct packet *packet, const uint32
 {
     const struct traits traits = traits_of(count, packet, flow, side);
     struct end_scopes out = {.count = 0}, in = {.count = 0};
-    bool noted = true;
     if (counted(count, watch[0]))
         end_scopes_add(&out, SCOPE_NUMBER_ALL);
     else if (counted(count, watch[1]))
@@ -411,9 +422,15 @@ void count_packet(struct count *count, const struct packet *packet, const uint32
     if (flow != NULL)
         add_services(side == flow->server ? &out : &in, flow);
     for (unsigned i = 0; i < out.count; i++)
-        noted &= count_out(count, out.number[i], packet, &traits);
+        count_out(count, out.number[i], packet, &traits);
     for (unsigned i = 0; i < in.count; i++)
-        noted &= count_in(count, in.number[i], packet, &traits);
+        count_in(count, in.number[i], packet, &traits);
+    const struct packet_tuple *ends = &packet->tuple;
+    bool noted = traits.host_noted || count_addresses(count, &out, ROLE_HOST, ends->source);
+    if (!traits.peer_noted) {
+        noted &= count_addresses(count, &out, ROLE_PEER, ends->destination);
+        noted &= count_addresses(count, &in, ROLE_PEER, ends->source);
+    }
     if (flow != NULL)
         flow->end[side].noted = noted;
 }
@@ -702,14 +719,17 @@ static void count_proofs(struct count *count, const struct packet *packet, struc
 void count_flow(struct count *count, const struct packet *packet, struct flow *flow, unsigned side,
                 bool started)
 {
+    bool answered = !flow->answered && flow->spoke[0] && flow->spoke[1];
     struct end_scopes both = {.count = 0};
-    add_side(count, &both, packet, flow, 0);
-    add_side(count, &both, packet, flow, 1);
+    if (started || answered) {
+        add_side(count, &both, packet, flow, 0);
+        add_side(count, &both, packet, flow, 1);
+    }
     if (started)
         count_start(count, packet, flow, &both);
     if (flow->watched[side] && flow->end[side].packets == 1)
         count_live(count, packet, flow, side);
-    if (!flow->answered && flow->spoke[0] && flow->spoke[1])
+    if (answered)
         count_answered(count, packet, flow, &both);
     if (flow->watched[side] && !(flow->proven >> side & 1) && hears(packet, flow, side))
         count_proven(count, packet, flow, side);

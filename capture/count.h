@@ -74,6 +74,10 @@ static inline unsigned count_run_leg(struct count_run *run, uint16_t interface, 
     return leg;
 }
 
+/* Says that a packet, watched most likely, comes soon, so that what is asked of its addresses is near then.
+ * Changes nothing. */
+void count_expect(const struct count *count, const struct packet *packet);
+
 /* A watched packet; `watch` says what the watch list found for its source and destination. Its flow, or NULL
  * where it has none, knows its services; `side` of it sent the packet. */
 void count_packet(struct count *count, const struct packet *packet, const uint32_t watch[2],

@@ -1,19 +1,30 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * An address is asked for under several labels, one after the other, so a slot holds 64 labels of an address,
+ * a bit each, and the slot of the latest question is at hand.
+ */
 #include "distinct.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "fetch.h"
+
+enum { LABELS = 64 };
+
 /* A slot is taken when its generation is the present one, so that forgetting everything is one addition. */
 struct slot {
     uint8_t address[16];
-    uint32_t label, generation;
+    uint64_t labels; /* of group * LABELS and those behind it */
+    uint32_t group, generation;
 };
 
 struct distinct {
     struct slot *slots;
-    uint32_t size, used, size_max; /* sizes are powers of two */
+    uint32_t size, used; /* a power of two, and how many slots of them */
+    uint32_t held, most; /* addresses, each under every label */
     uint32_t generation;
+    struct slot *latest; /* asked for; NULL: none */
 };
 
 struct distinct *distinct_new(uint32_t addresses_max)
@@ -22,9 +33,9 @@ struct distinct *distinct_new(uint32_t addresses_max)
     if (set == NULL)
         return NULL;
     set->size = 1024;
-    set->size_max = set->size;
-    while (set->size_max / 2 < addresses_max && set->size_max < 1U << 30)
-        set->size_max *= 2;
+    set->most = set->size / 2;
+    while (set->most < addresses_max && set->most < 1U << 29)
+        set->most *= 2;
     set->generation = 1;
     set->slots = calloc(set->size, sizeof *set->slots);
     if (set->slots == NULL) {
@@ -42,67 +53,91 @@ void distinct_free(struct distinct *set)
     free(set);
 }
 
-/* An address is asked for under several labels, one after the other: those near each other stand together. */
-static uint32_t hash(uint32_t label, const uint8_t address[16])
+static uint32_t hash(uint32_t group, const uint8_t address[16])
 {
-    enum { TOGETHER = 64 };
     uint64_t high, low;
     memcpy(&high, address, 8);
     memcpy(&low, address + 8, 8);
-    uint64_t mixed = (high ^ 0x9e3779b97f4a7c15ULL) * 0xff51afd7ed558ccdULL + low +
-                     label / TOGETHER * 0xc4ceb9fe1a85ec53ULL;
+    uint64_t mixed =
+        (high ^ 0x9e3779b97f4a7c15ULL) * 0xff51afd7ed558ccdULL + low + group * 0xc4ceb9fe1a85ec53ULL;
     mixed ^= mixed >> 32;
     mixed *= 0xd6e8feb86659fd93ULL;
     return (uint32_t)(mixed >> 32);
 }
 
-static struct slot *find(struct slot *slots, uint32_t size, uint32_t generation, uint32_t label,
+static bool is_of(const struct slot *slot, uint32_t group, const uint8_t address[16])
+{
+    return slot->group == group && memcmp(slot->address, address, sizeof slot->address) == 0;
+}
+
+/* The slot of an address, or the free one where it would stand. */
+static struct slot *find(struct slot *slots, uint32_t size, uint32_t generation, uint32_t group,
                          const uint8_t address[16])
 {
-    uint32_t at = hash(label, address) & (size - 1);
-    while (slots[at].generation == generation &&
-           (slots[at].label != label || memcmp(slots[at].address, address, 16) != 0))
+    uint32_t at = hash(group, address) & (size - 1);
+    while (slots[at].generation == generation && !is_of(&slots[at], group, address))
         at = (at + 1) & (size - 1);
     return &slots[at];
 }
 
 static bool grow(struct distinct *set)
 {
-    if (set->size == set->size_max)
-        return false;
     uint32_t size = set->size * 2;
     struct slot *slots = calloc(size, sizeof *slots);
     if (slots == NULL)
         return false;
     for (uint32_t i = 0; i < set->size; i++)
         if (set->slots[i].generation == set->generation)
-            *find(slots, size, set->generation, set->slots[i].label, set->slots[i].address) = set->slots[i];
+            *find(slots, size, set->generation, set->slots[i].group, set->slots[i].address) = set->slots[i];
     free(set->slots);
     set->slots = slots;
     set->size = size;
     return true;
 }
 
+static struct slot *slot_of(struct distinct *set, uint32_t group, const uint8_t address[16])
+{
+    struct slot *latest = set->latest;
+    if (latest == NULL || latest->generation != set->generation || !is_of(latest, group, address))
+        set->latest = find(set->slots, set->size, set->generation, group, address);
+    return set->latest;
+}
+
 enum distinct_answer distinct_add(struct distinct *set, uint32_t label, const uint8_t address[16])
 {
-    struct slot *slot = find(set->slots, set->size, set->generation, label, address);
-    if (slot->generation == set->generation)
+    const uint32_t group = label / LABELS;
+    const uint64_t bit = 1ULL << label % LABELS;
+    struct slot *slot = slot_of(set, group, address);
+    bool taken = slot->generation == set->generation;
+    if (taken && (slot->labels & bit) != 0)
         return DISTINCT_OLD;
-    if (set->used >= set->size / 2) {
-        if (!grow(set))
-            return DISTINCT_FULL;
-        slot = find(set->slots, set->size, set->generation, label, address);
+    if (set->held >= set->most)
+        return DISTINCT_FULL;
+    if (!taken) {
+        if (set->used >= set->size / 2) {
+            if (!grow(set))
+                return DISTINCT_FULL;
+            set->latest = slot = find(set->slots, set->size, set->generation, group, address);
+        }
+        memcpy(slot->address, address, sizeof slot->address);
+        slot->labels = 0;
+        slot->group = group;
+        slot->generation = set->generation;
+        set->used++;
     }
-    memcpy(slot->address, address, 16);
-    slot->label = label;
-    slot->generation = set->generation;
-    set->used++;
+    slot->labels |= bit;
+    set->held++;
     return DISTINCT_NEW;
+}
+
+void distinct_expect(const struct distinct *set, uint32_t label, const uint8_t address[16])
+{
+    fetch(&set->slots[hash(label / LABELS, address) & (set->size - 1)]);
 }
 
 void distinct_forget(struct distinct *set)
 {
-    set->used = 0;
+    set->used = set->held = 0;
     if (++set->generation == 0) { /* after four thousand million bins */
         memset(set->slots, 0, set->size * sizeof *set->slots);
         set->generation = 1;

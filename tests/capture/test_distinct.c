@@ -102,6 +102,47 @@ static void test_beyond_the_cap_nothing_is_added_and_what_is_there_stays(void **
     distinct_free(set);
 }
 
+/* Labels of one address share memory, but not the cap. */
+static void test_the_cap_counts_an_address_under_every_label(void **state)
+{
+    (void)state;
+    enum { CAP = 4096, LABELS = 128 };
+    struct distinct *set = distinct_new(CAP);
+    for (uint32_t i = 0; i < CAP; i++)
+        assert_int_equal(distinct_add(set, i % LABELS, address_of(i / LABELS)), DISTINCT_NEW);
+    assert_int_equal(distinct_add(set, LABELS, address_of(0)), DISTINCT_FULL);
+    assert_int_equal(distinct_add(set, 0, address_of(CAP)), DISTINCT_FULL);
+    for (uint32_t i = 0; i < CAP; i++)
+        assert_int_equal(distinct_add(set, i % LABELS, address_of(i / LABELS)), DISTINCT_OLD);
+    distinct_free(set);
+}
+
+/* The slot that is at hand is of one address and 64 labels, until all is forgotten. */
+static void test_what_is_at_hand_answers_for_itself_only(void **state)
+{
+    (void)state;
+    struct distinct *set = distinct_new(1000);
+    assert_int_equal(distinct_add(set, 3, address_of(7)), DISTINCT_NEW);
+    assert_int_equal(distinct_add(set, 3, address_of(8)), DISTINCT_NEW);
+    assert_int_equal(distinct_add(set, 3 + 64, address_of(8)), DISTINCT_NEW);
+    distinct_forget(set);
+    assert_int_equal(distinct_add(set, 3 + 64, address_of(8)), DISTINCT_NEW);
+    for (uint32_t i = 100; i < 700; i++) /* it grows, and moves, as often as it likes */
+        assert_int_equal(distinct_add(set, 3, address_of(i)), DISTINCT_NEW);
+    assert_int_equal(distinct_add(set, 3, address_of(699)), DISTINCT_OLD);
+    assert_int_equal(distinct_add(set, 3, address_of(8)), DISTINCT_NEW);
+    distinct_free(set);
+}
+
+static void test_an_address_that_is_expected_is_not_there(void **state)
+{
+    (void)state;
+    struct distinct *set = distinct_new(1000);
+    distinct_expect(set, 0, address_of(7));
+    assert_int_equal(distinct_add(set, 0, address_of(7)), DISTINCT_NEW);
+    distinct_free(set);
+}
+
 static void test_a_cap_between_two_powers_is_rounded_up(void **state)
 {
     (void)state;
@@ -140,6 +181,9 @@ int main(void)
         cmocka_unit_test(test_what_was_forgotten_is_new_again),
         cmocka_unit_test(test_counting_is_exact_up_to_the_cap),
         cmocka_unit_test(test_beyond_the_cap_nothing_is_added_and_what_is_there_stays),
+        cmocka_unit_test(test_the_cap_counts_an_address_under_every_label),
+        cmocka_unit_test(test_what_is_at_hand_answers_for_itself_only),
+        cmocka_unit_test(test_an_address_that_is_expected_is_not_there),
         cmocka_unit_test(test_a_cap_between_two_powers_is_rounded_up),
         cmocka_unit_test(test_a_cap_of_one_still_tells_one),
         cmocka_unit_test(test_freeing_nothing_is_fine),
