@@ -12,10 +12,13 @@
 #include <string.h>
 
 #include "clock.h"
+#include "fetch.h"
 #include "hash.h"
 
 /* No triple: the end of a chain or of the list. */
 #define NOBODY UINT32_MAX
+
+enum { CHAINS = 2 * BURST_TRIPLES_MAX };
 
 static const int64_t few_signs = 16; /* of all triples: a burst is not longer than they take */
 static const int64_t share = 16; /* nor than this part of the usual distance of its own triple's signs … */
@@ -40,7 +43,7 @@ struct burst {
     uint64_t seed;
     struct bursts all[BURST__SIGNS]; /* of all triples together; a burst of them means nothing */
     uint32_t count, oldest, newest;
-    uint32_t chains[BURST_TRIPLES_MAX];
+    uint32_t chains[CHAINS];
     struct triple triples[BURST_TRIPLES_MAX];
 };
 
@@ -83,14 +86,25 @@ static bool same(const struct burst_triple *a, const struct burst_triple *b)
            a->protocol == b->protocol;
 }
 
-static uint32_t *chain_of(struct burst *burst, const struct burst_triple *key)
+static size_t chain_number(const struct burst *burst, const struct burst_triple *key)
 {
     uint64_t half[4], hash = burst->seed ^ ((uint64_t)key->service << 8 | key->protocol);
     memcpy(half, key->host, sizeof key->host);
     memcpy(half + 2, key->peers, sizeof key->peers);
     for (int i = 0; i < 4; i++)
         hash = hash_mix(hash ^ half[i], 0x9e3779b97f4a7c15ULL ^ burst->seed);
-    return &burst->chains[hash % BURST_TRIPLES_MAX];
+    return hash % CHAINS;
+}
+
+static uint32_t *chain_of(struct burst *burst, const struct burst_triple *key)
+{
+    return &burst->chains[chain_number(burst, key)];
+}
+
+static void fetch_triple(const struct burst *burst, uint32_t number)
+{
+    if (number != NOBODY)
+        fetch_all(&burst->triples[number], sizeof *burst->triples);
 }
 
 static void list_remove(struct burst *burst, const struct triple *triple)
@@ -154,7 +168,10 @@ static bool any_goes_on(const struct burst *burst, const struct triple *triple, 
 static uint32_t forget_oldest(struct burst *burst, int64_t at_ns)
 {
     uint32_t number = burst->oldest;
-    struct triple *triple = &burst->triples[number];
+    struct triple *triple = &burst->triples[number], *next = &burst->triples[triple->newer];
+    burst_expect_soon(burst, &next->key); /* they will be the oldest */
+    burst_expect(burst, &burst->triples[next->newer].key);
+    fetch_triple(burst, burst->triples[next->newer].newer);
     uint32_t *link = chain_of(burst, &triple->key);
     while (*link != number)
         link = &burst->triples[*link].hash_next;
@@ -197,4 +214,14 @@ bool burst_begins(struct burst *burst, const struct burst_triple *triple, enum b
         return false;
     of->began_ns = at_ns;
     return true;
+}
+
+void burst_expect(const struct burst *burst, const struct burst_triple *triple)
+{
+    fetch(&burst->chains[chain_number(burst, triple)]);
+}
+
+void burst_expect_soon(const struct burst *burst, const struct burst_triple *triple)
+{
+    fetch_triple(burst, burst->chains[chain_number(burst, triple)]);
 }

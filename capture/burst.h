@@ -23,7 +23,7 @@ struct burst_triple {
 /* The triple of a sign that the watched `side` of a flow gives. */
 struct burst_triple burst_triple_of(const struct flow *flow, unsigned side);
 
-/* So many triples are remembered at a time, in 7.75 MiB. */
+/* So many triples are remembered at a time, in 8 MiB. */
 enum { BURST_TRIPLES_MAX = 1 << 16 };
 
 struct burst;
@@ -42,3 +42,8 @@ void burst_free(struct burst *burst);
  * health.bursts_evicted if its burst could have gone on: then one burst may count as two. */
 bool burst_begins(struct burst *burst, const struct burst_triple *triple, enum burst_sign sign,
                   int64_t at_ns);
+
+/* Say that a sign of a triple comes soon, and a second time that it comes sooner, so that what is known of it
+ * is near then. Change nothing. */
+void burst_expect(const struct burst *burst, const struct burst_triple *triple);
+void burst_expect_soon(const struct burst *burst, const struct burst_triple *triple);

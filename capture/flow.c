@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 
 #include "clock.h"
+#include "fetch.h"
 #include "hash.h"
 #include "scope.h"
 #include "watchlist.h"
@@ -25,7 +26,6 @@ struct idle_list {
     uint32_t oldest, newest;
 };
 
-enum { CACHE_LINE_BYTES = 64 };
 enum { HEARD_ONE, HEARD_BOTH, HEARD__COUNT, BUCKETS_MIN = 1 << 10, BUCKETS_MAX = 1 << 22 };
 
 struct flow_table {
@@ -121,11 +121,11 @@ static bool end_is(const struct flow *flow, int side, const struct key *key, int
     return flow->end[side].port == key->port[end] && memcmp(flow->address[side], key->address[end], 16) == 0;
 }
 
-/* Calls for all of a flow, which lies in three lines of the cache. */
-static inline void call(const struct flow *flow)
+/* Of a flow that may be NULL. */
+static inline void fetch_flow(const struct flow *flow)
 {
-    for (size_t at = 0; flow != NULL && at < sizeof *flow; at += CACHE_LINE_BYTES)
-        __builtin_prefetch((const char *)flow + at);
+    if (flow != NULL)
+        fetch_all(flow, sizeof *flow);
 }
 
 /* The flow of the key and the side that its first end is, or NULL. */
@@ -133,7 +133,7 @@ static struct flow *chain_find(const struct flow_table *table, const struct key 
 {
     for (struct flow *flow = flow_at(table, *chain_of(table, key)); flow != NULL;
          flow = flow_at(table, flow->hash_next)) {
-        call(flow);
+        fetch_flow(flow);
         for (unsigned first = 0; first < 2; first++)
             if (end_is(flow, (int)first, key, 0) && end_is(flow, 1 - (int)first, key, 1) &&
                 flow->protocol == key->protocol && flow->family == key->family) {
@@ -190,10 +190,12 @@ static struct flow *idle_oldest(const struct flow_table *table)
 static struct flow *flow_take(struct flow_table *table)
 {
     struct flow *flow = flow_at(table, table->free_oldest);
-    if (flow != NULL)
+    if (flow != NULL) {
         table->free_oldest = flow->hash_next;
-    else if (table->used < table->options.flows_max)
+        fetch_flow(flow_at(table, table->free_oldest)); /* the next one */
+    } else if (table->used < table->options.flows_max) {
         flow = &table->flows[++table->used];
+    }
     if (flow != NULL)
         memset(flow, 0, sizeof *flow);
     return flow;
@@ -273,12 +275,12 @@ static bool table_make_room(struct flow_table *table, int64_t now_ns)
     return true;
 }
 
-/* Doubles the buckets when there are twice as many flows, so that a table which may become large is small,
- * and in the cache, while it need not be. Without memory for more the chains grow longer. */
+/* Doubles the buckets when there are as many flows, so that a table which may become large is small, and in
+ * the cache, while it need not be. Without memory for more the chains grow longer. */
 static void table_grow(struct flow_table *table)
 {
     size_t buckets = 2 * (table->bucket_mask + 1);
-    if (table->count < buckets || buckets > BUCKETS_MAX)
+    if (2 * table->count < buckets || buckets > BUCKETS_MAX)
         return;
     uint32_t *former = table->buckets, *more = calloc(buckets, sizeof *more);
     if (more == NULL)
@@ -356,6 +358,8 @@ struct flow_table *flow_table_new(const struct flow_options *options, const stru
     void *flows = mmap(NULL, table->flows_bytes, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     table->flows = flows != MAP_FAILED ? flows : NULL;
+    if (table->flows != NULL)
+        madvise(flows, table->flows_bytes, MADV_HUGEPAGE); /* or else it is slower, no more */
     if (table->buckets == NULL || table->flows == NULL) {
         flow_table_free(table);
         return NULL;
@@ -394,6 +398,18 @@ struct flow *flow_table_packet(struct flow_table *table, const struct packet *pa
     return flow;
 }
 
+void flow_table_expect(const struct flow_table *table, const struct packet *packets, size_t count)
+{
+    const uint32_t *chains[FLOW_EXPECTED_MAX];
+    for (size_t i = 0; i < count; i++) {
+        struct key key = key_of(&packets[i]);
+        chains[i] = chain_of(table, &key);
+        fetch(chains[i]);
+    }
+    for (size_t i = 0; i < count; i++)
+        fetch_flow(flow_at(table, *chains[i]));
+}
+
 void flow_table_begin_bin(struct flow_table *table, int64_t start_ns)
 {
     table->bin_start_ns = start_ns;
@@ -409,10 +425,28 @@ struct flow *flow_table_join(struct flow_table *table, const struct packet *pack
     return flow;
 }
 
+/* Brings what it takes to end the flows that most likely end next: of the fourth its record, of the third
+ * its chain, of the second the first flow in that, and of the first the second. */
+static void fetch_next(const struct flow_table *table, const struct flow *flow)
+{
+    const struct flow *next[4];
+    for (size_t i = 0; i < sizeof next / sizeof *next; i++) {
+        next[i] = flow = flow_at(table, flow->newer);
+        if (flow == NULL)
+            return;
+    }
+    const struct key keys[3] = {key_of_flow(next[0]), key_of_flow(next[1]), key_of_flow(next[2])};
+    const struct flow *first = flow_at(table, *chain_of(table, &keys[0]));
+    fetch(&table->flows[first->hash_next].hash_next);
+    fetch(&table->flows[*chain_of(table, &keys[1])].hash_next);
+    fetch(chain_of(table, &keys[2]));
+    fetch_flow(next[3]);
+}
+
 void flow_table_expire(struct flow_table *table, int64_t now_ns)
 {
     for (struct flow *flow; (flow = idle_oldest(table)) != NULL && is_idle(table, flow, now_ns);) {
-        call(flow_at(table, flow->newer)); /* the next one, most likely */
+        fetch_next(table, flow);
         flow_finish(table, flow, FLOW_END_IDLE);
     }
 }
@@ -430,8 +464,10 @@ void flow_table_review(struct flow_table *table, bool (*stays)(void *context, st
 
 void flow_table_finish(struct flow_table *table)
 {
-    for (struct flow *flow; (flow = idle_oldest(table)) != NULL;)
+    for (struct flow *flow; (flow = idle_oldest(table)) != NULL;) {
+        fetch_next(table, flow);
         flow_finish(table, flow, FLOW_END_INPUT);
+    }
 }
 
 size_t flow_table_count(const struct flow_table *table)

@@ -94,6 +94,11 @@ void flow_table_free(struct flow_table *table);
 struct flow *flow_table_packet(struct flow_table *table, const struct packet *packet, unsigned *side,
                                bool *started);
 
+/* Says which packets come next, up to FLOW_EXPECTED_MAX, so that their flows are near when they are asked
+ * for. Changes nothing. Of a packet that has no tuple, or is of no flow, it asks for another's, in vain. */
+enum { FLOW_EXPECTED_MAX = 16 };
+void flow_table_expect(const struct flow_table *table, const struct packet *packets, size_t count);
+
 /* What is `noted` of flows means something from here on only: a bin begins. */
 void flow_table_begin_bin(struct flow_table *table, int64_t start_ns);
 

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "fetch.h"
+
 bool end_scopes_has(const struct end_scopes *scopes, uint32_t number)
 {
     for (unsigned i = 0; i < scopes->count; i++)
@@ -71,6 +73,19 @@ static bool is_before(const struct sign *a, const struct sign *b)
     return a->at_ns != b->at_ns ? a->at_ns < b->at_ns : a->order < b->order;
 }
 
+/* Brings what the signs behind this one ask for. */
+static void fetch_ahead(const struct signs *signs, size_t at, const struct burst *burst)
+{
+    enum { SOON = 4, LATER = 8 };
+    if (at + LATER >= signs->count)
+        return;
+    const struct flow *flow = signs->items[at + LATER].flow;
+    if (flow != NULL)
+        fetch(&flow->tcp + 1); /* where it learns what came of it */
+    burst_expect(burst, &signs->items[at + LATER].triple);
+    burst_expect_soon(burst, &signs->items[at + SOON].triple);
+}
+
 void signs_judge(struct signs *const *sets, size_t set_count, struct burst *burst, void *context,
                  void (*begun)(void *context, size_t set, const struct sign *sign))
 {
@@ -84,6 +99,7 @@ void signs_judge(struct signs *const *sets, size_t set_count, struct burst *burs
         if (from == set_count)
             break;
         struct sign *sign = &sets[from]->items[next[from]++];
+        fetch_ahead(sets[from], next[from], burst);
         sign->begun = burst_begins(burst, &sign->triple, sign->kind, sign->at_ns);
         if (sign->begun)
             begun(context, from, sign);

@@ -10,6 +10,7 @@
 #include "count.h"
 #include "decode.h"
 #include "duplicate.h"
+#include "fetch.h"
 #include "flow.h"
 #include "fragment.h"
 #include "plain.h"
@@ -47,6 +48,7 @@ struct worker {
     struct capture_change change; /* its rules NULL: none is ahead */
     struct packet plain;          /* the latest one that was not watched, as far as paths ask for */
     bool told_duplicates;
+    bool dense; /* of the latest packets most were watched */
 };
 
 /* ---- flows that end ---- */
@@ -523,48 +525,84 @@ static void count_frame(struct worker *worker, const struct frame *frame, const 
     count_frames(worker->count, &frames);
 }
 
-static void take_frame(struct worker *worker, const struct frame *frame, int64_t time_ns)
+static enum decode_reason decode(const struct worker *worker, const struct frame *frame,
+                                 struct packet *packet)
 {
-    struct packet packet;
-    enum decode_reason reason =
-        worker->options.decapsulate ? decode_frame(frame, &packet) : decode_frame_outermost(frame, &packet);
-    packet.time_ns = time_ns;
-    packet.order = frame->order;
+    return worker->options.decapsulate ? decode_frame(frame, packet) : decode_frame_outermost(frame, packet);
+}
+
+/* Takes a frame that was decoded. */
+static void take_packet(struct worker *worker, const struct frame *frame, enum decode_reason reason,
+                        struct packet *packet)
+{
     if (reason != DECODE_OK) {
-        count_frame(worker, frame, &packet, reason);
+        count_frame(worker, frame, packet, reason);
         refuse(worker->health, reason);
-        count_tap(worker->count, &packet);
+        count_tap(worker->count, packet);
         return;
     }
-    const uint32_t watch[2] = {watchlist_find(worker->rules->watchlist, packet.tuple.source),
-                               watchlist_find(worker->rules->watchlist, packet.tuple.destination)};
+    const uint32_t watch[2] = {watchlist_find(worker->rules->watchlist, packet->tuple.source),
+                               watchlist_find(worker->rules->watchlist, packet->tuple.destination)};
     bool watched = watch[0] != WATCHLIST_NONE || watch[1] != WATCHLIST_NONE;
-    if (hand_on(worker, frame, &packet, watched))
+    if (hand_on(worker, frame, packet, watched))
         return;
-    count_frame(worker, frame, &packet, reason);
-    if ((watched || worker->options.deduplicate) && duplicate_seen(worker->duplicates, &packet)) {
+    count_frame(worker, frame, packet, reason);
+    if ((watched || worker->options.deduplicate) && duplicate_seen(worker->duplicates, packet)) {
         worker->health->packets_duplicate++;
         if (worker->options.deduplicate)
             return;
     }
     if (!watched)
-        count_tap(worker->count, &packet);
+        count_tap(worker->count, packet);
     else
-        take_watched(worker, &packet, watch);
-    if (packet.icmp_error)
-        take_icmp_error(worker, &packet, watched, watch[0] != WATCHLIST_NONE);
+        take_watched(worker, packet, watch);
+    if (packet->icmp_error)
+        take_icmp_error(worker, packet, watched, watch[0] != WATCHLIST_NONE);
 }
 
 /* ---- the loop ---- */
 
+/* Takes a frame that was decoded when its time has come. */
+static void take_decoded(struct worker *worker, struct source *source, const struct frame *frame,
+                         enum decode_reason reason, struct packet *packet, const atomic_bool *stop)
+{
+    packet->time_ns = time_of(worker, frame);
+    packet->order = frame->order;
+    if (worker->options.speed > 0)
+        pace(worker, packet->time_ns, stop);
+    advance(worker, source, packet->time_ns);
+    take_packet(worker, frame, reason, packet);
+}
+
 static void take_one(struct worker *worker, struct source *source, const struct frame *frame,
                      const atomic_bool *stop)
 {
-    int64_t time_ns = time_of(worker, frame);
-    if (worker->options.speed > 0)
-        pace(worker, time_ns, stop);
-    advance(worker, source, time_ns);
-    take_frame(worker, frame, time_ns);
+    struct packet packet;
+    enum decode_reason reason = decode(worker, frame, &packet);
+    take_decoded(worker, source, frame, reason, &packet, stop);
+}
+
+/* Takes some frames of which most will be watched, at least one: all are decoded first, and what is known of
+ * their flows and addresses is fetched, which lies far off where there is much of it. Says how many. */
+static size_t take_watched_run(struct worker *worker, struct source *source, const struct frame *frames,
+                               size_t count, const atomic_bool *stop)
+{
+    enum { AHEAD = 4 };
+    struct packet packets[FLOW_EXPECTED_MAX];
+    enum decode_reason reasons[FLOW_EXPECTED_MAX];
+    size_t ready = count < FLOW_EXPECTED_MAX ? count : FLOW_EXPECTED_MAX, done = 0;
+    for (size_t i = 0; i < ready; i++) {
+        fetch(frames[i + AHEAD < ready ? i + AHEAD : i].bytes);
+        reasons[i] = decode(worker, &frames[i], &packets[i]);
+        count_expect(worker->count, &packets[i]);
+    }
+    flow_table_expect(worker->flows, packets, ready);
+    uint64_t watched = worker->health->packets_watched;
+    do
+        take_decoded(worker, source, &frames[done], reasons[done], &packets[done], stop);
+    while (++done < ready && !*stop);
+    worker->dense = worker->health->packets_watched - watched > done / 2;
+    return done;
 }
 
 /* Whether a frame is plain, and of neither end watched. */
@@ -624,14 +662,22 @@ static size_t take_plain(struct worker *worker, const struct frame *frames, size
 static void take_frames(struct worker *worker, struct source *source, const struct frame *first,
                         const atomic_bool *stop)
 {
-    if (take_plain(worker, first, 1) == 0)
+    if (worker->dense || take_plain(worker, first, 1) == 0)
         take_one(worker, source, first, stop);
     const struct frame *frames;
     size_t count = source->kind->more != NULL ? source->kind->more(source, &frames) : 0;
     for (size_t at = 0; at < count && !*stop;) {
-        at += take_plain(worker, frames + at, count - at);
-        if (at < count)
+        if (worker->dense) {
+            at += take_watched_run(worker, source, frames + at, count - at, stop);
+            continue;
+        }
+        size_t plain = take_plain(worker, frames + at, count - at);
+        at += plain;
+        if (at < count) {
+            uint64_t watched = worker->health->packets_watched;
             take_one(worker, source, &frames[at++], stop);
+            worker->dense = plain == 0 && worker->health->packets_watched > watched;
+        }
     }
 }
 

@@ -696,11 +696,28 @@ static void every_flow_is_found_again_as_the_table_grows(void **state)
     assert_int_equal(flow_table_count(fixture.table), FLOWS);
 }
 
+/* Whoever says what comes next, of flows that are there and of others, finds all as it was. */
+static void what_is_expected_is_neither_started_nor_counted(void **state)
+{
+    (void)state;
+    struct packet packets[FLOW_EXPECTED_MAX];
+    struct flow *known = show(packet_of(1, IPPROTO_UDP, 1, 1000, 2, 53, 0)).flow;
+    for (unsigned i = 0; i < FLOW_EXPECTED_MAX; i++)
+        packets[i] = packet_of(2, IPPROTO_UDP, 1, (uint16_t)(1000 + i), 2, 53, 0);
+    flow_table_expect(fixture.table, packets, FLOW_EXPECTED_MAX);
+    assert_int_equal(flow_table_count(fixture.table), 1);
+    assert_int_equal(known->end[0].packets, 1);
+    assert_int_equal(known->last_ns, NS_PER_S);
+    assert_ptr_equal(show(packets[0]).flow, known);
+    assert_true(show(packets[1]).started);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(both_directions_are_one_flow_and_each_side_is_counted),
         TEST(every_flow_is_found_again_as_the_table_grows),
+        TEST(what_is_expected_is_neither_started_nor_counted),
         TEST(a_new_flow_belongs_to_nothing_yet),
         TEST(a_flow_takes_less_than_two_hundred_bytes),
         TEST(places_of_flows_that_ended_are_used_again_and_clean),
