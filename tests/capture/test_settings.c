@@ -707,6 +707,7 @@ int main(void)
         TEST(test_each_quarter_has_its_path),
         TEST(test_the_last_routers_before_the_dprk_are_known),
         TEST(test_a_path_names_its_routers),
+        TEST(test_a_service_without_an_address_is_known_by_name),
         TEST(test_a_service_with_the_ports_of_dns_alone_is_a_name_server),
         TEST(test_scopes_have_their_numbers_in_the_rules),
         TEST(test_the_defaults_are_those_of_the_contract),
