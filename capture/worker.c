@@ -521,7 +521,8 @@ static void count_frame(struct worker *worker, const struct frame *frame, const 
     const struct tally_frames frames = {.headed = !headless && packet->tuple.protocol == IPPROTO_TCP,
                                         .headless = headless,
                                         .lengthy = lengthy,
-                                        .nameless = lengthy && frame->captured_bytes < TALLY_LONG_BYTES};
+                                        .nameless = lengthy && frame->captured_bytes < wire_bytes &&
+                                                    frame->captured_bytes < TALLY_NAMES_BYTES};
     count_frames(worker->count, &frames);
 }
 
@@ -639,9 +640,10 @@ static size_t take_plain(struct worker *worker, const struct frame *frames, size
         bool headless = plain_is_headless(frame);
         of_frames.headless += headless;
         of_frames.headed += !headless & (plain.protocol == IPPROTO_TCP);
-        of_frames.lengthy += frame->wire_bytes >= TALLY_LONG_BYTES;
-        of_frames.nameless +=
-            (frame->wire_bytes >= TALLY_LONG_BYTES) & (frame->captured_bytes < TALLY_LONG_BYTES);
+        bool lengthy = frame->wire_bytes >= TALLY_LONG_BYTES;
+        of_frames.lengthy += lengthy;
+        of_frames.nameless += lengthy & (frame->captured_bytes < frame->wire_bytes) &
+                              (frame->captured_bytes < TALLY_NAMES_BYTES);
         unsigned leg = count_run_leg(run, frame->interface, plain.vlan);
         if (run->has_link_paths) {
             decode_plain(frame, &plain, &worker->plain);

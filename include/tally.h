@@ -85,11 +85,12 @@ struct leg_list {
 #define TALLY_INTERFACES 8
 
 /* How much of the frames reached the sensor. One that was cut within the headers tells of no flow; a long one
- * of which less came has lost the names that packets bear. */
-#define TALLY_LONG_BYTES 600 /* on the wire: a TLS ClientHello is not longer as a rule */
+ * that was cut early has lost the names that packets bear. */
+#define TALLY_LONG_BYTES  200 /* on the wire: a request that bears a name is hardly shorter … */
+#define TALLY_NAMES_BYTES 600 /* … and a TLS ClientHello not longer as a rule */
 struct tally_frames {
     uint64_t headed, headless;  /* TCP with its whole header (others need less), and any cut before that */
-    uint64_t lengthy, nameless; /* long ones, and those of them of which fewer bytes came */
+    uint64_t lengthy, nameless; /* long ones, and those of them that were cut before names would end */
 };
 
 struct tally {
