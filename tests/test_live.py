@@ -150,6 +150,7 @@ def test_an_outage_on_the_wire_is_read_from_the_stream(space, sample_pcap, tmp_p
     assert until(started, dark_at - time.time() + 10), "no outage was told"
     told_at = time.time()
     assert float(player.communicate(timeout=60)[0]) < 1.5, "this machine is too busy to play a capture in time"
+    played_at = time.time()
 
     (entry,) = started()
     event = json.loads(entry["event"])
@@ -170,7 +171,10 @@ def test_an_outage_on_the_wire_is_read_from_the_stream(space, sample_pcap, tmp_p
     watch.end(signal.SIGTERM, within_s=10)
     # Everything is written, in the same words everywhere.
     assert [json.loads(entry["event"]) for entry in server.entries()] == read_events(watch.events)
-    assert {event["outage"]["id"] for event in read_events(watch.events)} == {outage["id"]}
+    events = read_events(watch.events)
+    assert {event["outage"]["id"] for event in events if "outage" in event} == {outage["id"]}
+    # On a slow machine it may still watch when nothing is played any more.
+    assert all(seconds(event["@timestamp"]) > played_at - 1 for event in events if "outage" not in event)
     assert "outage-ended" not in watch.actions()
     rows = watch.rows("all")
     assert ended_at - 4 < seconds(rows[-1]["time"]) <= ended_at
