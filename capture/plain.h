@@ -27,7 +27,8 @@ enum {
     PLAIN_TAG_BYTES = 4,
     PLAIN_IPV4_BYTES = 20,
     PLAIN_IPV6_BYTES = 40,
-    PLAIN_PORTS_BYTES = 4
+    PLAIN_PORTS_BYTES = 4,
+    PLAIN_TCP_BYTES = 14 /* as far as its flags: a packet with less of it is none that one meets often */
 };
 
 /* Whether a transport with these ports at the offset carries no packet within. Which of the two protocols it
@@ -47,7 +48,7 @@ static inline bool plain_ipv4(struct wire *wire, uint32_t wire_bytes, struct pla
     plain->addresses = wire->at + 12;
     plain->protocol = wire_u8(wire, 9);
     return wire_u8(wire, 0) == 0x45 && (wire_u16(wire, 6) & 0x3fff) == 0 &&
-           plain->ip_bytes >= PLAIN_IPV4_BYTES + PLAIN_PORTS_BYTES && plain->ip_bytes <= wire_bytes &&
+           plain->ip_bytes >= PLAIN_IPV4_BYTES + PLAIN_TCP_BYTES && plain->ip_bytes <= wire_bytes &&
            plain_transport(wire, PLAIN_IPV4_BYTES, plain->protocol);
 }
 
@@ -58,16 +59,8 @@ static inline bool plain_ipv6(struct wire *wire, uint32_t wire_bytes, struct pla
     plain->addresses = wire->at + 8;
     plain->protocol = wire_u8(wire, 6);
     return wire->left >= PLAIN_IPV6_BYTES + PLAIN_PORTS_BYTES && wire_u8(wire, 0) >> 4 == 6 &&
-           plain->ip_bytes >= PLAIN_IPV6_BYTES + PLAIN_PORTS_BYTES && plain->ip_bytes <= wire_bytes &&
+           plain->ip_bytes >= PLAIN_IPV6_BYTES + PLAIN_TCP_BYTES && plain->ip_bytes <= wire_bytes &&
            plain_transport(wire, PLAIN_IPV6_BYTES, plain->protocol);
-}
-
-/* Whether a plain frame was cut within its headers, were they those of TCP over IPv4: what is a little off
- * for others does not change what nearly all frames are. */
-static inline bool plain_is_headless(const struct frame *frame)
-{
-    enum { HEADERS_BYTES = PLAIN_ETHERNET_BYTES + PLAIN_IPV4_BYTES + 20 };
-    return (frame->captured_bytes < frame->wire_bytes) & (frame->captured_bytes < HEADERS_BYTES);
 }
 
 /* Returns the version of IP and fills `plain`, or returns 0 when the frame is not plain. */
@@ -91,4 +84,13 @@ static inline unsigned plain_read(const struct frame *frame, struct plain *plain
     if (type == LAYER_IPV4)
         return plain_ipv4(&wire, wire_bytes, plain) ? 4 : 0;
     return type == LAYER_IPV6 && plain_ipv6(&wire, wire_bytes, plain) ? 6 : 0;
+}
+
+/* Whether a plain frame was cut so that it may lack headers. How long frames are, and which of them were cut,
+ * nobody can foresee, so that is not branched upon. */
+static inline bool plain_may_lack(const struct frame *frame)
+{
+    const uint32_t most = PLAIN_ETHERNET_BYTES + PLAIN_TAG_BYTES + PLAIN_IPV6_BYTES + PLAIN_TCP_BYTES;
+    const uint32_t enough = frame->wire_bytes < most ? frame->wire_bytes : most;
+    return frame->captured_bytes < enough;
 }

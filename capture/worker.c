@@ -624,26 +624,24 @@ static size_t take_plain(struct worker *worker, const struct frame *frames, size
     int64_t now_ns = worker->now_ns;
     struct count_run *run = count_run(worker->count);
     size_t done = 0;
-    uint64_t cut = 0, bytes = 0;
-    struct tally_frames of_frames = {0};
+    uint64_t cut = 0, bytes = 0, headed = 0, lengthy = 0, nameless = 0;
     if (worker->options.speed > 0 || worker->options.deduplicate ||
         worker->options.step_ns > worker->options.gap_max_ns)
         return 0;
     for (; done < count; done++) {
         const struct frame *frame = &frames[done];
         struct plain plain;
-        if (frame->time_ns < now_ns || frame->time_ns >= step_end_ns || !is_elsewhere(list, frame, &plain))
+        if (frame->time_ns < now_ns || frame->time_ns >= step_end_ns || !is_elsewhere(list, frame, &plain) ||
+            plain_may_lack(frame))
             break;
         now_ns = frame->time_ns;
         bytes += plain.ip_bytes;
         cut += frame->captured_bytes < frame->wire_bytes;
-        bool headless = plain_is_headless(frame);
-        of_frames.headless += headless;
-        of_frames.headed += !headless & (plain.protocol == IPPROTO_TCP);
-        bool lengthy = frame->wire_bytes >= TALLY_LONG_BYTES;
-        of_frames.lengthy += lengthy;
-        of_frames.nameless += lengthy & (frame->captured_bytes < frame->wire_bytes) &
-                              (frame->captured_bytes < TALLY_NAMES_BYTES);
+        headed += plain.protocol == IPPROTO_TCP;
+        bool is_long = frame->wire_bytes >= TALLY_LONG_BYTES;
+        lengthy += is_long;
+        nameless += is_long & (frame->captured_bytes < frame->wire_bytes) &
+                    (frame->captured_bytes < TALLY_NAMES_BYTES);
         unsigned leg = count_run_leg(run, frame->interface, plain.vlan);
         if (run->has_link_paths) {
             decode_plain(frame, &plain, &worker->plain);
@@ -651,7 +649,8 @@ static size_t take_plain(struct worker *worker, const struct frame *frames, size
         }
     }
     if (done > 0) {
-        count_frames(worker->count, &of_frames);
+        const struct tally_frames frames_done = {.headed = headed, .lengthy = lengthy, .nameless = nameless};
+        count_frames(worker->count, &frames_done);
         count_run_end(worker->count, done, bytes, frames[0].time_ns, now_ns);
     }
     worker->now_ns = now_ns;

@@ -76,6 +76,11 @@ static void assert_plain(const struct frame *frame, const struct result *result)
     assert_memory_equal(plain.source_mac, packet->source_mac, 6);
     assert_memory_equal(plain.destination_mac, packet->destination_mac, 6);
     assert_false(packet->icmp_error || packet->fragment);
+    /* What was cut within the headers is told by decode_frame alone, so that it counts alike wherever it is.
+     */
+    if (frame->captured_bytes < frame->wire_bytes && !plain_may_lack(frame))
+        assert_true(packet->has_transport);
+    assert_int_equal(found.protocol, packet->tuple.protocol);
     plain_frames++;
 }
 
@@ -653,6 +658,17 @@ static void the_authentication_header_is_walked_over_in_ipv4_too(void **state)
     assert_int_equal(r.packet.payload_bytes, 0);
 }
 
+/* The longest headers that are plain: assert_plain asks, at every length. */
+static void a_frame_cut_within_its_transport_is_not_taken_the_short_way(void **state)
+{
+    (void)state;
+    static const uint8_t frame[] = {MACS, TAG(7), IS_IPV6, IPV6(20, 6), TCP(5, 0x10)};
+    const uint32_t needed = 14 + 4 + 40 + 14; /* up to the flags */
+    for (uint32_t captured = 14 + 4 + 40; captured <= sizeof frame; captured++)
+        assert_int_equal(decode_cut(DLT_EN10MB, frame, captured, sizeof frame).packet.has_transport,
+                         captured >= needed);
+}
+
 static void a_cut_transport_header_leaves_the_packet_without_transport(void **state)
 {
     (void)state;
@@ -894,6 +910,7 @@ int main(void)
         cmocka_unit_test(sctp_udp_lite_and_dccp_have_ports),
         cmocka_unit_test(other_protocols_are_transports_without_ports),
         cmocka_unit_test(the_authentication_header_is_walked_over_in_ipv4_too),
+        cmocka_unit_test(a_frame_cut_within_its_transport_is_not_taken_the_short_way),
         cmocka_unit_test(a_cut_transport_header_leaves_the_packet_without_transport),
         cmocka_unit_test(icmp_queries_have_type_code_and_id),
         cmocka_unit_test(each_icmp_type_is_an_error_or_not_and_has_an_id_or_not),
