@@ -524,14 +524,15 @@ static void test_a_storm_of_retries_is_one_burst_in_every_scope_of_its_flows(voi
 {
     (void)state;
     static const unsigned counted_in[] = {ALL, ONE, PATH_ONE, WEB};
+    struct flow flows[20]; /* their bursts are judged at the interval's end */
     for (int i = 0; i < 20; i++) {
         int64_t at_ns = T0 + i * S / 2;
-        struct flow flow = flow_of("8.8.8.8", "192.0.2.71");
-        flow.service_by_address = WEB;
-        send_of(&flow, 0, at_ns, TCP_SYN);
-        send_of(&flow, 1, at_ns, TCP_SYN | TCP_ACK);
-        send_of(&flow, 0, at_ns, TCP_ACK);
-        send_of(&flow, 1, at_ns, TCP_ACK);
+        flows[i] = flow_of("8.8.8.8", "192.0.2.71");
+        flows[i].service_by_address = WEB;
+        send_of(&flows[i], 0, at_ns, TCP_SYN);
+        send_of(&flows[i], 1, at_ns, TCP_SYN | TCP_ACK);
+        send_of(&flows[i], 0, at_ns, TCP_ACK);
+        send_of(&flows[i], 1, at_ns, TCP_ACK);
     }
     for (int i = 0; i < 4; i++) {
         assert_counts(counted_in[i], TALLY_live_flows, 20);
@@ -1074,10 +1075,11 @@ static void test_one_watched_prefix_is_outside_of_another_but_not_of_all(void **
 static void test_proofs_have_bursts_of_their_own(void **state)
 {
     (void)state;
+    struct flow flows[5];
     for (int i = 0; i < 5; i++) {
-        struct flow flow = flow_of("8.8.8.8", "192.0.2.71");
-        send_tcp(&flow, 0, TCP_SYN, 0);
-        send_tcp(&flow, 1, TCP_SYN | TCP_ACK, i > 0 ? TCP_HEARD : 0);
+        flows[i] = flow_of("8.8.8.8", "192.0.2.71");
+        send_tcp(&flows[i], 0, TCP_SYN, 0);
+        send_tcp(&flows[i], 1, TCP_SYN | TCP_ACK, i > 0 ? TCP_HEARD : 0);
     }
     assert_bursts(ALL, 1, 1);
     assert_proven(ALL, 4, 1, 5);
