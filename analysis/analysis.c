@@ -25,13 +25,15 @@ static const double hardly_any = 0.005;   /* a stray sign of life in days */
 static const double nearly_all = 0.9;     /* of a scope: so much silent is not a part */
 static const double thin_s = 86400;       /* what takes longer to notice than this is not judged */
 static const int64_t review_ns = 60 * NS_PER_S, review_seldom_ns = 600 * NS_PER_S,
-                     review_often_ns = 3600 * NS_PER_S; /* of a cause */
+                     review_often_ns = 3600 * NS_PER_S;                  /* of a cause */
+static const int64_t past_ns = 600 * NS_PER_S, late_ns = 120 * NS_PER_S; /* between two marks */
 static const int64_t detectable_keep_ns = 600 * NS_PER_S;
 static const int64_t clusters_keep_ns = 3600 * NS_PER_S;
 static const double least_share = 0.05, gap_power = 0.4; /* balances clusters joined and parted */
 static const double acks_least = 5,
                     acks_times = 10; /* unseen words acknowledged, at least, and over the usual */
 static const double sampled_least = 3, sampled_apart = 0.7; /* packets each way; a factor of two */
+static const int64_t sampled_least_ns = 120 * NS_PER_S;     /* that it lasts: a dip is none */
 static const double route_samples = 3;                      /* of late, before the way is told */
 static const double level_floor = 0.05;                     /* of a path that a part has left */
 static const double control_learn_s = 600; /* the tap is dense: it is known sooner than a scope */
@@ -235,7 +237,9 @@ static void take_scope(struct analysis *analysis, uint32_t number, const struct 
     series->so_far.knock = series->knock.total;
     series->so_far.knock_expected = series->knock.total_expected;
     series->so_far.tap = tap_mark(&analysis->tap, tally->end_ns);
-    past_keep(&series->past, &series->so_far, tally->end_ns);
+    past_keep(&series->past, &series->so_far, tally->end_ns, past_ns);
+    if (number == SCOPE_NUMBER_ALL)
+        past_keep(&series->late, &series->so_far, tally->end_ns, late_ns);
 }
 
 static void each_population(struct series *series, void (*act)(struct population *, int64_t), int64_t at_ns)
@@ -671,6 +675,29 @@ static double sampled_one_in(const struct episode_mark *before, const struct epi
     return 1 / share;
 }
 
+/* Other traffic that has become thin says nothing of the sensor, unless what is watched has by the same
+ * share, both ways. The one alone wears off as its level is learned, before the other is judged. */
+static void judge_sampling(struct analysis *analysis)
+{
+    struct series *all = &analysis->series[SCOPE_NUMBER_ALL];
+    struct tap *tap = &analysis->tap;
+    int64_t since_ns = tap_thin_since(tap, analysis->alarms_per_year);
+    if (since_ns == TIME_NONE || analysis->end_ns - since_ns < sampled_least_ns || all->episode.open ||
+        analysis->mirror.lost != 0)
+        return;
+    const struct episode_mark *before = past_at(&all->late, since_ns);
+    if (before == NULL || tap_fell(tap, &before->tap, analysis->end_ns) != TAP_FELL)
+        return;
+    double sampled = sampled_one_in(before, &all->so_far, tap->lost_share);
+    if (sampled < 2) { /* one packet in two is the least that a mirror leaves out */
+        tap->lost_per_s = 0;
+        return;
+    }
+    tap_blame(tap, since_ns);
+    tap->sampled = sampled;
+    go_blind(analysis);
+}
+
 /* Whether a silence must not be told as an outage: the sensor is to blame, other traffic having collapsed too
  * or fallen by a good part since a mark, or it may be and a little more traffic will show. */
 static bool sensor_in_doubt(struct analysis *analysis, struct series *series,
@@ -1029,6 +1056,7 @@ static void take_interval(struct analysis *analysis, const struct tally *tallies
             else
                 take_scope(analysis, i, &tallies[i], proven);
         }
+    judge_sampling(analysis);
     judge_all(analysis, tallies);
     note_returns(analysis, tallies);
 }

@@ -3,9 +3,7 @@
 
 #include <stddef.h>
 
-static const int64_t every_ns = 600 * NS_PER_S;
-
-void past_keep(struct past *past, const struct episode_mark *mark, int64_t at_ns)
+void past_keep(struct past *past, const struct episode_mark *mark, int64_t at_ns, int64_t every_ns)
 {
     unsigned last = (past->next + PAST_MARKS - 1) % PAST_MARKS;
     if (past->count > 0 && at_ns - past->at_ns[last] < every_ns)

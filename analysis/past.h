@@ -13,8 +13,9 @@ struct past {
     struct episode_mark mark[PAST_MARKS];
 };
 
-/* Keeps a mark now and then; `at_ns` is the end of the interval that it was made after. */
-void past_keep(struct past *past, const struct episode_mark *mark, int64_t at_ns);
+/* Keeps a mark where the last one is so long ago; `at_ns` is the end of the interval that it was made after.
+ */
+void past_keep(struct past *past, const struct episode_mark *mark, int64_t at_ns, int64_t every_ns);
 
 /* The latest mark that is not after an instant, or the oldest; NULL when there is none. */
 const struct episode_mark *past_at(const struct past *past, int64_t at_ns);

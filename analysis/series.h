@@ -51,7 +51,8 @@ struct series {
     double step_clusters;        /* the clusters that began in it */
     double detectable_s;         /* the shortest outage to be noticed; negative: none … */
     int64_t detectable_until_ns; /* … looked up again from here */
-    struct past past;            /* how everything went of late */
+    struct past past;            /* how everything went in the last hour … */
+    struct past late;            /* … and more densely of late, of `all` */
     struct mirror_use use;       /* by which legs */
     double hosts_usual;          /* watched addresses in an ordinary bin; negative: not known yet */
 

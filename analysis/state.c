@@ -8,7 +8,7 @@
 
 #include "series.h"
 
-enum { STATE_VERSION = 15 };
+enum { STATE_VERSION = 16 };
 
 struct state_head {
     uint32_t version;

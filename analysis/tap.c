@@ -22,6 +22,7 @@ void tap_init(struct tap *tap, double half_life_s, double learn_s)
 {
     *tap = (struct tap){.learn_s = learn_s, .blind_since_ns = TIME_NONE};
     snaplen_init(&tap->snaplen);
+    thinness_init(&tap->thinness);
     detect_init(&tap->control, half_life_s);
 }
 
@@ -84,8 +85,17 @@ enum tap_fall tap_fell(struct tap *tap, const struct tap_mark *before, int64_t n
     return TAP_FELL;
 }
 
+int64_t tap_thin_since(struct tap *tap, double alarms_per_year)
+{
+    if (tap->blind || !tap_has_control(tap))
+        return TIME_NONE;
+    int level = thinness_alarm(&tap->thinness, detect_events_per_year(&tap->control), alarms_per_year);
+    return level >= 0 ? thinness_rise(&tap->thinness) : TIME_NONE;
+}
+
 void tap_blame(struct tap *tap, int64_t since_ns)
 {
+    thinness_reset(&tap->thinness);
     tap->blind = true;
     tap->blind_since_ns = since_ns;
     tap->returned_seen = tap->returned_expected = 0;
@@ -192,6 +202,9 @@ enum tap_news tap_step(struct tap *tap, const struct tally *tally, double alarms
                                  .ordinary = !tap->blind};
     detect_step(&tap->control, &input);
     double expected = tap->control.total_prudent - before;
+    if (control && !tap->blind)
+        thinness_step(&tap->thinness, seen, expected, fmax(1, tap->control.rate.shape),
+                      tap->control.level.dispersion, tally->end_ns);
     double seconds = clock_seconds(tally->start_ns, tally->end_ns);
     follow_recent(tap, seen, expected);
     tap->watched_s += seconds;

@@ -7,6 +7,7 @@
 
 #include "detect.h"
 #include "snaplen.h"
+#include "thinness.h"
 
 enum tap_news { TAP_NOTHING, TAP_IMPAIRED, TAP_RESTORED };
 enum tap_fall { TAP_STANDS, TAP_MAY_HAVE_FALLEN, TAP_FELL };
@@ -21,6 +22,7 @@ struct tap_mark {
 /* Plain data. */
 struct tap {
     struct population control; /* packets that are not watched */
+    struct thinness thinness;  /* of them */
     double learn_s;
     double recent_seen, recent_expected; /* of them, over about the last twenty expected */
     double watched_s;
@@ -60,6 +62,9 @@ struct tap_mark tap_mark(const struct tap *tap, int64_t at_ns);
  * mirror is lost. Less than before may be usual for the hours, and is then no loss. When it did fall, and the
  * sensor is then blamed, it sees again once most of what was lost is back. */
 enum tap_fall tap_fell(struct tap *tap, const struct tap_mark *before, int64_t now_ns);
+
+/* Since when other traffic has been thinner than chance makes it; TIME_NONE: it is not. */
+int64_t tap_thin_since(struct tap *tap, double alarms_per_year);
 
 /* Calls the sensor blind, since an instant, because other traffic has collapsed together with what is
  * watched. */

@@ -95,6 +95,16 @@ int thinness_alarm(struct thinness *thinness, double events_per_year, double ala
     return due ? likeliest : -1;
 }
 
+int64_t thinness_rise(const struct thinness *thinness)
+{
+    int64_t rise_ns = TIME_NONE;
+    for (int i = 0; i < THINNESS_LEVELS; i++)
+        if (thinness->level[i].height > certain_height &&
+            (rise_ns == TIME_NONE || thinness->level[i].rise_ns > rise_ns))
+            rise_ns = thinness->level[i].rise_ns;
+    return rise_ns;
+}
+
 bool thinness_doubt(struct thinness *thinness, double events_per_year, double alarms_per_year)
 {
     for (int i = 0; i < THINNESS_LEVELS; i++)

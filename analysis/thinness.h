@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "calibrate.h"
+#include "clock.h"
 
 enum { THINNESS_LEVELS = 3 };
 
@@ -34,6 +35,9 @@ void thinness_step(struct thinness *thinness, double seen, double expected, doub
 /* Whether some level's alarm is due for a scope of so many events a year, at so many false alarms: the
  * likeliest level, or -1. */
 int thinness_alarm(struct thinness *thinness, double events_per_year, double alarms_per_year);
+
+/* When the climbs that are certain began, by the latest of them, which is the nearest to the fall. */
+int64_t thinness_rise(const struct thinness *thinness);
 
 /* Whether some level is half way to an alarm. */
 bool thinness_doubt(struct thinness *thinness, double events_per_year, double alarms_per_year);

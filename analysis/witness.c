@@ -70,8 +70,8 @@ static void change_witness(const struct analysis *analysis, struct series *serie
     series->witness = witness;
     witness_mark(analysis, series);
     series->at_last_life = series->so_far;
-    series->past.count = 0;
-    past_keep(&series->past, &series->so_far, analysis->end_ns);
+    series->past.count = series->late.count = 0;
+    past_keep(&series->past, &series->so_far, analysis->end_ns, 0);
     series->detectable_until_ns = series->clusters_until_ns = TIME_NONE;
     thinness_init(&series->thinness);
     change_restart(&series->change);

@@ -250,6 +250,29 @@ static void test_a_tap_that_begins_to_sample_is_impaired(void **state)
     }
 }
 
+/* One packet in four at a tap that carries little: it is told before the level of what is left is learned,
+ * and before what is watched looks like an outage. */
+static void test_a_thin_tap_that_begins_to_sample_is_impaired(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 80; seed <= 84; seed++) {
+        struct world world = a_world(seed);
+        for (int i = 0; i < BOTH_LEGS; i++) {
+            world.watched[i] = 3;
+            world.control[i] = 15;
+        }
+        world.share = 0.25;
+        world.sampled = (struct stretch){30, 32};
+        run(world);
+        assert_int_equal(count_of(EVENT_OUTAGE_STARTED), 0);
+        assert_int_equal(count_of(EVENT_SENSOR_IMPAIRED), 1);
+        const struct event *impaired = first_of(EVENT_SENSOR_IMPAIRED);
+        assert_true(impaired->time_ns > HOUR(30) && impaired->time_ns < HOUR(30.1));
+        assert_true(impaired->sampled > 2 && impaired->sampled < 8);
+        assert_true(first_of(EVENT_SENSOR_RESTORED)->time_ns > HOUR(32));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,6 +282,7 @@ int main(void)
         cmocka_unit_test(test_an_outage_is_never_put_down_to_a_leg),
         cmocka_unit_test(test_quiet_days_on_two_legs_say_nothing),
         cmocka_unit_test(test_a_tap_that_begins_to_sample_is_impaired),
+        cmocka_unit_test(test_a_thin_tap_that_begins_to_sample_is_impaired),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

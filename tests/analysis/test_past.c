@@ -30,7 +30,7 @@ static void test_marks_are_found_by_time(void **state)
     int64_t at_ns = START;
     for (int i = 0; i < 2160; i++, at_ns += STEP) { /* three hours; `life` tells the instant */
         mark.life = i;
-        past_keep(&past, &mark, at_ns);
+        past_keep(&past, &mark, at_ns, 600 * NS_PER_S);
     }
     double now = mark.life;
     double ago = now - past_at(&past, at_ns - 1800 * NS_PER_S)->life;

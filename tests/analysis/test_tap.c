@@ -138,6 +138,23 @@ static void test_silence_of_the_tap_is_told_once_and_its_end_once(void **state)
     assert_true(clock_seconds(back_ns, world.restored_ns) < 300);
 }
 
+static void test_other_traffic_that_becomes_thin_is_known_since_when(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world, 5);
+    for (int i = 0; i < 72; i++) {
+        flow_for(&world, 1, 45);
+        assert_true(tap_thin_since(&world.tap, alarms_per_year) == TIME_NONE);
+    }
+    int64_t thin_ns = world.at_ns;
+    flow_for(&world, 0.2, 15);
+    int64_t since_ns = tap_thin_since(&world.tap, alarms_per_year);
+    assert_true(since_ns > thin_ns - 30 * NS_PER_S && since_ns < thin_ns + 60 * NS_PER_S);
+    flow_for(&world, 1, 45);
+    assert_true(tap_thin_since(&world.tap, alarms_per_year) == TIME_NONE);
+}
+
 static void test_a_busier_tap_is_quicker(void **state)
 {
     (void)state;
@@ -278,6 +295,7 @@ int main(void)
         cmocka_unit_test(test_a_few_packets_never_make_a_witness),
         cmocka_unit_test(test_ordinary_traffic_is_no_news),
         cmocka_unit_test(test_silence_of_the_tap_is_told_once_and_its_end_once),
+        cmocka_unit_test(test_other_traffic_that_becomes_thin_is_known_since_when),
         cmocka_unit_test(test_a_busier_tap_is_quicker),
         cmocka_unit_test(test_a_stray_packet_is_no_return),
         cmocka_unit_test(test_blindness_teaches_nothing),
