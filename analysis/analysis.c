@@ -254,6 +254,7 @@ static void watch_anew(struct series *series, int64_t at_ns)
 {
     each_population(series, detect_restart, at_ns);
     change_restart(&series->change);
+    series->late.count = 0;
 }
 
 /* ---- judging ---- */
@@ -586,7 +587,8 @@ static void take_legs(struct analysis *analysis, const struct tally *tallies)
     uint32_t by = 0;
     for (uint32_t i = 0; i < scope_number_tap(analysis->scopes); i++)
         by |= tallies[i].legs_in | tallies[i].legs_out;
-    bool learn = !tap->blind && !any_open(analysis), runs = !tap->blind && !tap_collapsed(tap);
+    bool learn = !tap->blind && !snaplen_pauses(&tap->snaplen, false) && !any_open(analysis),
+         runs = !tap->blind && !tap_collapsed(tap);
     struct mirror_news news =
         mirror_step(&analysis->mirror, tap_tally, by, names, analysis->options.half_life_s, tap->learn_s,
                     learn, runs, analysis->alarms_per_year);

@@ -163,13 +163,20 @@ static enum tap_news leave_blindness(struct tap *tap, double seen, double expect
     return TAP_NOTHING;
 }
 
+/* What came up to here says nothing of other traffic. */
+static void look_away(struct tap *tap, int64_t end_ns)
+{
+    detect_restart(&tap->control, end_ns);
+    thinness_reset(&tap->thinness);
+    tap->recent_seen = tap->recent_expected = 0;
+}
+
 /* An interval of which nothing is known, not even that nothing came. */
 static enum tap_news lose_sight(struct tap *tap, const struct tally *tally)
 {
     bool news = !tap->blind;
-    detect_restart(&tap->control, tally->end_ns);
+    look_away(tap, tally->end_ns);
     tap->deaf = false; /* it is worse */
-    tap->recent_seen = tap->recent_expected = 0;
     tap->returned_seen = tap->returned_expected = 0;
     tap->blind = tap->unwatched = true;
     if (news)
@@ -191,6 +198,10 @@ enum tap_news tap_step(struct tap *tap, const struct tally *tally, double alarms
     }
     if (!(tally->known & TALLY_BIT(TALLY_packets_in)))
         return TAP_NOTHING;
+    if (!tap->blind && snaplen_pauses(&tap->snaplen, false)) { /* what is watched looks as if it were not */
+        look_away(tap, tally->end_ns);
+        return TAP_NOTHING;
+    }
     double seen = (double)tally->value[TALLY_packets_in], before = tap->control.total_prudent;
     struct detect_input input = {.start_ns = tally->start_ns,
                                  .end_ns = tally->end_ns,
