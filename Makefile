@@ -7,7 +7,7 @@
 #   make bench                what a replay costs, beside tcpdump and a libpcap loop that does nothing
 #   make bench-detect         how close the detector comes to the optimum, beside the rules of the field
 #   make bench-verdict        the history as a test: is the verdict right at every tap that can tell
-#   make fuzz                 fuzzers for what reads strangers' bytes, in build/fuzz (clang's libFuzzer)
+#   make fuzz FUZZ_S=60       every fuzzer for so many seconds (clang's libFuzzer)
 #   make walls                hold the plan of the house: who may include and call what
 #   make format, format-check clang-format 14
 #   make deps                 install the packages that building and testing need (the list is in .ci/deps)
@@ -50,6 +50,8 @@ SYNTH         := $(OUT)/synth
 TEST_SOURCES  := $(sort $(shell find tests -name 'test_*.c' -o -name 'drive_*.c'))
 TEST_OBJECTS  := $(TEST_SOURCES:%.c=$(OBJ)/%.o)
 TESTS         := $(TEST_SOURCES:%.c=$(OUT)/%)
+TARGETS       := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+REPLAYS       := $(TARGETS:%.c=$(OUT)/%)
 FORMATTED      = $(shell find capture analysis include tests -name '*.[ch]')
 BENCH         := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(sort $(wildcard tests/bench/*.c)))
 DETECT        := $(OUT)/bench-detect
@@ -114,22 +116,36 @@ test:
 	@$(MAKE) --no-print-directory $(JOBS) test-programs
 	@$(RUNNER) $(PYTHON) tests/run $(OUT)
 
-test-programs: $(PROGRAM) $(SYNTH) $(TESTS)
+test-programs: $(PROGRAM) $(SYNTH) $(TESTS) $(REPLAYS)
 
 export ASAN_OPTIONS  ?= detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 asan tsan:
 	@$(MAKE) --no-print-directory test MODE=$@
 
-# A fuzzer is the library's sources and its own, all instrumented.
-CLANG ?= clang
-FUZZ  := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+# A fuzzer is the library's sources, all instrumented, a target and what targets share. The tests give the same
+# targets the seeds, without libFuzzer.
+CLANG  ?= clang
+FUZZ_S ?= 60
+FUZZ    := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(TARGETS))
+FUZZED  := $(patsubst capture/%.c,build/fuzz/obj/capture/%.o,$(patsubst analysis/%.c,build/fuzz/obj/analysis/%.o,\
+           $(filter-out capture/main.c,$(SOURCES)))) build/fuzz/obj/tests/fuzz/fuzz.o
+FUZZ_FLAGS = $(FLAGS) $(FLAGS_asan) $(ROOM_FLAGS) $(TEST_FLAGS)
 fuzz: $(FUZZ)
-$(FUZZ): $(OUT)/fuzz/%: tests/fuzz/%.c $(SOURCES)
+	@$(PYTHON) tests/fuzz/run.py build/fuzz $(FUZZ_S)
+build/fuzz/obj/%.o: %.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) -fsanitize=fuzzer $(FLAGS) $(FLAGS_asan) $(ROOM_FLAGS) $(TEST_FLAGS) $(LDFLAGS) -o $@ $< \
-	    $(filter-out capture/main.c,$(SOURCES)) $(LIBS)
+	$(Q)$(CLANG) -fsanitize=fuzzer-no-link $(FUZZ_FLAGS) -MMD -MP -c -o $@ $<
+$(FUZZ): build/fuzz/%: tests/fuzz/%.c $(FUZZED)
+	$(call say,LD,$@)
+	$(Q)$(CLANG) -fsanitize=fuzzer $(FUZZ_FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+-include $(FUZZED:.o=.d)
+
+$(REPLAYS): $(OUT)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.c tests/fuzz/replay.c $(LIBRARY) $(OBJ)/flags
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(FLAGS) $(TEST_FLAGS) $(LDFLAGS) -o $@ $(filter %.c %.a,$^) $(LIBS)
 
 # Its traces are made of what the scenario generator says and frames.
 $(BENCH): $(OUT)/bench/%: tests/bench/%.c $(OBJ)/tests/synth/talk.o $(OBJ)/tests/synth/frame.o $(OBJ)/flags | $(FOLDERS)

@@ -75,6 +75,12 @@ static char *cut_cell(char **rest)
     return cell;
 }
 
+/* Whether so many seconds from the epoch can be said in nanoseconds. */
+static bool is_in_reach(double seconds)
+{
+    return seconds > -9e9 && seconds < 9e9;
+}
+
 /* ISO 8601 in UTC ("2025-06-07T00:14:00Z", a blank for the T, a fraction, +00:00 or nothing for the Z) or
  * seconds since the epoch. */
 static bool read_time(const char *text, int64_t *time_ns)
@@ -93,15 +99,18 @@ static bool read_time(const char *text, int64_t *time_ns)
         double fraction = 0;
         if (*tail == '.') {
             fraction = strtod(tail, &rest);
-            tail = rest;
+            tail = fraction < 1 ? rest : tail; /* it may be written with an exponent */
         }
         if (*tail != '\0' && strcmp(tail, "Z") != 0 && strcmp(tail, "+00:00") != 0)
             return false;
-        *time_ns = (int64_t)timegm(&tm) * NS_PER_S + (int64_t)(fraction * (double)NS_PER_S);
+        int64_t seconds = timegm(&tm);
+        if (!is_in_reach((double)seconds))
+            return false;
+        *time_ns = seconds * NS_PER_S + (int64_t)(fraction * (double)NS_PER_S);
         return true;
     }
     double seconds = strtod(text, &rest);
-    if (rest == text || *rest != '\0' || !(seconds > -9e9 && seconds < 9e9))
+    if (rest == text || *rest != '\0' || !is_in_reach(seconds))
         return false;
     *time_ns = (int64_t)(seconds * (double)NS_PER_S);
     return true;

@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Makes the seeds of the fuzzers anew: tests/fuzz/make_seeds.py BUILD_FOLDER. They are committed; run it when a format
+changes, or another golden capture should be among them."""
+
+import gzip
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+TOP = HERE.parents[1]
+SEEDS = HERE / "seeds"
+# In the order of the table in fuzz_decode.c.
+LINK_TYPES = [1, 12, 0, 108, 113, 276, 9, 104, 107, 228, 229, 239, 117, 197, 219, 50, 51, 105, 127, 100]
+RAW_OF_FILES = {101: 12}  # what the format calls raw has another number in libpcap
+
+
+def packets_of(path):
+    """(link type, seconds, bytes) of each packet of a pcap file of either byte order."""
+    data = path.read_bytes()
+    order = "<" if data[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
+    if data[:4] == b"\x0a\x0d\x0d\x0a":
+        return
+    link_type = struct.unpack(order + "I", data[20:24])[0] & 0xffff
+    at = 24
+    while at + 16 <= len(data):
+        seconds, fraction, captured, _ = struct.unpack(order + "4I", data[at:at + 16])
+        yield RAW_OF_FILES.get(link_type, link_type), seconds + fraction / 1e6, data[at + 16:at + 16 + captured]
+        at += 16 + captured
+
+
+def write(target, name, data):
+    folder = SEEDS / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data)
+
+
+def seed_decode():
+    for path in sorted((TOP / "tests" / "golden").glob("*.pcap")):
+        for number, (link_type, _, frame) in enumerate(packets_of(path)):
+            if link_type in LINK_TYPES and number < 2:
+                write("decode", f"{path.stem}-{number}", bytes([LINK_TYPES.index(link_type), 0]) + frame)
+
+
+def seed_flow(synth, folder):
+    """Some minutes of the generator's talk, as bare IP; what it watches lies in 10.0.0.0/8."""
+    capture = folder / "talk.pcap"
+    subprocess.run([synth, "--pcap", capture, TOP / "tests" / "synth" / "example.ini"], check=True)
+    text, now = bytearray(b"\0"), None
+    for _, seconds, frame in packets_of(capture):
+        at = 18 if frame[12:14] == b"\x81\x00" else 14
+        ip = frame[at:]
+        if frame[at - 2:at] != b"\x08\x00" or 10 not in (ip[12], ip[16]):
+            continue
+        passed = 0 if now is None else min(255, int((seconds - now) * 4))
+        now = seconds if now is None or passed else now
+        text += bytes([passed]) + struct.pack(">H", len(ip)) + ip
+        if len(text) > 20000:
+            break
+    for number, options in enumerate((0, 1, 2, 4 | 8 | 16)):
+        write("flow", f"talk-{number}", bytes([options]) + text[1:])
+
+
+def seed_capture():
+    plain = (TOP / "tests" / "golden" / "decode-ethernet.pcap").read_bytes()
+    write("capture", "packed.gz", gzip.compress(plain, mtime=0))
+    write("capture", "packed.zst", subprocess.run(["zstd", "-q", "-c"], input=plain, capture_output=True, check=True).stdout)
+
+
+def seed_settings(lightsout):
+    write("settings", "sample.conf", (TOP / "samples" / "lightsout.conf").read_bytes())
+    shown = subprocess.run([lightsout, "--check"], capture_output=True, check=True).stdout
+    write("settings", "embedded.conf", shown)
+    write("settings", "prefixes", b"p# comment\n192.0.2.0/24\n2001:db8::/32\n10.0.0.1\n")
+    write("settings", "delegated", b"d2|apnic|20250601|3|19830613|20250601|+1000\napnic|KP|ipv4|175.45.176.0|1024|20091221|"
+                                   b"allocated\napnic|KP|ipv6|2001:db8::|32|20250101|allocated\napnic|KP|asn|131279|1|20091221|allocated\n")
+
+
+def seed_states(lightsout, folder):
+    """A table of bins, and the checkpoint of its study."""
+    bins, state = folder / "bins.csv", folder / "state"
+    sample = TOP / "samples" / "blackout-2025-06.pcap.zst"
+    subprocess.run([lightsout, "-q", "-r", sample, "--bins", bins, "--bin", "3600", "-w", "175.45.176.0/24"], check=True)
+    write("bins", "hourly.csv", bins.read_bytes())
+    lines = bins.read_text().splitlines()
+    columns = [re.split(",", line) for line in lines]
+    wanted = [columns[0].index(name) for name in ("time", "scope", "answered_flows", "packets_in")]
+    write("bins", "foreign.csv", "\n".join(",".join(row[i] for i in wanted) for row in columns[:120]).encode())
+    subprocess.run([lightsout, "-q", "-r", sample, "--state", state, "--bin", "3600", "-w", "175.45.176.0/24"],
+                   check=True)
+    write("checkpoint", "file", state.read_bytes())
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    build = Path(sys.argv[1]).resolve()
+    seed_decode()
+    seed_capture()
+    seed_settings(build / "lightsout")
+    with tempfile.TemporaryDirectory() as folder:
+        seed_flow(build / "synth", Path(folder))
+        seed_states(build / "lightsout", Path(folder))
+
+
+if __name__ == "__main__":
+    main()

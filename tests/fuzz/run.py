@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs every fuzzer for so many seconds, as many at a time as there are processors: tests/fuzz/run.py FOLDER SECONDS
+[TARGET...]
+
+FOLDER holds the fuzzers; what they learn stays there in corpus/TARGET, what they find in found/TARGET. Prints a line a
+target: executions, how many a second, the corpus, findings. The exit status is 1 when there is a finding.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+SEEDS = Path(__file__).resolve().parent / "seeds"
+TOP = SEEDS.parents[2]
+# What a savefile may be is in the golden captures already.
+MORE_SEEDS = {"savefile": TOP / "tests" / "golden", "capture": TOP / "tests" / "golden"}
+
+
+def fuzz(folder: Path, target: str, seconds: int) -> tuple[str, int]:
+    corpus, found = folder / "corpus" / target, folder / "found" / target
+    for made in (corpus, found):
+        made.mkdir(parents=True, exist_ok=True)
+    seeds = [path for path in (SEEDS / target, MORE_SEEDS.get(target)) if path and path.is_dir()]
+    with (folder / f"{target}.log").open("w") as log:
+        subprocess.run([folder / f"fuzz_{target}", f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024",
+                        "-max_len=65536", "-print_final_stats=1", f"-artifact_prefix={found}/", corpus, *seeds],
+                       stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, check=False)
+    said = (folder / f"{target}.log").read_text(errors="replace")
+    executed = int((re.findall(r"stat::number_of_executed_units:\s+(\d+)", said) or re.findall(r"^#(\d+)", said, re.M) or ["0"])[-1])
+    findings = len(list(found.iterdir()))
+    return (f"  {target:<12}{executed:>14,} executions{executed / max(seconds, 1):>10,.0f} a second"
+            f"{len(list(corpus.iterdir())):>8} in the corpus{findings:>4} findings", findings + (executed == 0))
+
+
+def main() -> int:
+    if len(sys.argv) < 3:
+        print(__doc__, file=sys.stderr)
+        return 2
+    folder, seconds = Path(sys.argv[1]).resolve(), int(sys.argv[2])
+    targets = sys.argv[3:] or sorted(path.name[5:] for path in folder.glob("fuzz_*") if path.suffix == "")
+    print(f"{seconds} s each")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = list(pool.map(lambda target: fuzz(folder, target, seconds), targets))
+    print("\n".join(line for line, _ in results))
+    return 1 if any(bad for _, bad in results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
