@@ -75,10 +75,11 @@ static char *cut_cell(char **rest)
     return cell;
 }
 
-/* Whether so many seconds from the epoch can be said in nanoseconds. */
+/* Whether so many seconds from the epoch are a time as those of packets are: up to 2115, so that the distance
+ * of any two fits as well. */
 static bool is_in_reach(double seconds)
 {
-    return seconds > -9e9 && seconds < 9e9;
+    return seconds > -4.6e9 && seconds < 4.6e9;
 }
 
 /* ISO 8601 in UTC ("2025-06-07T00:14:00Z", a blank for the T, a fraction, +00:00 or nothing for the Z) or

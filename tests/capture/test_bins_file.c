@@ -273,7 +273,8 @@ static void test_a_time_that_is_none_or_not_utc_is_named_with_its_line(void **st
                                         "2025-06-07T12:00:00Zulu",
                                         "12:00:00",
                                         "1e300",
-                                        "2725-06-07T12:00:00Z", /* behind 2262 */
+                                        "2725-06-07T12:00:00Z", /* too far off, … */
+                                        "1611-06-07T12:00:00Z", /* … from any other */
                                         "2025-06-07T12:00:00.5e9Z",
                                         "nan"};
     for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
