@@ -75,6 +75,9 @@ static const struct row rows[] = {
     {"redis", "url", VALUE_TEXT, AT(publish.redis.url), 0, 0, NULL, 0, 0},
     {"redis", "user", VALUE_TEXT, AT(publish.redis.user), 0, 0, NULL, 0, 0},
     {"redis", "password_file", VALUE_PASSWORD_FILE, AT(publish.redis.password), 0, 0, NULL, 0, 0},
+    {"redis", "tls_ca", VALUE_TEXT, AT(publish.redis.tls_ca), 0, 0, NULL, 0, 0},
+    {"redis", "tls_cert", VALUE_TEXT, AT(publish.redis.tls_cert), 0, 0, NULL, 0, 0},
+    {"redis", "tls_key", VALUE_TEXT, AT(publish.redis.tls_key), 0, 0, NULL, 0, 0},
     {"redis", "prefix", VALUE_TEXT, AT(publish.redis.prefix), 0, 0, "lightsout:", 0, 0},
     {"redis", "maxlen", VALUE_COUNT, AT(publish.redis.maxlen), 1, 1e9, "10000", 0, 0},
     {"redis", "queue", VALUE_COUNT, AT(publish.redis.queue), 1, 1e7, "100000", 0, 0},
@@ -483,7 +486,7 @@ static int finish(struct settings *settings, struct fault *fault)
     const char *password = getenv("LIGHTSOUT_REDIS_PASSWORD");
     if (settings->publish.redis.password == NULL && password != NULL)
         settings->publish.redis.password = settings_own_text(settings, password);
-    if (settings->publish.redis.url != NULL && publish_check_redis(settings->publish.redis.url, &why) != 0)
+    if (settings->publish.redis.url != NULL && publish_check_redis(&settings->publish, &why) != 0)
         return fault_set(fault, "%s%s", place_of(settings, "redis", "url"), why.text);
     if (settings->publish.http_listen != NULL && publish_check_http(settings->publish.http_listen, &why) != 0)
         return fault_set(fault, "%s%s", place_of(settings, "http", "listen"), why.text);

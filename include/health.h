@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-/* X(name, help). Each only grows. The `refused_` rows are the reasons of decode.h, in the same order. */
+/* X(name, help). Each only grows. The `refused_` rows are the reasons of decode.h, in the same order,
+ * the `redis_error_` rows the troubles of redis_link.h. */
 #define HEALTH_COUNTERS(X)                                                                                   \
     X(packets_read, "packets delivered by the sources")                                                      \
     X(packets_watched, "packets with a watched address")                                                     \
@@ -50,7 +51,26 @@
     X(queue_dropped, "items that found the publishing queue full")                                           \
     X(redis_sent, "events that Redis acknowledged")                                                          \
     X(redis_dropped, "events given up for want of room while Redis was away")                                \
-    X(redis_errors, "replies and connections that failed")
+    X(redis_error_unreachable, "connections to Redis that could not be made")                                \
+    X(redis_error_timeout, "Redis: no answer in time")                                                       \
+    X(redis_error_broken, "connections to Redis that broke")                                                 \
+    X(redis_error_no_master, "Redis: the Sentinels know no master, or it is none")                           \
+    X(redis_error_loading, "Redis: it loads its data (LOADING)")                                             \
+    X(redis_error_busy, "Redis: it runs somebody's script (BUSY)")                                           \
+    X(redis_error_readonly, "Redis: it is a replica (READONLY)")                                             \
+    X(redis_error_oom, "Redis: it is full (OOM)")                                                            \
+    X(redis_error_misconf, "Redis: it cannot save (MISCONF)")                                                \
+    X(redis_error_noreplicas, "Redis: too few replicas (NOREPLICAS)")                                        \
+    X(redis_error_clusterdown, "Redis: the cluster is down (CLUSTERDOWN), or sends from node to node")       \
+    X(redis_error_masterdown, "Redis: a replica without its master (MASTERDOWN)")                            \
+    X(redis_error_tryagain, "Redis: a slot is on its way to another node (TRYAGAIN)")                        \
+    X(redis_error_max_clients, "Redis: too many clients")                                                    \
+    X(redis_error_tls, "Redis: no TLS")                                                                      \
+    X(redis_error_noauth, "Redis: a password is wanted (NOAUTH)")                                            \
+    X(redis_error_wrongpass, "Redis: the password is wrong (WRONGPASS)")                                     \
+    X(redis_error_noperm, "Redis: the user may not (NOPERM)")                                                \
+    X(redis_error_wrongtype, "Redis: the key is of another kind (WRONGTYPE)")                                \
+    X(redis_error_other, "Redis: other errors")
 
 /* Plain numbers: whoever counts owns a struct of its own, and whoever shows them adds the structs up. */
 struct health {

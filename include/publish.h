@@ -10,6 +10,7 @@
 #include "fault.h"
 #include "flow_record.h"
 #include "health.h"
+#include "redis_link.h"
 #include "scope.h"
 
 struct publish;
@@ -47,11 +48,12 @@ struct publish_options {
     bool replay;         /* the data are not of now: wait for room instead of dropping */
     int64_t bin_ns, step_ns;
     struct {
-        const char *url;             /* NULL: no Redis */
-        const char *user, *password; /* NULL: those of the URL */
-        const char *prefix;          /* "lightsout:" */
-        uint32_t maxlen;             /* of the events stream */
-        uint32_t queue;              /* events kept in memory while Redis is away */
+        const char *url;                         /* NULL: no Redis */
+        const char *user, *password;             /* NULL: those of the URL */
+        const char *tls_ca, *tls_cert, *tls_key; /* of rediss://; NULL: the system's CAs, no certificate */
+        const char *prefix;                      /* "lightsout:" */
+        uint32_t maxlen;                         /* of the events stream */
+        uint32_t queue;                          /* events kept in memory while Redis is away */
         double connect_timeout_s, command_timeout_s;
         double heartbeat_s; /* the heartbeat key expires after three of these */
         double drain_s;     /* how long the end of the program waits for delivery */
@@ -96,9 +98,22 @@ void publish_health(struct publish *publish, const struct health *health);
  */
 int publish_close(struct publish *publish, struct fault *fault);
 
-/* Whether the URL can be served by this build (TLS, spelling): 0, or -1 with the fault. Nothing is connected.
- */
-int publish_check_redis(const char *url, struct fault *fault);
+/* The part of the options that says where Redis is, borrowed. */
+static inline struct redis_link_options publish_redis_link(const struct publish_options *options)
+{
+    return (struct redis_link_options){.url = options->redis.url,
+                                       .user = options->redis.user,
+                                       .password = options->redis.password,
+                                       .tls_ca = options->redis.tls_ca,
+                                       .tls_cert = options->redis.tls_cert,
+                                       .tls_key = options->redis.tls_key,
+                                       .connect_timeout_s = options->redis.connect_timeout_s,
+                                       .command_timeout_s = options->redis.command_timeout_s};
+}
+
+/* Whether this build can serve what is asked of Redis (spelling, TLS and its files): 0, or -1 with the fault.
+ * Nothing is connected. */
+int publish_check_redis(const struct publish_options *options, struct fault *fault);
 
 /* Whether ADDR:PORT can be listened on, going by its spelling: 0, or -1 with the fault. */
 int publish_check_http(const char *listen, struct fault *fault);

@@ -233,7 +233,7 @@ static bool is_told(const struct status *status, const char *name)
 
 static void put_health(const struct status *status, FILE *out)
 {
-    static const char refused[] = "refused_";
+    static const char refused[] = "refused_", errors[] = "redis_error_";
     const struct {
         const char *name, *help;
         uint64_t count;
@@ -244,7 +244,7 @@ static void put_health(const struct status *status, FILE *out)
     };
     char name[96];
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (begins(rows[i].name, refused) || !is_told(status, rows[i].name))
+        if (begins(rows[i].name, refused) || begins(rows[i].name, errors) || !is_told(status, rows[i].name))
             continue;
         snprintf(name, sizeof name, "%s_total", rows[i].name);
         family(out, name, "counter", rows[i].help);
@@ -255,6 +255,13 @@ static void put_health(const struct status *status, FILE *out)
         if (begins(rows[i].name, refused))
             fprintf(out, "lightsout_frames_refused_total{reason=\"%s\"} %" PRIu64 "\n",
                     rows[i].name + strlen(refused), rows[i].count);
+    if (!status->levels.redis)
+        return;
+    family(out, "redis_errors_total", "counter", "Replies and connections that failed, and how.");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (begins(rows[i].name, errors))
+            fprintf(out, "lightsout_redis_errors_total{class=\"%s\"} %" PRIu64 "\n",
+                    rows[i].name + strlen(errors), rows[i].count);
 }
 
 static void put_interfaces(const struct status *status, FILE *out)

@@ -405,10 +405,3 @@ bool outbox_up(struct outbox *outbox)
     pthread_mutex_unlock(&outbox->lock);
     return up;
 }
-
-void outbox_failed(struct outbox *outbox)
-{
-    pthread_mutex_lock(&outbox->lock);
-    outbox->health.redis_errors++;
-    pthread_mutex_unlock(&outbox->lock);
-}

@@ -50,7 +50,7 @@ bool outbox_scopes(struct outbox *outbox, const struct scope_list *scopes);
 /* There will be no more: what is there may be delivered for `drain_s`. With `at_once`, not even that. */
 void outbox_close(struct outbox *outbox, bool at_once);
 
-/* The counters redis_sent, redis_dropped, redis_errors and queue_dropped; how many wait; whether closing has
+/* The counters redis_sent, redis_dropped and queue_dropped; how many wait; whether closing has
  * begun. */
 void outbox_count(struct outbox *outbox, struct health *sum);
 size_t outbox_waiting(struct outbox *outbox, size_t *bins);
@@ -84,7 +84,6 @@ void outbox_states_again(struct outbox *outbox);
 /* Data time reached: the end of the last bin; TIME_NONE before the first. */
 int64_t outbox_data_time(struct outbox *outbox);
 
-/* Tells the writer whether it is worth waiting, and counts a failure. */
+/* Tells the writer whether it is worth waiting. */
 void outbox_set_away(struct outbox *outbox, bool away);
 bool outbox_up(struct outbox *outbox); /* Redis took what it was sent last; false until it first did */
-void outbox_failed(struct outbox *outbox);

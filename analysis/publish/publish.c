@@ -13,7 +13,6 @@
 #include "clock.h"
 #include "http_address.h"
 #include "queue.h"
-#include "redis_url.h"
 #include "sink.h"
 
 /* In the order in which they finish: the summary and the report tell what became of the others. */
@@ -63,12 +62,10 @@ void publish_say(const char *format, ...)
     fprintf(stderr, "lightsout: %s\n", line);
 }
 
-int publish_check_redis(const char *url, struct fault *fault)
+int publish_check_redis(const struct publish_options *options, struct fault *fault)
 {
-    struct redis_url parsed;
-    int result = redis_url_parse(url, &parsed, fault);
-    explicit_bzero(&parsed, sizeof parsed);
-    return result;
+    const struct redis_link_options link = publish_redis_link(options);
+    return redis_link_check(&link, fault);
 }
 
 int publish_check_http(const char *listen, struct fault *fault)

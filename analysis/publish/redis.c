@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Redis: the stream, channel, state, bins and heartbeat, on a thread of its own that nobody waits for. The
- * only file that includes hiredis, 0.14 and 1.x alike. */
-#include <errno.h>
-#include <fcntl.h>
-#include <hiredis/hiredis.h>
+/* Redis: the stream, channel, state, bins and heartbeat, on a thread of its own that nobody waits for. */
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "outbox.h"
-#include "redis_url.h"
+#include "redis_link.h"
 #include "sink.h"
 #include "text.h"
 
@@ -48,198 +43,125 @@ static const char put_events[] =
     "redis.call('ZREMRANGEBYRANK', seen, 0, -1 - ARGV[2])\n"
     "return trouble or 'OK'\n";
 
+/* What is sent. */
+enum part {
+    PART_ROUND, /* all of it */
+    PART_EVENTS,
+    PART_CHANNEL,
+    PART_STATE,
+    PART_BINS,
+    PART_HEARTBEAT,
+    PART_SENSORS
+};
+
 struct redis {
     const struct publish_options *options;
-    struct redis_url url;
     struct outbox *outbox;
     char *events_key, *seen_key, *state_key, *bins_key, *heartbeat_key, *channel, *sensors_key;
     char maxlen[16], seen_max[16], bins_maxlen[24], heartbeat_ms[24];
+    char shown[512]; /* where it is, as it was asked for */
+    _Atomic uint64_t errors[REDIS_TROUBLE__COUNT];
     pthread_t thread;
     bool running;
     bool told_full; /* the publishing thread's */
 
     /* the thread's own */
-    redisContext *link;
+    struct redis_link *link;
     int64_t until_ns, heartbeat_due_ns;
     unsigned back_off_ms, random;
     bool reached, troubled, state_cleared;
-    struct fault said[SAID_MAX];
+    struct said {
+        enum part part;
+        enum redis_trouble trouble;
+        struct fault why;
+    } said[SAID_MAX];
     size_t said_count;
 };
 
-/* What became of a command. */
-enum answer {
-    ANSWER_OK,
-    ANSWER_LATER, /* the server cannot at present */
-    ANSWER_NO,    /* the server will not: somebody has to do something about it */
-    ANSWER_LOST   /* there is no answer and no connection */
-};
-
-/* Says each trouble once, until all is well again. */
-static void complain(struct redis *redis, const struct fault *trouble, const char *way_out)
+/* What went wrong with a part of what is sent, said once until that part is well again. A round is the
+ * connection and all that makes it be given up. */
+static void complain(struct redis *redis, enum part part, enum redis_trouble trouble, const struct fault *why)
 {
-    outbox_failed(redis->outbox);
+    atomic_fetch_add(&redis->errors[trouble], 1);
+    bool apart = redis_class_of(trouble) == REDIS_REFUSED; /* not every NOPERM is the same */
     for (size_t i = 0; i < redis->said_count; i++)
-        if (strcmp(redis->said[i].text, trouble->text) == 0)
+        if (redis->said[i].part == part && redis->said[i].trouble == trouble &&
+            (!apart || strcmp(redis->said[i].why.text, why->text) == 0))
             return;
     if (redis->said_count == SAID_MAX)
         return;
-    redis->said[redis->said_count++] = *trouble;
-    publish_say("%s; events wait (%zu)%s", trouble->text, outbox_waiting(redis->outbox, NULL), way_out);
+    redis->said[redis->said_count++] = (struct said){part, trouble, *why};
+    publish_say("%s; events wait (%zu)%s", why->text, outbox_waiting(redis->outbox, NULL),
+                trouble == REDIS_TROUBLE_unreachable       ? "; check --redis"
+                : redis_class_of(trouble) == REDIS_REFUSED ? "; check --redis and the server"
+                                                           : "");
 }
 
-static const char *link_error(const redisContext *link)
+/* The end of what was said of a part. True: there was something. */
+static bool settle_part(struct redis *redis, enum part part)
 {
-    if (link == NULL)
-        return "no memory";
-    return strcmp(link->errstr, strerror(EAGAIN)) == 0 ? "no answer in time" : link->errstr;
+    size_t kept = 0, before = redis->said_count;
+    for (size_t i = 0; i < before; i++)
+        if (redis->said[i].part != part)
+            redis->said[kept++] = redis->said[i];
+    redis->said_count = kept;
+    return kept < before;
 }
 
-/* The server's passing troubles. Older servers wrap the word into the script's own error, so it is looked for
- * anywhere. */
-static bool is_passing(const char *error)
+static const char *name_of(const struct redis *redis, enum part part)
 {
-    static const char *const words[] = {
-        "LOADING", "BUSY ", "TRYAGAIN", "CLUSTERDOWN",           "MASTERDOWN", "NOREPLICAS",
-        "MISCONF", "OOM ",  "READONLY", "max number of clients", "UNKILLABLE"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strstr(error, words[i]) != NULL)
-            return true;
-    return false;
+    const char *const names[] = {
+        [PART_EVENTS] = redis->events_key,       [PART_CHANNEL] = redis->channel,
+        [PART_STATE] = redis->state_key,         [PART_BINS] = redis->bins_key,
+        [PART_HEARTBEAT] = redis->heartbeat_key, [PART_SENSORS] = redis->sensors_key};
+    return names[part];
 }
 
-/* Judges the answer to `what` (NULL: lost), says what is wrong with it, and frees it. Where in the script it
- * went wrong is nothing to the reader, and would make the same trouble look like another. */
-static enum answer judge(struct redis *redis, const char *what, redisReply *reply)
+/* The answer to what was sent of a part: what is wrong with it is said, and so is its end. A part that is
+ * refused is no reason to give the others up, unless it is the events, for which all is there. */
+static enum redis_class judge(struct redis *redis, enum part part, struct redisReply **reply)
 {
-    struct fault trouble;
-    enum answer answer = ANSWER_OK;
-    if (reply == NULL) {
-        fault_set(&trouble, "lost Redis at %s: %s", redis->url.shown, link_error(redis->link));
-        complain(redis, &trouble, "");
-        return ANSWER_LOST;
-    }
-    if (reply->type == REDIS_REPLY_ERROR && strstr(reply->str, " script: ") != NULL)
-        *strstr(reply->str, " script: ") = '\0';
-    if (reply->type == REDIS_REPLY_ERROR && is_passing(reply->str)) {
-        fault_set(&trouble, "Redis at %s takes nothing at present: %s", redis->url.shown, reply->str);
-        complain(redis, &trouble, "");
-        answer = ANSWER_LATER;
-    } else if (reply->type == REDIS_REPLY_ERROR) {
-        fault_set(&trouble, "Redis at %s refuses %s: %s", redis->url.shown, what, reply->str);
-        complain(redis, &trouble, "; check --redis and the server");
-        answer = ANSWER_NO;
-    }
-    freeReplyObject(reply);
-    return answer;
+    struct fault why;
+    enum redis_trouble trouble = redis_link_answer(redis->link, name_of(redis, part), reply, &why);
+    enum redis_class class = redis_class_of(trouble);
+    if (class == REDIS_TAKEN && part != PART_EVENTS && settle_part(redis, part))
+        publish_say("Redis at %s takes %s again", redis_link_shown(redis->link), name_of(redis, part));
+    if (class != REDIS_TAKEN)
+        complain(redis, class == REDIS_REFUSED && part != PART_EVENTS ? part : PART_ROUND, trouble, &why);
+    return class;
 }
 
-/* A command with arguments that end in NULL, into the pipeline. */
-static void append(struct redis *redis, const char *const *arguments)
+static bool is_over(enum redis_class class)
 {
-    const char *copy[32];
-    int count = 0;
-    while (arguments[count] != NULL && count < 32) {
-        copy[count] = arguments[count];
-        count++;
-    }
-    redisAppendCommandArgv(redis->link, count, copy, NULL);
+    return class == REDIS_LATER || class == REDIS_LOST;
 }
 
-static redisReply *next_reply(struct redis *redis)
-{
-    void *reply = NULL;
-    return redisGetReply(redis->link, &reply) == REDIS_OK ? reply : NULL;
-}
+#define SEND(redis, key, ...)                                                                                \
+    redis_link_send((redis)->link, (key), sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *), \
+                    (const char *const[]){__VA_ARGS__}, NULL)
 
-#define ASK(redis, ...) (append(redis, (const char *const[]){__VA_ARGS__, NULL}), next_reply(redis))
-
-static struct timeval seconds(double s)
-{
-    return (struct timeval){.tv_sec = (time_t)s, .tv_usec = (suseconds_t)((s - (double)(time_t)s) * 1e6)};
-}
-
-static void hang_up(struct redis *redis)
-{
-    if (redis->link != NULL)
-        redisFree(redis->link);
-    redis->link = NULL;
-}
-
-static bool greet_as(struct redis *redis)
-{
-    const struct redis_url *url = &redis->url;
-    if (url->password[0] == '\0')
-        return true;
-    redisReply *reply = url->user[0] != '\0' ? ASK(redis, "AUTH", url->user, url->password)
-                                             : ASK(redis, "AUTH", url->password);
-    return judge(redis, "the password", reply) == ANSWER_OK;
-}
-
-/* A name for CLIENT LIST, in which there may be no blanks. That a server does not know or allow this is no
- * trouble. */
-static bool greet_named(struct redis *redis)
-{
-    char name[128];
-    snprintf(name, sizeof name, "lightsout-%s", redis->options->sensor);
-    for (char *c = name; *c != '\0'; c++)
-        if (*c <= ' ' || *c > '~')
-            *c = '-';
-    redisReply *reply = ASK(redis, "CLIENT", "SETNAME", name);
-    if (reply != NULL && reply->type == REDIS_REPLY_ERROR && !is_passing(reply->str)) {
-        freeReplyObject(reply);
-        return true;
-    }
-    return judge(redis, "the connection", reply) == ANSWER_OK;
-}
-
-/* Everything that a new connection has to be told, each time. */
-static bool greet(struct redis *redis)
-{
-    char db[16];
-    snprintf(db, sizeof db, "%d", redis->url.db);
-    if (!greet_as(redis) || !greet_named(redis))
-        return false;
-    if (redis->url.db != 0 && judge(redis, "the database", ASK(redis, "SELECT", db)) != ANSWER_OK)
-        return false;
-    enum answer known =
-        judge(redis, redis->sensors_key, ASK(redis, "SADD", redis->sensors_key, redis->options->sensor));
-    return known == ANSWER_OK || known == ANSWER_NO;
-}
-
-/* Never redisReconnect: it forgets timeouts in some versions, and user and database in all. */
 static bool reach(struct redis *redis)
 {
-    const struct redis_url *url = &redis->url;
-    struct timeval connect = seconds(redis->options->redis.connect_timeout_s);
-    redis->link = url->host[0] != '\0' ? redisConnectWithTimeout(url->host, url->port, connect)
-                                       : redisConnectUnixWithTimeout(url->path, connect);
-    if (redis->link == NULL || redis->link->err != 0) {
-        struct fault trouble;
-        fault_set(&trouble, "cannot reach Redis at %s: %s", url->shown, link_error(redis->link));
-        complain(redis, &trouble, "; check --redis");
-        hang_up(redis);
+    struct fault why;
+    enum redis_trouble trouble = redis_link_open(redis->link, &why);
+    if (trouble != REDIS_WELL) {
+        complain(redis, PART_ROUND, trouble, &why);
         return false;
     }
-    fcntl(redis->link->fd, F_SETFD, FD_CLOEXEC);
-    if (url->host[0] != '\0')
-        redisEnableKeepAlive(redis->link);
-    redisSetTimeout(redis->link, seconds(redis->options->redis.command_timeout_s));
     redis->heartbeat_due_ns = outbox_now();
     /* The server may have come back with less than it had. */
     outbox_states_again(redis->outbox);
-    if (greet(redis))
-        return true;
-    hang_up(redis);
-    return false;
+    SEND(redis, redis->sensors_key, "SADD", redis->sensors_key, redis->options->sensor);
+    return !is_over(judge(redis, PART_SENSORS, NULL));
 }
 
 /* One call of the script with the oldest events. It puts in all or none, so that their order is kept. */
-static redisReply *put(struct redis *redis, const struct outbox_event **events, size_t count)
+static enum redis_class put(struct redis *redis, const struct outbox_event **events, size_t count,
+                            struct redisReply **reply)
 {
     const char *arguments[8 + 5 * EVENTS_A_TIME];
     char severity[EVENTS_A_TIME][16];
-    int n = 0;
+    size_t n = 0;
     arguments[n++] = "EVAL";
     arguments[n++] = put_events;
     arguments[n++] = "2";
@@ -256,8 +178,21 @@ static redisReply *put(struct redis *redis, const struct outbox_event **events, 
         arguments[n++] = severity[i];
         arguments[n++] = events[i]->json;
     }
-    redisAppendCommandArgv(redis->link, n, arguments, NULL);
-    return next_reply(redis);
+    redis_link_send(redis->link, redis->events_key, n, arguments, NULL);
+    return judge(redis, PART_EVENTS, reply);
+}
+
+/* What the script says of the channel. */
+static void judge_channel(struct redis *redis, const char *said)
+{
+    struct fault why;
+    if (strcmp(said, "OK") != 0) {
+        fault_set(&why, "Redis at %s stores events but does not tell them on the channel %s: %s",
+                  redis_link_shown(redis->link), redis->channel, said);
+        complain(redis, PART_CHANNEL, redis_trouble_of(said), &why);
+    } else if (settle_part(redis, PART_CHANNEL)) {
+        publish_say("Redis at %s takes %s again", redis_link_shown(redis->link), redis->channel);
+    }
 }
 
 static bool send_events(struct redis *redis)
@@ -265,15 +200,11 @@ static bool send_events(struct redis *redis)
     const struct outbox_event *events[EVENTS_A_TIME];
     size_t count;
     while ((count = outbox_events(redis->outbox, events, EVENTS_A_TIME)) > 0) {
-        redisReply *reply = put(redis, events, count);
-        if (reply != NULL && reply->type == REDIS_REPLY_STRING && strcmp(reply->str, "OK") != 0) {
-            struct fault trouble;
-            fault_set(&trouble, "Redis at %s stores events but does not tell them on the channel: %s",
-                      redis->url.shown, reply->str);
-            complain(redis, &trouble, "");
-        }
-        if (judge(redis, redis->events_key, reply) != ANSWER_OK)
+        struct redisReply *reply;
+        if (put(redis, events, count, &reply) != REDIS_TAKEN)
             return false;
+        judge_channel(redis, redis_reply_text(reply, NULL));
+        redis_reply_free(reply);
         outbox_events_sent(redis->outbox, count);
     }
     return true;
@@ -291,15 +222,15 @@ static int send_bins(struct redis *redis)
         struct text text = text_in(json, sizeof json);
         bin_text_json(&bins[i].bin, scope, &text);
         text_time_s(bins[i].bin.start_ns, time);
-        append(redis, (const char *const[]){"XADD", redis->bins_key, "MAXLEN", "~", redis->bins_maxlen, "*",
-                                            "time", time, "scope", scope->text, "bin", json, NULL});
+        SEND(redis, redis->bins_key, "XADD", redis->bins_key, "MAXLEN", "~", redis->bins_maxlen, "*", "time",
+             time, "scope", scope->text, "bin", json);
     }
     bool whole = true;
     for (size_t i = 0; i < count; i++) {
-        enum answer answer = judge(redis, redis->bins_key, next_reply(redis));
-        if (answer == ANSWER_LOST)
+        enum redis_class class = judge(redis, PART_BINS, NULL);
+        if (class == REDIS_LOST)
             return -1;
-        whole = whole && answer != ANSWER_LATER;
+        whole = whole && class != REDIS_LATER;
         done += whole;
     }
     outbox_bins_sent(redis->outbox, done);
@@ -316,18 +247,18 @@ static bool send_states(struct redis *redis)
         redis->state_cleared = false;
     while (outbox_state(redis->outbox, &next, name, json)) {
         if (count == 0 && !redis->state_cleared) {
-            append(redis, (const char *const[]){"DEL", redis->state_key, NULL});
+            SEND(redis, redis->state_key, "DEL", redis->state_key);
             count++;
         }
-        append(redis, (const char *const[]){"HSET", redis->state_key, name, json, NULL});
+        SEND(redis, redis->state_key, "HSET", redis->state_key, name, json);
         count++;
     }
     bool whole = true;
     for (size_t i = 0; i < count; i++) {
-        enum answer answer = judge(redis, redis->state_key, next_reply(redis));
-        if (answer == ANSWER_LOST)
+        enum redis_class class = judge(redis, PART_STATE, NULL);
+        if (class == REDIS_LOST)
             return false;
-        whole = whole && answer != ANSWER_LATER;
+        whole = whole && class != REDIS_LATER;
     }
     redis->state_cleared = redis->state_cleared || (whole && count > 0);
     return whole;
@@ -348,9 +279,8 @@ static bool send_heartbeat(struct redis *redis)
     }
     text_put(&text, "}");
     redis->heartbeat_due_ns = now_ns + (int64_t)(redis->options->redis.heartbeat_s * (double)NS_PER_S);
-    enum answer answer = judge(redis, redis->heartbeat_key,
-                               ASK(redis, "SET", redis->heartbeat_key, json, "PX", redis->heartbeat_ms));
-    return answer == ANSWER_OK || answer == ANSWER_NO;
+    SEND(redis, redis->heartbeat_key, "SET", redis->heartbeat_key, json, "PX", redis->heartbeat_ms);
+    return !is_over(judge(redis, PART_HEARTBEAT, NULL));
 }
 
 /* Everything that waits, events before anything else. False: the connection is to be given up. */
@@ -384,10 +314,9 @@ static void back_off(struct redis *redis)
 
 static void settle(struct redis *redis)
 {
-    if (redis->troubled) {
-        publish_say("Redis at %s is back", redis->url.shown);
-        redis->said_count = 0;
-    }
+    if (redis->troubled)
+        publish_say("Redis at %s is back", redis_link_shown(redis->link));
+    settle_part(redis, PART_ROUND);
     redis->reached = true;
     redis->troubled = false;
     redis->back_off_ms = 0;
@@ -398,22 +327,20 @@ static void settle(struct redis *redis)
 static void *redis_thread(void *context)
 {
     struct redis *redis = context;
-    while (outbox_wait(redis->outbox, redis->until_ns, redis->link != NULL)) {
-        bool well = (redis->link != NULL || reach(redis)) && talk(redis);
+    struct fault unsaid;
+    while (outbox_wait(redis->outbox, redis->until_ns, redis_link_is_open(redis->link))) {
+        bool well = (redis_link_is_open(redis->link) || reach(redis)) && talk(redis);
         if (well) {
             settle(redis);
         } else {
-            hang_up(redis);
+            redis_link_close(redis->link);
             back_off(redis);
         }
     }
-    if (redis->link != NULL) {
-        /* Gone at once, rather than when it expires: this end was meant. */
-        redisReply *reply = ASK(redis, "DEL", redis->heartbeat_key);
-        if (reply != NULL)
-            freeReplyObject(reply);
-    }
-    hang_up(redis);
+    /* Gone at once, rather than when it expires: this end was meant. */
+    if (redis_link_is_open(redis->link))
+        REDIS_LINK_ASK(redis->link, redis->heartbeat_key, NULL, &unsaid, "DEL", redis->heartbeat_key);
+    redis_link_close(redis->link);
     return NULL;
 }
 
@@ -432,33 +359,12 @@ static void redis_close(void *state)
         pthread_join(redis->thread, NULL);
     }
     outbox_free(redis->outbox);
+    redis_link_free(redis->link);
     char *keys[] = {redis->events_key,    redis->seen_key, redis->state_key,  redis->bins_key,
                     redis->heartbeat_key, redis->channel,  redis->sensors_key};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         free(keys[i]);
-    explicit_bzero(&redis->url, sizeof redis->url);
     free(redis);
-}
-
-/* User and password of the options take the place of the URL's. */
-static int find_redis(struct redis *redis, struct fault *fault)
-{
-    const struct publish_options *options = redis->options;
-    struct redis_url *url = &redis->url;
-    if (redis_url_parse(options->redis.url, url, fault) != 0)
-        return -1;
-    const char *user = options->redis.user, *password = options->redis.password;
-    if ((user != NULL && strlen(user) >= sizeof url->user) ||
-        (password != NULL && strlen(password) >= sizeof url->password))
-        return fault_set(fault, "the user or the password for Redis is too long");
-    if (user != NULL)
-        strcpy(url->user, user);
-    if (password != NULL)
-        strcpy(url->password, password);
-    if (url->user[0] != '\0' && url->password[0] == '\0')
-        return fault_set(fault, "there is a user for Redis at %s but no password; give both or neither",
-                         url->shown);
-    return 0;
 }
 
 /* Writes a name into new memory. False: there is none. */
@@ -492,6 +398,21 @@ static bool make_names(struct redis *redis)
            make_name(&redis->sensors_key, "%ssensors", prefix);
 }
 
+static int make_link(struct redis *redis, struct fault *fault)
+{
+    const struct publish_options *options = redis->options;
+    char name[160];
+    struct redis_link_options link = publish_redis_link(options);
+    snprintf(name, sizeof name, "lightsout-%s", options->sensor);
+    link.name = name;
+    link.a_key = redis->events_key;
+    redis->link = redis_link_new(&link, fault);
+    if (redis->link == NULL)
+        return -1;
+    snprintf(redis->shown, sizeof redis->shown, "%s", redis_link_shown(redis->link));
+    return 0;
+}
+
 static void *redis_open(const struct publish_options *options, const struct scope_list *scopes,
                         struct fault *fault)
 {
@@ -510,15 +431,11 @@ static void *redis_open(const struct publish_options *options, const struct scop
         .patient = options->replay,
         .drain_s = options->redis.drain_s,
     };
-    if (find_redis(redis, fault) != 0) {
-        redis_close(redis);
-        return NULL;
-    }
+    fault_set(fault, "no memory for Redis");
     redis->outbox = outbox_new(&outbox, scopes);
-    redis->running = redis->outbox != NULL && make_names(redis) &&
+    redis->running = redis->outbox != NULL && make_names(redis) && make_link(redis, fault) == 0 &&
                      pthread_create(&redis->thread, NULL, redis_thread, redis) == 0;
     if (!redis->running) {
-        fault_set(fault, "no memory for Redis");
         redis_close(redis);
         return NULL;
     }
@@ -539,7 +456,7 @@ static int redis_event(void *state, const struct event *event, struct fault *fau
     struct redis *redis = state;
     if (!outbox_put_event(redis->outbox, event) && !redis->told_full) {
         publish_say("the memory for events that wait for Redis at %s is full (%u): further ones are given up",
-                    redis->url.shown, redis->options->redis.queue);
+                    redis->shown, redis->options->redis.queue);
         redis->told_full = true;
     }
     return 0;
@@ -555,7 +472,11 @@ static int redis_bin(void *state, const struct bin *bin, struct fault *fault)
 
 static void redis_count(void *state, struct health *sum)
 {
-    outbox_count(((struct redis *)state)->outbox, sum);
+    struct redis *redis = state;
+    outbox_count(redis->outbox, sum);
+    uint64_t *first = &sum->redis_error_unreachable; /* the rows stand in the order of the troubles */
+    for (int i = 0; i < REDIS_TROUBLE__COUNT; i++)
+        first[i] += redis->errors[i];
 }
 
 static void redis_level(void *state, struct levels *levels)
@@ -577,12 +498,12 @@ static int redis_finish(void *state, struct fault *fault)
     size_t bins, events = outbox_waiting(redis->outbox, &bins) + (size_t)health.redis_dropped;
     if (events > 0)
         return fault_set(fault, "%zu event%s not delivered to Redis at %s", events,
-                         events == 1 ? " was" : "s were", redis->url.shown);
+                         events == 1 ? " was" : "s were", redis->shown);
     if (bins > 0)
         return fault_set(fault, "%zu bin%s not delivered to Redis at %s", bins, bins == 1 ? " was" : "s were",
-                         redis->url.shown);
+                         redis->shown);
     if (redis->troubled && !redis->reached)
-        return fault_set(fault, "Redis at %s was never reached; check --redis", redis->url.shown);
+        return fault_set(fault, "Redis at %s was never reached; check --redis", redis->shown);
     return 0;
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "redis_url.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char forms[] = "redis://[user[:password]@]host[:port][/db] or unix:///path[?db=N]";
+static const char forms[] = "redis://[user[:password]@]host[:port][/db] (rediss:// for TLS), "
+                            "redis+sentinel://host:port,host:port/name[/db] or unix:///path[?db=N]";
 
 static int hex_digit(char c)
 {
@@ -70,7 +70,9 @@ static int parse_user(const char *text, size_t length, struct redis_url *url, st
     return 0;
 }
 
-static int parse_host(const char *text, size_t length, struct redis_url *url, struct fault *fault)
+/* One of the hosts, with its port; without one, `port` is the usual. */
+static int parse_host(const char *text, size_t length, int port, struct redis_address *into,
+                      struct fault *fault)
 {
     const char *end = text + length, *host_end;
     bool bracketed = length > 0 && text[0] == '[';
@@ -86,38 +88,81 @@ static int parse_host(const char *text, size_t length, struct redis_url *url, st
             host_end = end;
     }
     size_t host_length = (size_t)(host_end - text);
-    if (host_length == 0 || host_length >= sizeof url->host)
+    if (host_length == 0 || host_length >= sizeof into->host)
         return fault_set(fault, "--redis names no host; write %s", forms);
-    memcpy(url->host, text, host_length);
+    memcpy(into->host, text, host_length);
+    into->host[host_length] = '\0';
+    into->port = port;
     const char *rest = host_end + bracketed;
-    url->port = 6379;
-    if (rest < end && (*rest != ':' || number(rest + 1, (size_t)(end - rest - 1), 65535, &url->port) != 0 ||
-                       url->port == 0))
+    if (rest < end && (*rest != ':' || number(rest + 1, (size_t)(end - rest - 1), 65535, &into->port) != 0 ||
+                       into->port == 0))
         return fault_set(fault,
                          "--redis: the port is not 1 to 65535 (an IPv6 address stands in brackets); write %s",
                          forms);
-    bool colons = strchr(url->host, ':') != NULL;
-    snprintf(url->shown, sizeof url->shown, "redis://%s%s%s:%d", colons ? "[" : "", url->host,
-             colons ? "]" : "", url->port);
     return 0;
+}
+
+/* Everything between // and the next slash. */
+static int parse_hosts(const char *text, size_t length, struct redis_url *url, bool sentinel,
+                       struct fault *fault)
+{
+    const char *host = text, *end = text + length;
+    for (const char *c = text; c < end; c++)
+        if (*c == '@')
+            host = c + 1; /* the last one: a password may hold another */
+    if (host > text && parse_user(text, (size_t)(host - text - 1), url, fault) != 0)
+        return -1;
+    for (;;) {
+        const char *comma = sentinel ? memchr(host, ',', (size_t)(end - host)) : NULL;
+        if (url->host_count == REDIS_HOSTS_MAX)
+            return fault_set(fault, "--redis names more than %d Sentinels", REDIS_HOSTS_MAX);
+        if (parse_host(host, (size_t)((comma != NULL ? comma : end) - host), sentinel ? 26379 : 6379,
+                       &url->host[url->host_count++], fault) != 0)
+            return -1;
+        if (comma == NULL)
+            return 0;
+        host = comma + 1;
+    }
+}
+
+void redis_url_show(const char *scheme, const struct redis_address *address, char *into, size_t room)
+{
+    bool colons = strchr(address->host, ':') != NULL;
+    snprintf(into, room, "%s%s%s%s:%d", scheme, colons ? "[" : "", address->host, colons ? "]" : "",
+             address->port);
 }
 
 static int parse_tcp(const char *text, struct redis_url *url, struct fault *fault)
 {
     size_t length = strcspn(text, "/?#");
-    const char *host = text;
-    for (const char *c = text; c < text + length; c++)
-        if (*c == '@')
-            host = c + 1; /* the last one: a password may hold another */
-    if (host > text && parse_user(text, (size_t)(host - text - 1), url, fault) != 0)
+    if (parse_hosts(text, length, url, false, fault) != 0)
         return -1;
-    if (parse_host(host, length - (size_t)(host - text), url, fault) != 0)
-        return -1;
+    redis_url_show(url->tls ? "rediss://" : "redis://", &url->host[0], url->shown, sizeof url->shown);
     const char *rest = text + length;
     if (*rest == '\0' || strcmp(rest, "/") == 0)
         return 0;
     return *rest == '/' ? parse_db(rest + 1, url, fault)
                         : fault_set(fault, "--redis: nothing may follow the host but /db; write %s", forms);
+}
+
+static int parse_sentinel(const char *text, struct redis_url *url, struct fault *fault)
+{
+    size_t length = strcspn(text, "/?#");
+    if (parse_hosts(text, length, url, true, fault) != 0)
+        return -1;
+    const char *name = text + length + (text[length] == '/');
+    size_t name_length = strcspn(name, "/?#");
+    if (name_length == 0 || decode(name, name_length, url->master, sizeof url->master) != 0)
+        return fault_set(
+            fault, "--redis: the Sentinels' name for the server is missing or too long; write %s", forms);
+    char first[320];
+    redis_url_show(url->tls ? "rediss+sentinel://" : "redis+sentinel://", &url->host[0], first, sizeof first);
+    snprintf(url->shown, sizeof url->shown, "%s%s/%s", first, url->host_count > 1 ? ",…" : "", url->master);
+    const char *rest = name + name_length;
+    if (*rest == '\0' || strcmp(rest, "/") == 0)
+        return 0;
+    return *rest == '/' ? parse_db(rest + 1, url, fault)
+                        : fault_set(fault, "--redis: nothing may follow the name but /db; write %s", forms);
 }
 
 static int parse_unix(const char *text, struct redis_url *url, struct fault *fault)
@@ -140,13 +185,22 @@ static int parse_unix(const char *text, struct redis_url *url, struct fault *fau
 
 int redis_url_parse(const char *text, struct redis_url *url, struct fault *fault)
 {
-    *url = (struct redis_url){.port = 0};
-    if (strncmp(text, "redis://", 8) == 0)
-        return parse_tcp(text + 8, url, fault);
-    if (strncmp(text, "unix://", 7) == 0)
-        return parse_unix(text + 7, url, fault);
-    if (strncmp(text, "rediss://", 9) == 0)
-        return fault_set(fault,
-                         "--redis: this build has no TLS for Redis: use redis:// or unix://, or stunnel");
+    static const struct {
+        const char *scheme;
+        int (*parse)(const char *, struct redis_url *, struct fault *);
+        bool tls;
+    } schemes[] = {{"redis://", parse_tcp, false},
+                   {"rediss://", parse_tcp, true},
+                   {"redis+sentinel://", parse_sentinel, false},
+                   {"rediss+sentinel://", parse_sentinel, true},
+                   {"unix://", parse_unix, false}};
+    *url = (struct redis_url){.db = 0};
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        size_t length = strlen(schemes[i].scheme);
+        if (strncmp(text, schemes[i].scheme, length) != 0)
+            continue;
+        url->tls = schemes[i].tls;
+        return schemes[i].parse(text + length, url, fault);
+    }
     return fault_set(fault, "--redis is not a URL of a Redis; write %s", forms);
 }

@@ -139,7 +139,8 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     for (int letter; (letter = getopt_long(argc, argv, "", long_options, NULL)) != -1;)
         if (letter == 'c') {
-            int result = publish_check_redis(optarg, &fault);
+            options.redis.url = optarg;
+            int result = publish_check_redis(&options, &fault);
             puts(result == 0 ? "good" : fault.text);
             return result == 0 ? 0 : 2;
         } else if (letter == 'a') {

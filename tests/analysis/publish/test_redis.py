@@ -414,7 +414,7 @@ def test_something_that_is_no_redis_is_no_crash(tmp_path):
     assert "1 event was not delivered" in said and said.count("lost Redis") <= 2
 
 
-@pytest.mark.parametrize("url, word", [("rediss://h", "no TLS"), ("redis://", "no host"), ("unix://x", "absolute")])
+@pytest.mark.parametrize("url, word", [("redis://", "no host"), ("unix://x", "absolute")])
 def test_a_url_that_cannot_be_served_is_refused_before_anything_else(url, word):
     done = subprocess.run([DRIVE, "--check", url], stdout=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2 and word in done.stdout

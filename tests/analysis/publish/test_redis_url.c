@@ -11,6 +11,13 @@
 #include "publish.h"
 #include "redis_url.h"
 
+/* Whether this build can serve the URL. */
+static int check(const char *text, struct fault *fault)
+{
+    const struct publish_options options = {.redis.url = text};
+    return publish_check_redis(&options, fault);
+}
+
 static void every_good_form_is_understood(void **state)
 {
     (void)state;
@@ -38,14 +45,17 @@ static void every_good_form_is_understood(void **state)
         struct redis_url url;
         struct fault fault;
         assert_int_equal(redis_url_parse(rows[i].text, &url, &fault), 0);
-        assert_string_equal(url.host, rows[i].host);
-        assert_int_equal(url.port, rows[i].port);
+        assert_string_equal(url.host[0].host, rows[i].host);
+        assert_int_equal(url.host[0].port, rows[i].port);
         assert_string_equal(url.path, rows[i].path);
         assert_int_equal(url.db, rows[i].db);
         assert_string_equal(url.user, rows[i].user);
         assert_string_equal(url.password, rows[i].password);
         assert_string_equal(url.shown, rows[i].shown);
-        assert_int_equal(publish_check_redis(rows[i].text, &fault), 0);
+        assert_false(url.tls);
+        assert_string_equal(url.master, "");
+        assert_int_equal(check(rows[i].text, &fault),
+                         url.user[0] != '\0' && url.password[0] == '\0' ? -1 : 0);
     }
 }
 
@@ -58,7 +68,15 @@ static void every_bad_form_is_refused_with_a_reason_and_without_the_password(voi
         {"", "not a URL"},
         {"localhost:6379", "not a URL"},
         {"http://hunter2@h", "not a URL"},
-        {"rediss://:hunter2@h", "no TLS"},
+        {"rediss://:hunter2@", "no host"},
+        {"redis+sentinel://:hunter2@h:1,/name", "no host"},
+        {"redis+sentinel://:hunter2@h:1,h:0/name", "port"},
+        {"redis+sentinel://:hunter2@h:1", "name"},
+        {"redis+sentinel://:hunter2@h:1/", "name"},
+        {"redis+sentinel://:hunter2@h:1/%zz", "name"},
+        {"redis+sentinel://:hunter2@h:1/name/x", "database"},
+        {"redis+sentinel://:hunter2@h:1/name?db=1", "nothing may follow"},
+        {"redis+sentinel://a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a/name", "more than 16"},
         {"redis://", "no host"},
         {"redis://:hunter2@", "no host"},
         {"redis://:hunter2@:6379", "no host"},
@@ -93,8 +111,52 @@ static void every_bad_form_is_refused_with_a_reason_and_without_the_password(voi
         if (strstr(fault.text, rows[i].reason) == NULL)
             fail_msg("%s: %s", rows[i].text, fault.text);
         assert_null(strstr(fault.text, "hunter2"));
-        assert_int_equal(publish_check_redis(rows[i].text, &fault), -1);
+        assert_int_equal(check(rows[i].text, &fault), -1);
     }
+}
+
+static void sentinels_are_listed_with_the_name_of_their_master(void **state)
+{
+    (void)state;
+    struct redis_url url;
+    struct fault fault;
+    assert_int_equal(
+        redis_url_parse("redis+sentinel://soc:s%2cret@s1,[::1]:5000,s3:26380/my%20own/4", &url, &fault), 0);
+    assert_int_equal(url.host_count, 3);
+    assert_string_equal(url.host[0].host, "s1");
+    assert_int_equal(url.host[0].port, 26379);
+    assert_string_equal(url.host[1].host, "::1");
+    assert_int_equal(url.host[1].port, 5000);
+    assert_string_equal(url.host[2].host, "s3");
+    assert_int_equal(url.host[2].port, 26380);
+    assert_string_equal(url.master, "my own");
+    assert_string_equal(url.user, "soc");
+    assert_string_equal(url.password, "s,ret");
+    assert_int_equal(url.db, 4);
+    assert_string_equal(url.shown, "redis+sentinel://s1:26379,…/my own");
+    assert_int_equal(redis_url_parse("rediss+sentinel://s1/m", &url, &fault), 0);
+    assert_true(url.tls);
+    assert_string_equal(url.shown, "rediss+sentinel://s1:26379/m");
+}
+
+static void tls_is_asked_for_and_never_forgotten(void **state)
+{
+    (void)state;
+    struct redis_url url;
+    struct fault fault = {""};
+    assert_int_equal(redis_url_parse("rediss://:hunter2@h/3", &url, &fault), 0);
+    assert_true(url.tls);
+    assert_int_equal(url.db, 3);
+    assert_string_equal(url.shown, "rediss://h:6379");
+    struct publish_options options = {.redis = {.url = "redis://:hunter2@h", .tls_ca = "/dev/null"}};
+    assert_int_equal(publish_check_redis(&options, &fault), -1);
+    assert_non_null(strstr(fault.text, "write rediss://"));
+    options.redis.url = "rediss://:hunter2@h";
+    assert_int_equal(publish_check_redis(&options, &fault),
+                     -1); /* no certificate in there, or no TLS at all */
+    assert_true(strstr(fault.text, "tls_ca = /dev/null") != NULL ||
+                strstr(fault.text, "this build has no TLS") != NULL);
+    assert_null(strstr(fault.text, "hunter2"));
 }
 
 static void a_user_without_a_password_is_refused(void **state)
@@ -115,6 +177,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_good_form_is_understood),
         cmocka_unit_test(every_bad_form_is_refused_with_a_reason_and_without_the_password),
+        cmocka_unit_test(sentinels_are_listed_with_the_name_of_their_master),
+        cmocka_unit_test(tls_is_asked_for_and_never_forgotten),
         cmocka_unit_test(a_user_without_a_password_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
