@@ -8,6 +8,7 @@
 #   make bench-detect         how close the detector comes to the optimum, beside the rules of the field
 #   make bench-verdict        the history as a test: is the verdict right at every tap that can tell
 #   make fuzz FUZZ_S=60       every fuzzer for so many seconds (clang's libFuzzer)
+#   make bench-faults         programs, servers, links and disks that fail: is each event delivered once, and how soon
 #   make walls                hold the plan of the house: who may include and call what
 #   make format, format-check clang-format 14
 #   make deps                 install the packages that building and testing need (the list is in .ci/deps)
@@ -59,7 +60,7 @@ DETECT_OBJECTS := $(patsubst %.c,$(OBJ)/%.o,$(sort $(wildcard tests/bench/detect
 DETECT_LIBS   := -lndpi -ljansson -lm
 FOLDERS       := $(sort $(dir $(OBJECTS) $(SYNTH_OBJECTS) $(TEST_OBJECTS) $(DETECT_OBJECTS) $(TESTS) $(BENCH) $(OBJ)/))
 
-.PHONY: all demo test bench bench-detect bench-verdict asan tsan fuzz test-programs bench-programs walls format format-check deps install uninstall clean force
+.PHONY: all demo test bench bench-detect bench-verdict bench-faults asan tsan fuzz test-programs bench-programs walls format format-check deps install uninstall clean force
 all: $(PROGRAM)
 
 $(PROGRAM): $(MAIN) $(LIBRARY) $(OBJ)/flags
@@ -171,6 +172,12 @@ bench-verdict:
 	@.ci/deps build bench
 	@$(MAKE) --no-print-directory $(JOBS) $(PROGRAM) $(SYNTH)
 	@$(PYTHON) tests/bench/verdict.py $(OUT) --json $(OUT)/bench/verdict.json
+
+# Everything that may die between a decision and its reader, as often as the requirements say.
+bench-faults:
+	@.ci/deps build test
+	@$(MAKE) --no-print-directory $(JOBS) $(PROGRAM)
+	@$(PYTHON) tests/faults/bench.py $(OUT) --json $(OUT)/bench/faults.json
 
 walls: $(patsubst %.c,$(OBJ)/%.o,$(wildcard analysis/*.c))
 	@CC='$(CC)' tests/walls.sh $(OBJ)

@@ -118,8 +118,8 @@ class Server:
         """The stream as a list of dictionaries."""
         return [dict(zip(fields[::2], fields[1::2])) for _, fields in self.ask("XRANGE", key, "-", "+")]
 
-    def ids(self):
-        return [entry["id"] for entry in self.entries()]
+    def ids(self, key=KEY + "events"):
+        return [entry["id"] for entry in self.entries(key)]
 
 
 class Drive:
