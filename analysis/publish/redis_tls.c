@@ -3,6 +3,7 @@
  * certificate of a trusted CA would do. */
 #include "redis_tls.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #ifdef REDIS_TLS
