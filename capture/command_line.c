@@ -24,7 +24,10 @@ const char settings_help[] =
     "      --bins FILE          a row per scope and bin as CSV\n"
     "      --flows FILE         a record per watched flow as NDJSON\n"
     "      --report FILE        a self-contained HTML report\n"
-    "      --redis URL          redis://[user[:password]@]host[:port][/db], unix:///path[?db=N]\n"
+    "      --redis URL          redis://[user[:password]@]host[:port][/db], rediss:// for TLS, "
+    "unix:///path[?db=N],\n"
+    "                           redis+sentinel://host:port,host:port/name[/db]\n"
+    "      --redis-prefix TEXT  before every key (lightsout:, of a replay lightsout-replay:)\n"
     "      --state FILE         checkpoint: loaded at start, written at intervals and at the end\n"
     "      --http ADDR:PORT     status page, /metrics for Prometheus, /healthz, /api/state\n"
     "      --speed N            replay at N times real time (default: as fast as it goes)\n"
@@ -42,10 +45,10 @@ struct key_option {
 };
 
 static const struct key_option key_options[] = {
-    {"bin", "lightsout", "bin"},       {"events", "lightsout", "events"}, {"bins", "lightsout", "bins"},
-    {"flows", "lightsout", "flows"},   {"report", "lightsout", "report"}, {"redis", "redis", "url"},
-    {"sensor", "lightsout", "sensor"}, {"state", "lightsout", "state"},   {"http", "http", "listen"},
-    {"filter", "capture", "filter"},
+    {"bin", "lightsout", "bin"},         {"events", "lightsout", "events"}, {"bins", "lightsout", "bins"},
+    {"flows", "lightsout", "flows"},     {"report", "lightsout", "report"}, {"redis", "redis", "url"},
+    {"sensor", "lightsout", "sensor"},   {"state", "lightsout", "state"},   {"http", "http", "listen"},
+    {"redis-prefix", "redis", "prefix"}, {"filter", "capture", "filter"},
 };
 
 enum { KEY_OPTION_COUNT = sizeof key_options / sizeof key_options[0] };
@@ -74,6 +77,7 @@ static const struct option long_options[] = {
     {"sensor", required_argument, NULL, OPTION_KEY + 6},
     {"state", required_argument, NULL, OPTION_KEY + 7},
     {"http", required_argument, NULL, OPTION_KEY + 8},
+    {"redis-prefix", required_argument, NULL, OPTION_KEY + 9},
     {"filter", required_argument, NULL, 'f'},
     {NULL, 0, NULL, 0},
 };
@@ -200,4 +204,18 @@ int command_line_read(struct settings *settings, int argc, char **argv, bool fir
         return fault_set(fault, "'%s' is not an option: captures are read with -r PATH; see --help",
                          argv[optind]);
     return 0;
+}
+
+void command_line_hide(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        char *user = strstr(argv[i], "://");
+        if (user == NULL)
+            continue;
+        user += 3;
+        char *end = user + strcspn(user, "/?#"), *colon = memchr(user, ':', (size_t)(end - user));
+        char *at = memrchr(user, '@', (size_t)(end - user));
+        for (char *c = colon; colon != NULL && at != NULL && ++c < at;)
+            *c = '*';
+    }
 }

@@ -439,12 +439,13 @@ static int read_state(struct settings *settings, struct publish_checkpoint *resu
     return 0;
 }
 
-static int start(struct settings *settings, int argc, char **argv)
+/* `shown` is the command line as people may see it. */
+static int start(struct settings *settings, int argc, char **argv, char **shown)
 {
     struct fault fault;
     struct input input = {0};
     const char *events = settings->publish.events_path;
-    char *command = join((size_t)argc, (const char *const *)argv);
+    char *command = join((size_t)argc, (const char *const *)shown);
     char *names = input_names(settings);
     settings->publish.command = command;
     settings->publish.input = names;
@@ -465,12 +466,38 @@ static int start(struct settings *settings, int argc, char **argv)
     return status;
 }
 
+/* A copy to work with, for as long as the program runs; what was handed in loses its passwords, since
+ * everybody on the machine can read it. */
+static char **take_arguments(int argc, char **argv)
+{
+    char **own = calloc((size_t)argc + 1, sizeof *own);
+    for (int i = 0; own != NULL && i < argc; i++)
+        own[i] = strdup(argv[i]);
+    for (int i = 0; own != NULL && i < argc; i++)
+        if (own[i] == NULL)
+            return NULL;
+    command_line_hide(argc, argv);
+    return own;
+}
+
+static void drop_arguments(char **own)
+{
+    for (char **argument = own; *argument != NULL; argument++)
+        free(*argument);
+    free(own);
+}
+
 int main(int argc, char **argv)
 {
     struct settings settings;
     struct fault fault;
     int status = EXIT_DONE;
-    if (settings_read(&settings, argc, argv, &fault) != 0)
+    char **own = take_arguments(argc, argv);
+    if (own == NULL) {
+        log_say("no memory");
+        return EXIT_FAILED;
+    }
+    if (settings_read(&settings, argc, own, &fault) != 0)
         status = say_unusable(&fault);
     else if (settings.task == TASK_HELP)
         fputs(settings_help, stdout);
@@ -479,7 +506,8 @@ int main(int argc, char **argv)
     else if (settings.check)
         settings_print(&settings);
     else
-        status = start(&settings, argc, argv);
+        status = start(&settings, argc, own, argv);
     settings_free(&settings);
+    drop_arguments(own);
     return status;
 }

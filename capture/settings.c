@@ -78,7 +78,7 @@ static const struct row rows[] = {
     {"redis", "tls_ca", VALUE_TEXT, AT(publish.redis.tls_ca), 0, 0, NULL, 0, 0},
     {"redis", "tls_cert", VALUE_TEXT, AT(publish.redis.tls_cert), 0, 0, NULL, 0, 0},
     {"redis", "tls_key", VALUE_TEXT, AT(publish.redis.tls_key), 0, 0, NULL, 0, 0},
-    {"redis", "prefix", VALUE_TEXT, AT(publish.redis.prefix), 0, 0, "lightsout:", 0, 0},
+    {"redis", "prefix", VALUE_TEXT, AT(publish.redis.prefix), 0, 0, NULL, 0, 0},
     {"redis", "maxlen", VALUE_COUNT, AT(publish.redis.maxlen), 1, 1e9, "10000", 0, 0},
     {"redis", "queue", VALUE_COUNT, AT(publish.redis.queue), 1, 1e7, "100000", 0, 0},
     {"redis", "connect_timeout", VALUE_SECONDS, AT(publish.redis.connect_timeout_s), 0.1, 600, "3", 1, 0},
@@ -473,6 +473,15 @@ static int check_sensor(const char *name, struct fault *fault)
     return 0;
 }
 
+/* What is replayed is not of now, and must never look like it: it has keys of its own unless told otherwise.
+ */
+static void name_prefix(struct settings *settings)
+{
+    bool replay = settings->task == TASK_REPLAY || settings->task == TASK_BINS;
+    if (settings->publish.redis.prefix == NULL)
+        settings->publish.redis.prefix = replay ? "lightsout-replay:" : "lightsout:";
+}
+
 static int finish(struct settings *settings, struct fault *fault)
 {
     if (check_times(settings, fault) != 0 || check_cpus(settings, fault) != 0)
@@ -480,6 +489,7 @@ static int finish(struct settings *settings, struct fault *fault)
     if (settings_rules_finish(settings, fault) != 0)
         return -1;
     name_sensor(settings);
+    name_prefix(settings);
     struct fault why;
     if (check_sensor(settings->publish.sensor, &why) != 0)
         return fault_set(fault, "%s%s", place_of(settings, "lightsout", "sensor"), why.text);

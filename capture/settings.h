@@ -39,6 +39,9 @@ struct settings {
 int settings_read(struct settings *settings, int argc, char **argv, struct fault *fault);
 void settings_free(struct settings *settings);
 
+/* Overwrites the password in every URL of a command line, so that neither `ps` nor a report shows it. */
+void command_line_hide(int argc, char **argv);
+
 /* Of settings read anew: writes the keys that have another value now and take effect with the next start
  * only, as far as there is room, and returns how many there are. All others ([detect] but half_life, watches,
  * paths and services) can change while the program runs. */

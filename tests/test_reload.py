@@ -195,7 +195,7 @@ def test_what_cannot_change_while_it_runs_is_named(fed):
 @needs_redis
 def test_the_hash_of_states_follows_the_scopes(tmp_path):
     server = Server(tmp_path).start()
-    fed = Fed(tmp_path, "--redis", server.url)
+    fed = Fed(tmp_path, "--redis", server.url, "--redis-prefix", "lightsout:")
     try:
         fed.feed(3)
         assert until(lambda: f"prefix:{GOES}" in server.ask("HKEYS", KEY + "state"))

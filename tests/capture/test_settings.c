@@ -279,7 +279,7 @@ static void test_the_defaults_are_those_of_the_contract(void **state)
     assert_int_equal(settings.capture.burst_length_ns, 60 * NS_PER_S);
     assert_int_equal(settings.analysis.bin_ns, 60 * NS_PER_S);
     assert_int_equal(settings.publish.bin_ns, 60 * NS_PER_S);
-    assert_string_equal(settings.publish.redis.prefix, "lightsout:");
+    assert_string_equal(settings.publish.redis.prefix, "lightsout-replay:");
     assert_int_equal(settings.publish.redis.maxlen, 10000);
     assert_null(settings.publish.redis.url);
     assert_false(settings.capture.flow_records);
@@ -341,6 +341,11 @@ static void test_every_option_lands_where_it_belongs(void **state)
     assert_int_equal(settings.progress, 1);
     assert_true(settings.verbose);
     assert_string_equal(settings.publish.redis.url, "redis://u:p@h:1/2");
+    assert_string_equal(settings.publish.redis.prefix, "lightsout-replay:");
+    ACCEPT("-b", "table.csv", "--redis-prefix", "mine:");
+    assert_string_equal(settings.publish.redis.prefix, "mine:");
+    ACCEPT("-i", "eth9");
+    assert_string_equal(settings.publish.redis.prefix, "lightsout:");
     ACCEPT("-b", "table.csv", "--no-progress");
     assert_int_equal(settings.progress, 0);
 }
