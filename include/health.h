@@ -70,6 +70,7 @@
     X(redis_error_wrongpass, "Redis: the password is wrong (WRONGPASS)")                                     \
     X(redis_error_noperm, "Redis: the user may not (NOPERM)")                                                \
     X(redis_error_wrongtype, "Redis: the key is of another kind (WRONGTYPE)")                                \
+    X(redis_error_trimmed, "Redis: somebody else took entries out of the stream")                            \
     X(redis_error_other, "Redis: other errors")
 
 /* Plain numbers: whoever counts owns a struct of its own, and whoever shows them adds the structs up. */

@@ -33,6 +33,7 @@ struct redisReply; /* hiredis's own, looked at by the functions below */
     X(wrongpass, "WRONGPASS", REDIS_REFUSED)                                                                 \
     X(noperm, "NOPERM", REDIS_REFUSED)                                                                       \
     X(wrongtype, "WRONGTYPE", REDIS_REFUSED)                                                                 \
+    X(trimmed, NULL, REDIS_REFUSED)                                                                          \
     X(other, NULL, REDIS_REFUSED)
 
 enum redis_trouble {

@@ -293,6 +293,10 @@ static void put_publishing(const struct status *status, FILE *out)
         return;
     family(out, "redis_up", "gauge", "1 while Redis takes what it is sent.");
     put_one(out, "redis_up", status->levels.redis_up);
+    family(out, "redis_trouble", "gauge", "1 while Redis has this trouble, 0 for the others.");
+    for (int i = 0; i < REDIS_TROUBLE__COUNT; i++)
+        fprintf(out, "lightsout_redis_trouble{class=\"%s\"} %u\n", redis_trouble_name((enum redis_trouble)i),
+                status->levels.redis_troubles >> i & 1);
     family(out, "redis_waiting_events", "gauge", "Events that wait for Redis.");
     put_one(out, "redis_waiting_events", (double)status->levels.redis_events);
     family(out, "redis_waiting_bins", "gauge", "Bins that wait for Redis.");

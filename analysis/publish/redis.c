@@ -19,7 +19,7 @@ enum {
     BINS_PER_EVENT = 10, /* the stream of bins is kept so many times longer than that of events */
     SAID_MAX = 8,        /* unlike troubles said before Redis is back */
     BACK_OFF_MS = 100,   /* the first; doubled each time */
-    BACK_OFF_MAX_MS = 10000,
+    BACK_OFF_MAX_MS = 5000,
     BACK_OFF_CLOSING_MS = 300
 };
 
@@ -48,6 +48,7 @@ enum part {
     PART_ROUND, /* all of it */
     PART_EVENTS,
     PART_CHANNEL,
+    PART_STREAM, /* what is in it */
     PART_STATE,
     PART_BINS,
     PART_HEARTBEAT,
@@ -61,6 +62,7 @@ struct redis {
     char maxlen[16], seen_max[16], bins_maxlen[24], heartbeat_ms[24];
     char shown[512]; /* where it is, as it was asked for */
     _Atomic uint64_t errors[REDIS_TROUBLE__COUNT];
+    _Atomic unsigned troubles; /* a bit for each under way */
     pthread_t thread;
     bool running;
     bool told_full; /* the publishing thread's */
@@ -69,6 +71,7 @@ struct redis {
     struct redis_link *link;
     int64_t until_ns, heartbeat_due_ns;
     unsigned back_off_ms, random;
+    long long length; /* of the stream when we looked last */
     bool reached, troubled, state_cleared;
     struct said {
         enum part part;
@@ -91,39 +94,48 @@ static void complain(struct redis *redis, enum part part, enum redis_trouble tro
     if (redis->said_count == SAID_MAX)
         return;
     redis->said[redis->said_count++] = (struct said){part, trouble, *why};
-    publish_say("%s; events wait (%zu)%s", why->text, outbox_waiting(redis->outbox, NULL),
-                trouble == REDIS_TROUBLE_unreachable       ? "; check --redis"
-                : redis_class_of(trouble) == REDIS_REFUSED ? "; check --redis and the server"
-                                                           : "");
+    redis->troubles |= 1u << trouble;
+    char waiting[64] = "";
+    if (part == PART_ROUND)
+        snprintf(waiting, sizeof waiting, "; events wait (%zu)", outbox_waiting(redis->outbox, NULL));
+    publish_say("%s%s%s", why->text, waiting,
+                trouble == REDIS_TROUBLE_unreachable ? "; check --redis"
+                : apart                              ? "; check --redis and the server"
+                                                     : "");
 }
 
 /* The end of what was said of a part. True: there was something. */
 static bool settle_part(struct redis *redis, enum part part)
 {
     size_t kept = 0, before = redis->said_count;
+    unsigned troubles = 0;
     for (size_t i = 0; i < before; i++)
-        if (redis->said[i].part != part)
+        if (redis->said[i].part != part) {
+            troubles |= 1u << redis->said[i].trouble;
             redis->said[kept++] = redis->said[i];
+        }
     redis->said_count = kept;
+    redis->troubles = troubles;
     return kept < before;
 }
 
 static const char *name_of(const struct redis *redis, enum part part)
 {
-    const char *const names[] = {
-        [PART_EVENTS] = redis->events_key,       [PART_CHANNEL] = redis->channel,
-        [PART_STATE] = redis->state_key,         [PART_BINS] = redis->bins_key,
-        [PART_HEARTBEAT] = redis->heartbeat_key, [PART_SENSORS] = redis->sensors_key};
+    const char *const names[] = {[PART_EVENTS] = redis->events_key,  [PART_CHANNEL] = redis->channel,
+                                 [PART_STREAM] = redis->events_key,  [PART_STATE] = redis->state_key,
+                                 [PART_BINS] = redis->bins_key,      [PART_HEARTBEAT] = redis->heartbeat_key,
+                                 [PART_SENSORS] = redis->sensors_key};
     return names[part];
 }
 
 /* The answer to what was sent of a part: what is wrong with it is said, and so is its end. A part that is
- * refused is no reason to give the others up, unless it is the events, for which all is there. */
+ * refused is no reason to give the others up, unless it is the events, for which all is there, or the
+ * connection has lost its user. */
 static enum redis_class judge(struct redis *redis, enum part part, struct redisReply **reply)
 {
     struct fault why;
     enum redis_trouble trouble = redis_link_answer(redis->link, name_of(redis, part), reply, &why);
-    enum redis_class class = redis_class_of(trouble);
+    enum redis_class class = trouble == REDIS_TROUBLE_noauth ? REDIS_LATER : redis_class_of(trouble);
     if (class == REDIS_TAKEN && part != PART_EVENTS && settle_part(redis, part))
         publish_say("Redis at %s takes %s again", redis_link_shown(redis->link), name_of(redis, part));
     if (class != REDIS_TAKEN)
@@ -182,6 +194,32 @@ static enum redis_class put(struct redis *redis, const struct outbox_event **eve
     return judge(redis, PART_EVENTS, reply);
 }
 
+/* Asks how long the stream is. It gets shorter only when we add to it and it is full (`added`: we just have),
+ * or when somebody else takes entries out. Who may not ask does without. False: the connection is to be given
+ * up. */
+static bool check_length(struct redis *redis, bool added)
+{
+    struct redisReply *reply;
+    struct fault why;
+    enum redis_trouble trouble =
+        REDIS_LINK_ASK(redis->link, redis->events_key, &reply, &why, "XLEN", redis->events_key);
+    if (is_over(redis_class_of(trouble)))
+        complain(redis, PART_ROUND, trouble, &why);
+    if (trouble != REDIS_WELL)
+        return !is_over(redis_class_of(trouble));
+    long long length = redis_reply_number(reply);
+    redis_reply_free(reply);
+    if (length < redis->length && (!added || length < redis->options->redis.maxlen)) {
+        fault_set(&why, "%lld entries of %s at %s are gone: somebody else trims or deletes it",
+                  redis->length - length, redis->events_key, redis_link_shown(redis->link));
+        complain(redis, PART_STREAM, REDIS_TROUBLE_trimmed, &why);
+    } else if (added) {
+        settle_part(redis, PART_STREAM);
+    }
+    redis->length = length;
+    return true;
+}
+
 /* What the script says of the channel. */
 static void judge_channel(struct redis *redis, const char *said)
 {
@@ -206,6 +244,8 @@ static bool send_events(struct redis *redis)
         judge_channel(redis, redis_reply_text(reply, NULL));
         redis_reply_free(reply);
         outbox_events_sent(redis->outbox, count);
+        if (!check_length(redis, true))
+            return false;
     }
     return true;
 }
@@ -264,10 +304,28 @@ static bool send_states(struct redis *redis)
     return whole;
 }
 
+/* What became of the events so far. */
+static void put_delivery(struct redis *redis, struct text *text)
+{
+    struct health health = {0};
+    outbox_count(redis->outbox, &health);
+    text_format(text, ",\"delivery\":{\"waiting\":%zu,\"sent\":%llu,\"dropped\":%llu,\"errors\":{",
+                outbox_waiting(redis->outbox, NULL), (unsigned long long)health.redis_sent,
+                (unsigned long long)health.redis_dropped);
+    const char *between = "";
+    for (int i = 0; i < REDIS_TROUBLE__COUNT; i++)
+        if (redis->errors[i] > 0) {
+            text_format(text, "%s\"%s\":%llu", between, redis_trouble_name((enum redis_trouble)i),
+                        (unsigned long long)redis->errors[i]);
+            between = ",";
+        }
+    text_put(text, "}}");
+}
+
 static bool send_heartbeat(struct redis *redis)
 {
     int64_t now_ns = outbox_now(), data_time_ns = outbox_data_time(redis->outbox);
-    char json[256], time[TEXT_TIME_MAX];
+    char json[2048], time[TEXT_TIME_MAX];
     if (now_ns < redis->heartbeat_due_ns)
         return true;
     struct text text = text_in(json, sizeof json);
@@ -277,10 +335,11 @@ static bool send_heartbeat(struct redis *redis)
         text_time(data_time_ns, time);
         text_format(&text, ",\"data_time\":\"%s\"", time);
     }
+    put_delivery(redis, &text);
     text_put(&text, "}");
     redis->heartbeat_due_ns = now_ns + (int64_t)(redis->options->redis.heartbeat_s * (double)NS_PER_S);
     SEND(redis, redis->heartbeat_key, "SET", redis->heartbeat_key, json, "PX", redis->heartbeat_ms);
-    return !is_over(judge(redis, PART_HEARTBEAT, NULL));
+    return !is_over(judge(redis, PART_HEARTBEAT, NULL)) && check_length(redis, false);
 }
 
 /* Everything that waits, events before anything else. False: the connection is to be given up. */
@@ -484,6 +543,7 @@ static void redis_level(void *state, struct levels *levels)
     struct outbox *outbox = ((struct redis *)state)->outbox;
     levels->redis = true;
     levels->redis_up = outbox_up(outbox);
+    levels->redis_troubles = ((struct redis *)state)->troubles;
     levels->redis_events = outbox_waiting(outbox, &levels->redis_bins);
 }
 

@@ -52,5 +52,7 @@ enum redis_trouble redis_trouble_of(const char *error)
         return REDIS_TROUBLE_busy;
     if (says(error, "invalid password")) /* before version 6 */
         return REDIS_TROUBLE_wrongpass;
+    if (strstr(error, "The user executing the script can't") != NULL) /* 7.0 */
+        return REDIS_TROUBLE_noperm;
     return REDIS_TROUBLE_other;
 }

@@ -19,9 +19,10 @@ struct pulse {
 struct levels {
     size_t queue_bytes; /* that wait to be published, of … */
     size_t queue_room_bytes;
-    bool redis;          /* there is one, … */
-    bool redis_up;       /* it took what it was sent last, … */
-    size_t redis_events; /* and so many wait for it */
+    bool redis;              /* there is one, … */
+    bool redis_up;           /* it took what it was sent last, … */
+    unsigned redis_troubles; /* a bit for each of redis_link.h that is under way */
+    size_t redis_events;     /* so many wait for it */
     size_t redis_bins;
 };
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "bin_text.h"
@@ -76,6 +77,34 @@ static void put_open(const struct status *status, FILE *out)
     fputs("]", out);
 }
 
+/* Whether Redis takes what it is sent, and what went wrong with it so far. */
+static void put_redis(const struct status *status, FILE *out)
+{
+    const struct levels *levels = &status->levels;
+    const uint64_t *errors = &status->health.redis_error_unreachable; /* in the order of the troubles */
+    const char *between = "";
+    if (!levels->redis)
+        return;
+    fprintf(out,
+            ",\"redis\":{\"up\":%s,\"waiting_events\":%zu,\"waiting_bins\":%zu,\"sent\":%" PRIu64
+            ",\"dropped\":%" PRIu64 ",\"troubles\":[",
+            levels->redis_up ? "true" : "false", levels->redis_events, levels->redis_bins,
+            status->health.redis_sent, status->health.redis_dropped);
+    for (int i = 0; i < REDIS_TROUBLE__COUNT; i++)
+        if (levels->redis_troubles >> i & 1) {
+            fprintf(out, "%s\"%s\"", between, redis_trouble_name((enum redis_trouble)i));
+            between = ",";
+        }
+    fputs("],\"errors\":{", out);
+    between = "";
+    for (int i = 0; i < REDIS_TROUBLE__COUNT; i++)
+        if (errors[i] > 0) {
+            fprintf(out, "%s\"%s\":%" PRIu64, between, redis_trouble_name((enum redis_trouble)i), errors[i]);
+            between = ",";
+        }
+    fputs("}}", out);
+}
+
 void status_json_write(const struct status *status, FILE *out)
 {
     fputs("{\"schema\":1,\"version\":\"" LIGHTSOUT_VERSION "\",\"sensor\":", out);
@@ -83,6 +112,7 @@ void status_json_write(const struct status *status, FILE *out)
     fprintf(out, ",\"mode\":\"%s\",\"impaired\":%s", status->options->replay ? "replay" : "live",
             status_blind(status) ? "true" : "false");
     put_data_time(status, out);
+    put_redis(status, out);
     put_scopes(status, out);
     put_open(status, out);
     fputs("}\n", out);

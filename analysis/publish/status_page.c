@@ -496,9 +496,12 @@ static void put_publishing(const struct status *status, FILE *out)
             (double)levels->queue_bytes / (1024 * 1024), levels->queue_room_bytes / (1024 * 1024));
     if (!levels->redis)
         return;
-    fprintf(out,
-            "<dt>Redis</dt><dd><span class=\"state %s\">%s</span>; %zu event%s and %zu bin%s wait</dd>\n",
-            levels->redis_up ? "good" : "bad", levels->redis_up ? "up" : "away", levels->redis_events,
+    fprintf(out, "<dt>Redis</dt><dd><span class=\"state %s\">%s</span>", levels->redis_up ? "good" : "bad",
+            levels->redis_up ? "up" : "away");
+    for (int i = 0; i < REDIS_TROUBLE__COUNT; i++)
+        if (levels->redis_troubles >> i & 1)
+            fprintf(out, ", %s", redis_trouble_name((enum redis_trouble)i));
+    fprintf(out, "; %zu event%s and %zu bin%s wait</dd>\n", levels->redis_events,
             levels->redis_events == 1 ? "" : "s", levels->redis_bins, levels->redis_bins == 1 ? "" : "s");
 }
 

@@ -21,6 +21,7 @@ static const struct option long_options[] = {
     {"redis", required_argument, NULL, 'R'},
     {"user", required_argument, NULL, 'u'},
     {"password", required_argument, NULL, 'p'},
+    {"ca", required_argument, NULL, 'A'},
     {"prefix", required_argument, NULL, 'P'},
     {"maxlen", required_argument, NULL, 'm'},
     {"queue", required_argument, NULL, 'q'},
@@ -81,6 +82,9 @@ static void set_option(int letter, char *value)
         break;
     case 'p':
         options.redis.password = value;
+        break;
+    case 'A':
+        options.redis.tls_ca = value;
         break;
     case 'P':
         options.redis.prefix = value;

@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -36,12 +37,13 @@ class ReplyError(Exception):
 
 
 class Client:
-    """As much of RESP as the tests need."""
+    """As much of RESP as the tests need, over a socket's path or a port of the loopback."""
 
     def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
+        over_tcp = isinstance(path, int)
+        self.socket = socket.socket(socket.AF_INET if over_tcp else socket.AF_UNIX)
         self.socket.settimeout(20)
-        self.socket.connect(str(path))
+        self.socket.connect(("127.0.0.1", path) if over_tcp else str(path))
         self.file = self.socket.makefile("rb")
 
     def __call__(self, *arguments):
@@ -70,6 +72,17 @@ class Client:
     def close(self):
         self.file.close()
         self.socket.close()
+
+
+def free_port():
+    """A port of the loopback on which nobody listens, nor on the one that a node of a cluster needs beside it; below
+    those that the system gives to whoever connects."""
+    while True:
+        port = random.randrange(10000, 22000)
+        with contextlib.suppress(OSError), socket.socket() as one, socket.socket() as other:
+            one.bind(("127.0.0.1", port))
+            other.bind(("127.0.0.1", port + 10000))
+            return port
 
 
 class Server:

@@ -39,7 +39,7 @@ static void every_error_has_its_class(void **state)
         {"WRONGPASS invalid username-password pair or user is disabled.", "wrongpass", REDIS_REFUSED},
         {"ERR invalid password", "wrongpass", REDIS_REFUSED},
         {"NOPERM User soc has no permissions to run the 'xadd' command", "noperm", REDIS_REFUSED},
-        {"ERR The user executing the script can't access: NOPERM this key", "noperm", REDIS_REFUSED},
+        {"ERR The user executing the script can't run this command or subcommand", "noperm", REDIS_REFUSED},
         {"WRONGTYPE Operation against a key holding the wrong kind of value", "wrongtype", REDIS_REFUSED},
         {"ERR unknown command 'XADD'", "other", REDIS_REFUSED},
         {"ERR no BOOM here", "other", REDIS_REFUSED},
