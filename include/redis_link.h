@@ -87,6 +87,10 @@ bool redis_link_is_open(const struct redis_link *link);
 /* Where it leads, for people: without user and password. Valid until the link is opened again. */
 const char *redis_link_shown(const struct redis_link *link);
 
+/* How many replicas the master had when a Sentinel led there, 0 without one: so many can take its place, and
+ * have to have what must not be lost. */
+size_t redis_link_replicas(const struct redis_link *link);
+
 /* Puts a command into the pipeline; `key` is the one that says which node of a cluster it is for (NULL: any).
  * `lengths` may be NULL where all arguments are strings. What goes wrong shows in the answer. */
 void redis_link_send(struct redis_link *link, const char *key, size_t count, const char *const *arguments,

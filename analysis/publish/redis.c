@@ -48,6 +48,7 @@ enum part {
     PART_ROUND, /* all of it */
     PART_EVENTS,
     PART_CHANNEL,
+    PART_REPLICAS,
     PART_STREAM, /* what is in it */
     PART_STATE,
     PART_BINS,
@@ -121,10 +122,16 @@ static bool settle_part(struct redis *redis, enum part part)
 
 static const char *name_of(const struct redis *redis, enum part part)
 {
-    const char *const names[] = {[PART_EVENTS] = redis->events_key,  [PART_CHANNEL] = redis->channel,
-                                 [PART_STREAM] = redis->events_key,  [PART_STATE] = redis->state_key,
-                                 [PART_BINS] = redis->bins_key,      [PART_HEARTBEAT] = redis->heartbeat_key,
-                                 [PART_SENSORS] = redis->sensors_key};
+    const char *const names[] = {
+        [PART_EVENTS] = redis->events_key,
+        [PART_CHANNEL] = redis->channel,
+        [PART_REPLICAS] = "WAIT",
+        [PART_STREAM] = redis->events_key,
+        [PART_STATE] = redis->state_key,
+        [PART_BINS] = redis->bins_key,
+        [PART_HEARTBEAT] = redis->heartbeat_key,
+        [PART_SENSORS] = redis->sensors_key,
+    };
     return names[part];
 }
 
@@ -233,6 +240,31 @@ static void judge_channel(struct redis *redis, const char *said)
     }
 }
 
+/* What only the master has is lost when another takes its place: where Sentinels may do that, an event counts
+ * as delivered when a replica has it too. One that gets no word from any may itself have been replaced, which
+ * the Sentinels know. */
+static bool wait_replica(struct redis *redis)
+{
+    struct redisReply *reply;
+    struct fault why;
+    char ms[16];
+    if (redis_link_replicas(redis->link) == 0)
+        return true;
+    snprintf(ms, sizeof ms, "%.0f", 500 * redis->options->redis.command_timeout_s);
+    SEND(redis, redis->events_key, "WAIT", "1", ms);
+    enum redis_class class = judge(redis, PART_REPLICAS, &reply);
+    if (class != REDIS_TAKEN)
+        return class == REDIS_REFUSED;
+    bool has = redis_reply_number(reply) > 0;
+    redis_reply_free(reply);
+    if (has)
+        return true;
+    fault_set(&why, "Redis at %s takes nothing at present: no replica confirms it",
+              redis_link_shown(redis->link));
+    complain(redis, PART_ROUND, REDIS_TROUBLE_noreplicas, &why);
+    return false;
+}
+
 static bool send_events(struct redis *redis)
 {
     const struct outbox_event *events[EVENTS_A_TIME];
@@ -243,6 +275,8 @@ static bool send_events(struct redis *redis)
             return false;
         judge_channel(redis, redis_reply_text(reply, NULL));
         redis_reply_free(reply);
+        if (!wait_replica(redis))
+            return false;
         outbox_events_sent(redis->outbox, count);
         if (!check_length(redis, true))
             return false;

@@ -47,6 +47,7 @@ struct redis_link {
     double connect_timeout_s, command_timeout_s;
     char shown[512];
     size_t sentinel; /* the one that answered last */
+    size_t replicas;
     struct node node[NODES_MAX], hop;
     size_t node_count;      /* at least 1 */
     uint16_t *node_of_slot; /* NULL: nothing was moved yet */
@@ -162,6 +163,11 @@ bool redis_link_is_open(const struct redis_link *link)
 const char *redis_link_shown(const struct redis_link *link)
 {
     return link->shown;
+}
+
+size_t redis_link_replicas(const struct redis_link *link)
+{
+    return link->replicas;
 }
 
 /* ---- one command on one connection ---- */
@@ -375,8 +381,7 @@ static enum redis_trouble check_replica(const struct redis_link *link, redisCont
 
 /* Whether there is a master at the other end. Where ROLE is not known or allowed, only a Sentinel's word
  * would have to be proved by it. */
-static enum redis_trouble check_role(const struct redis_link *link, redisContext *context,
-                                     struct fault *fault)
+static enum redis_trouble check_role(struct redis_link *link, redisContext *context, struct fault *fault)
 {
     redisReply *reply;
     enum redis_trouble trouble = ASK(link, context, "ROLE", &reply, fault, "ROLE");
@@ -386,6 +391,7 @@ static enum redis_trouble check_role(const struct redis_link *link, redisContext
     if (trouble != REDIS_WELL)
         return trouble;
     const char *role = redis_reply_text(redis_reply_at(reply, 0), NULL);
+    link->replicas = by_sentinel ? redis_reply_count(redis_reply_at(reply, 2)) : 0;
     if (strcmp(role, "sentinel") == 0) {
         fault_set(fault, "at %s is a Sentinel; write redis+sentinel://host:port/name", link->shown);
         trouble = REDIS_TROUBLE_other;

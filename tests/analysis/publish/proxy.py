@@ -74,6 +74,7 @@ class Proxy(threading.Thread):
             client.sendall(data[:self.dice.randrange(len(data))])
             return False
         elif self.mode == "trickle":
+            self.struck += 1
             for at in range(len(data)):
                 client.sendall(data[at:at + 1])
         else:

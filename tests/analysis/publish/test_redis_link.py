@@ -3,13 +3,14 @@
 
 import contextlib
 import json
-import re
 import subprocess
 import time
 
 import pytest
 
-from redis_server import DRIVE, KEY, Client, Drive, ReplyError, Server, drive, free_port, needs_redis, until
+from proxy import Proxy
+from redis_many import cluster, keeper, replicates, servers
+from redis_server import DRIVE, KEY, Client, Drive, Server, drive, free_port, needs_redis, until
 
 pytestmark = needs_redis
 
@@ -19,25 +20,6 @@ def expected_ids(tmp_path_factory):
     path = tmp_path_factory.mktemp("expected") / "events.ndjson"
     assert drive(["event 200"], "--events", path) == (0, "")
     return [json.loads(line)["event"]["id"] for line in path.read_text().splitlines()]
-
-
-@contextlib.contextmanager
-def servers(tmp_path, count, *options):
-    """Servers that listen on the loopback too; .port is where."""
-    running = []
-    try:
-        for at in range(count):
-            folder = tmp_path / f"server{at}"
-            folder.mkdir()
-            port = free_port()
-            server = Server(folder, "--port", str(port), "--bind", "127.0.0.1", "--repl-diskless-sync-delay", "0",
-                            *options)
-            server.port = port
-            running.append(server.start())
-        yield running
-    finally:
-        for server in running:
-            server.kill()  # one that is told to end would wait for its replicas
 
 
 @pytest.fixture
@@ -192,70 +174,6 @@ def test_a_replica_is_named_as_one(tmp_path):
         assert f"READONLY, it is a replica of 127.0.0.1 port {master.port}" in said
 
 
-class Sentinels:
-    """As many as are wanted over one master, which is agreed to be dead within half a second."""
-
-    def __init__(self, folder, master, count=3, options=""):
-        self.ports, self.processes, self.names = [], [], []
-        for at in range(count):
-            port = free_port()
-            path = folder / f"sentinel{at}.conf"
-            path.write_text(f"port {port}\nbind 127.0.0.1\ndir {folder}\n{options}\n"
-                            f"sentinel monitor main 127.0.0.1 {master} 2\n"
-                            "sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 2000\n")
-            self.ports.append(port)
-            self.processes.append(subprocess.Popen(["redis-server", path, "--sentinel"], stdout=subprocess.DEVNULL,
-                                                   stderr=subprocess.DEVNULL))
-        for port in self.ports:
-            assert until(lambda port=port: self.knows(port, count)), "the Sentinels do not find each other"
-
-    def knows(self, port, count):
-        try:
-            with contextlib.closing(Client(port)) as client:
-                fields = client("SENTINEL", "MASTER", "main")
-        except (OSError, ReplyError):
-            return False
-        master = dict(zip(fields[::2], fields[1::2]))
-        return int(master["num-other-sentinels"]) == count - 1 and int(master["num-slaves"]) >= 1
-
-    def url(self):
-        return "redis+sentinel://" + ",".join(f"127.0.0.1:{port}" for port in self.ports) + "/main"
-
-    def stop(self):
-        for process in self.processes:
-            process.kill()
-            process.wait()
-
-
-def replicates(replica):
-    role = replica.ask("ROLE")
-    return role[0] == "slave" and role[3] == "connected"
-
-
-def test_a_failover_by_sentinel_loses_and_repeats_nothing(tmp_path, expected_ids):
-    with servers(tmp_path, 2) as (master, replica):
-        replica.ask("REPLICAOF", "127.0.0.1", master.port)
-        assert until(lambda: replicates(replica))
-        sentinels = Sentinels(tmp_path, master.port)
-        try:
-            running = Drive("--redis", sentinels.url(), "--live", "--timeout", "1").do("event 20")
-            assert until(lambda: len(replica.ids()) == 20)
-            sentinels.processes[0].kill()  # one of the three may be gone
-            master.kill()
-            running.do("event 20")
-            assert until(lambda: len(replica.ids()) == 40, 40)
-            master.start()  # it comes back as a master, and is told that it is none any more
-            running.do("event 20")
-            assert until(lambda: len(replica.ids()) == 60)
-            assert until(lambda: master.ask("ROLE")[0] == "slave", 40)
-            status, said = running.end()
-            assert status == 0
-            assert replica.ids() == expected_ids[:60]
-            assert said.splitlines()[-1] == f"lightsout: Redis at redis://127.0.0.1:{replica.port} is back"
-        finally:
-            sentinels.stop()
-
-
 def test_a_sentinel_s_master_that_is_none_is_not_believed(tmp_path):
     with servers(tmp_path, 2) as (master, replica):
         replica.ask("REPLICAOF", "127.0.0.1", master.port)
@@ -298,28 +216,6 @@ def test_a_sentinel_with_a_password_gets_the_server_s(tmp_path, expected_ids):
         finally:
             sentinel.kill()
             sentinel.wait()
-
-
-@contextlib.contextmanager
-def cluster(tmp_path):
-    """Three nodes: the sensor's keys and the set of sensors are at different ones."""
-    with servers(tmp_path, 3, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000") as nodes:
-        low, high = sorted(nodes[0].ask("CLUSTER", "KEYSLOT", key) for key in (KEY + "events", "lightsout:sensors"))
-        ends = (low + high) // 2, high, 16383
-        for node, first, last in zip(nodes, (0, ends[0] + 1, ends[1] + 1), ends):
-            node.ask("CLUSTER", "ADDSLOTSRANGE", first, last)
-            nodes[0].ask("CLUSTER", "MEET", "127.0.0.1", node.port)
-        assert until(lambda: all("cluster_state:ok" in node.ask("CLUSTER", "INFO") for node in nodes))
-        yield nodes
-
-
-def keeper(nodes, key):
-    """The node of the cluster that has the key."""
-    for node in nodes:
-        with contextlib.suppress(ReplyError):
-            node.ask("EXISTS", key)
-            return node
-    raise AssertionError(f"nobody has {key}")
 
 
 def test_in_a_cluster_every_key_finds_its_node(tmp_path, expected_ids):
@@ -370,7 +266,6 @@ def test_a_slot_on_its_way_to_another_node_loses_and_repeats_nothing(tmp_path, e
 
 
 def test_a_server_behind_a_slow_link_that_sends_byte_by_byte_is_no_trouble(server, tmp_path, expected_ids):
-    from proxy import Proxy
     with Proxy(tmp_path / "proxy.sock", server.path) as proxy:
         proxy.mode = "trickle"
         assert drive(["event 50", "bin 20"], "--redis", f"unix://{tmp_path}/proxy.sock", "--drain", "20") == (0, "")
