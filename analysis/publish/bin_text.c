@@ -167,6 +167,10 @@ void bin_text_state(const struct bin *bin, const struct scope *scope, const stru
         json_known(out, "observed_rate", bin_text_observed(bin) / minutes, 3);
     }
     json_known(out, "detectable_s", bin->detectable_s, 1);
+    if (bin->tally.known & TALLY_BIT(TALLY_drops)) {
+        text_put(out, ",\"drops\":");
+        text_count(out, bin->tally.value[TALLY_drops]);
+    }
     if (bin->learning != LEARNING_DONE)
         text_format(out, ",\"learning\":\"%s\"", event_text_learning(bin->learning));
     if (bin->alarms.nominal_per_year > 0) {
