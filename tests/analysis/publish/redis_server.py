@@ -23,10 +23,12 @@ needs_redis = pytest.mark.skipif(shutil.which("redis-server") is None, reason="r
 
 
 def until(condition, seconds=20):
-    """Waits for the condition to hold and gives what it gave."""
+    """Waits for the condition to hold and gives what it gave. A server may hang up meanwhile."""
     end = time.monotonic() + seconds
     while True:
-        found = condition()
+        found = None
+        with contextlib.suppress(ConnectionError):
+            found = condition()
         if found or time.monotonic() > end:
             return found
         time.sleep(0.02)
