@@ -195,7 +195,7 @@ static enum redis_trouble lost(const struct redis_link *link, const redisContext
 {
     late = late || (context != NULL && is_late(context));
     const char *why = late                                                  ? "no answer in time"
-                      : context == NULL                                     ? "no memory"
+                      : context == NULL                                     ? "there is no connection"
                       : context->errstr[0] == '\0'                          ? "the connection broke"
                       : strcmp(context->errstr, strerror(EINPROGRESS)) == 0 ? "no answer in time"
                                                                             : context->errstr;
