@@ -49,7 +49,6 @@ enum part {
     PART_EVENTS,
     PART_CHANNEL,
     PART_REPLICAS,
-    PART_STREAM, /* what is in it */
     PART_STATE,
     PART_BINS,
     PART_HEARTBEAT,
@@ -126,7 +125,6 @@ static const char *name_of(const struct redis *redis, enum part part)
         [PART_EVENTS] = redis->events_key,
         [PART_CHANNEL] = redis->channel,
         [PART_REPLICAS] = "WAIT",
-        [PART_STREAM] = redis->events_key,
         [PART_STATE] = redis->state_key,
         [PART_BINS] = redis->bins_key,
         [PART_HEARTBEAT] = redis->heartbeat_key,
@@ -202,8 +200,8 @@ static enum redis_class put(struct redis *redis, const struct outbox_event **eve
 }
 
 /* Asks how long the stream is. It gets shorter only when we add to it and it is full (`added`: we just have),
- * or when somebody else takes entries out. Who may not ask does without. False: the connection is to be given
- * up. */
+ * or when somebody else takes entries out, which is said once: it may be meant. Who may not ask does without.
+ * False: the connection is to be given up. */
 static bool check_length(struct redis *redis, bool added)
 {
     struct redisReply *reply;
@@ -217,11 +215,9 @@ static bool check_length(struct redis *redis, bool added)
     long long length = redis_reply_number(reply);
     redis_reply_free(reply);
     if (length < redis->length && (!added || length < redis->options->redis.maxlen)) {
-        fault_set(&why, "%lld entries of %s at %s are gone: somebody else trims or deletes it",
-                  redis->length - length, redis->events_key, redis_link_shown(redis->link));
-        complain(redis, PART_STREAM, REDIS_TROUBLE_trimmed, &why);
-    } else if (added) {
-        settle_part(redis, PART_STREAM);
+        if (redis->errors[REDIS_TROUBLE_trimmed]++ == 0)
+            publish_say("%lld entries of %s at %s are gone: somebody else trims or deletes it",
+                        redis->length - length, redis->events_key, redis_link_shown(redis->link));
     }
     redis->length = length;
     return true;
