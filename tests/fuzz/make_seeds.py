@@ -71,6 +71,28 @@ def seed_capture():
     write("capture", "packed.zst", subprocess.run(["zstd", "-q", "-c"], input=plain, capture_output=True, check=True).stdout)
 
 
+def seed_requests():
+    for name, line in (("page", "GET / HTTP/1.1"), ("metrics", "GET /metrics HTTP/1.1"), ("state", "GET /api/state HTTP/1.1"),
+                       ("life", "HEAD /healthz HTTP/1.0"), ("nothing", "GET /../etc/passwd HTTP/1.1"), ("post", "POST / HTTP/1.1")):
+        write("http", name, f"{line}\r\nHost: localhost\r\nAccept: */*\r\nAccept-Encoding: gzip\r\n\r\n".encode())
+    write("http", "stranger", b"GET / HTTP/1.1\r\nHost: example.org\r\nOrigin: http://example.org\r\n\r\n")
+
+
+def seed_answers():
+    role = b"*3\r\n$6\r\nmaster\r\n:3129659\r\n*0\r\n"
+    begin = {0: b"+OK\r\n", 3: b"+OK\r\n+OK\r\n"}  # named; authenticated before
+    ends = {"taken": b"$15\r\n1749081600000-0\r\n" * 3,
+            "errors": b"-OOM command not allowed when used memory > 'maxmemory'.\r\n-NOPERM this user has no permissions\r\n",
+            "lists": b"*2\r\n:1\r\n*3\r\n$-1\r\n*-1\r\n+x\r\n:-5\r\n",
+            "moved": b"-MOVED 866 127.0.0.1:1\r\n-ASK 866 127.0.0.1:1\r\n",
+            "cut": b"$15\r\n174908"}
+    for options, start in begin.items():
+        for name, end in ends.items():
+            write("redis", f"{name}-{options}", bytes([options]) + start + role + end)
+    write("redis", "replica", b"\0+OK\r\n*5\r\n$5\r\nslave\r\n$9\r\n127.0.0.1\r\n:1\r\n$9\r\nconnected\r\n:7\r\n")
+    write("redis", "no-auth", b"\0-NOAUTH Authentication required.\r\n")
+
+
 def seed_settings(lightsout):
     write("settings", "sample.conf", (TOP / "samples" / "lightsout.conf").read_bytes())
     shown = subprocess.run([lightsout, "--check"], capture_output=True, check=True).stdout
@@ -101,6 +123,8 @@ def main():
     build = Path(sys.argv[1]).resolve()
     seed_decode()
     seed_capture()
+    seed_requests()
+    seed_answers()
     seed_settings(build / "lightsout")
     with tempfile.TemporaryDirectory() as folder:
         seed_flow(build / "synth", Path(folder))

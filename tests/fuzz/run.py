@@ -16,6 +16,8 @@ from pathlib import Path
 
 SEEDS = Path(__file__).resolve().parent / "seeds"
 TOP = SEEDS.parents[2]
+# In a network of its own with nothing but the loopback: what a fuzzer makes up may say where to connect to.
+ALONE = ["unshare", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
 # What a savefile may be is in the golden captures already.
 MORE_SEEDS = {"savefile": TOP / "tests" / "golden", "capture": TOP / "tests" / "golden"}
 
@@ -26,7 +28,7 @@ def fuzz(folder: Path, target: str, seconds: int) -> tuple[str, int]:
         made.mkdir(parents=True, exist_ok=True)
     seeds = [path for path in (SEEDS / target, MORE_SEEDS.get(target)) if path and path.is_dir()]
     with (folder / f"{target}.log").open("w") as log:
-        subprocess.run([folder / f"fuzz_{target}", f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024",
+        subprocess.run([*ALONE, folder / f"fuzz_{target}", f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024",
                         "-max_len=65536", "-print_final_stats=1", f"-artifact_prefix={found}/", corpus, *seeds],
                        stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, check=False)
     said = (folder / f"{target}.log").read_text(errors="replace")
