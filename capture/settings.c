@@ -81,6 +81,8 @@ static const struct row rows[] = {
     {"redis", "prefix", VALUE_TEXT, AT(publish.redis.prefix), 0, 0, NULL, 0, 0},
     {"redis", "maxlen", VALUE_COUNT, AT(publish.redis.maxlen), 1, 1e9, "10000", 0, 0},
     {"redis", "queue", VALUE_COUNT, AT(publish.redis.queue), 1, 1e7, "100000", 0, 0},
+    {"redis", "spool", VALUE_TEXT, AT(publish.redis.spool_path), 0, 0, NULL, 0, 0},
+    {"redis", "spool_mib", VALUE_COUNT, AT(publish.redis.spool_mib), 1, 1e6, "256", 0, 0},
     {"redis", "connect_timeout", VALUE_SECONDS, AT(publish.redis.connect_timeout_s), 0.1, 600, "3", 1, 0},
     {"redis", "command_timeout", VALUE_SECONDS, AT(publish.redis.command_timeout_s), 0.1, 600, "3", 1, 0},
     {"redis", "heartbeat", VALUE_SECONDS, AT(publish.redis.heartbeat_s), 1, 3600, "10", 1, 0},
@@ -482,6 +484,17 @@ static void name_prefix(struct settings *settings)
         settings->publish.redis.prefix = replay ? "lightsout-replay:" : "lightsout:";
 }
 
+/* Events wait for Redis beside the checkpoint, unless another place is named. */
+static void name_spool(struct settings *settings)
+{
+    static const char suffix[] = ".spool";
+    const char *state = settings->publish.state_path;
+    if (settings->publish.redis.url == NULL || settings->publish.redis.spool_path != NULL || state == NULL)
+        return;
+    char *path = settings_own(settings, malloc(strlen(state) + sizeof suffix));
+    settings->publish.redis.spool_path = strcat(strcpy(path, state), suffix);
+}
+
 static int finish(struct settings *settings, struct fault *fault)
 {
     if (check_times(settings, fault) != 0 || check_cpus(settings, fault) != 0)
@@ -490,6 +503,7 @@ static int finish(struct settings *settings, struct fault *fault)
         return -1;
     name_sensor(settings);
     name_prefix(settings);
+    name_spool(settings);
     struct fault why;
     if (check_sensor(settings->publish.sensor, &why) != 0)
         return fault_set(fault, "%s%s", place_of(settings, "lightsout", "sensor"), why.text);

@@ -71,7 +71,10 @@
     X(redis_error_noperm, "Redis: the user may not (NOPERM)")                                                \
     X(redis_error_wrongtype, "Redis: the key is of another kind (WRONGTYPE)")                                \
     X(redis_error_trimmed, "Redis: somebody else took entries out of the stream")                            \
-    X(redis_error_other, "Redis: other errors")
+    X(redis_error_other, "Redis: other errors")                                                              \
+    X(spool_refused, "events that the disk did not take: they waited in memory")                             \
+    X(spool_damaged, "places of the spool that could not be read")                                           \
+    X(spool_lost, "events that were lost with them")
 
 /* Plain numbers: whoever counts owns a struct of its own, and whoever shows them adds the structs up. */
 struct health {

@@ -54,6 +54,8 @@ struct publish_options {
         const char *prefix;                      /* "lightsout:" */
         uint32_t maxlen;                         /* of the events stream */
         uint32_t queue;                          /* events kept in memory while Redis is away */
+        const char *spool_path;                  /* events kept on disk instead; NULL: they are not */
+        uint32_t spool_mib;                      /* at most */
         double connect_timeout_s, command_timeout_s;
         double heartbeat_s; /* the heartbeat key expires after three of these */
         double drain_s;     /* how long the end of the program waits for delivery */

@@ -3,13 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
+
+#include "durable.h"
 
 static const char magic[16] = "lightsout-state";
 
@@ -31,34 +32,6 @@ static uint32_t checksum(const struct file_head *head, const uint8_t *bytes)
     return (uint32_t)crc32_z(crc, bytes, head->length);
 }
 
-static int write_all(int file, const void *bytes, size_t length)
-{
-    const char *at = bytes;
-    while (length > 0) {
-        ssize_t done = write(file, at, length);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0)
-            return -1;
-        at += done;
-        length -= (size_t)done;
-    }
-    return 0;
-}
-
-/* A rename is only certain once its folder is on disk. */
-static int sync_folder(const char *path)
-{
-    char copy[4096];
-    snprintf(copy, sizeof copy, "%s", path);
-    int folder = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0)
-        return -1;
-    int result = fsync(folder);
-    close(folder);
-    return result;
-}
-
 int checkpoint_write(const char *path, const struct publish_checkpoint *checkpoint, struct fault *fault)
 {
     char beside[4096];
@@ -76,11 +49,12 @@ int checkpoint_write(const char *path, const struct publish_checkpoint *checkpoi
     int file = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (file < 0)
         return fault_set(fault, "--state %s: %s", beside, strerror(errno));
-    bool written = write_all(file, &head, sizeof head) == 0 &&
-                   write_all(file, checkpoint->bytes, checkpoint->length) == 0 && fsync(file) == 0;
+    bool written = durable_write(file, &head, sizeof head, 0) == 0 &&
+                   durable_write(file, checkpoint->bytes, checkpoint->length, sizeof head) == 0 &&
+                   fsync(file) == 0;
     int problem = errno;
     close(file);
-    if (written && (rename(beside, path) != 0 || sync_folder(path) != 0)) {
+    if (written && (rename(beside, path) != 0 || durable_sync_folder(path) != 0)) {
         written = false;
         problem = errno;
     }

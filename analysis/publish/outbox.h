@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What waits for Redis, bounded: events in order until they are acknowledged, bins, and the latest state of
- * each scope. */
+ * each scope. Bins and states wait in memory; events on disk where there is a spool, and in memory where
+ * there is none or the disk takes nothing. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,23 +10,36 @@
 
 #include "bin_text.h"
 #include "event_text.h"
+#include "fault.h"
 #include "health.h"
+#include "spool.h"
 
 struct outbox;
 
 struct outbox_event {
     char id[EVENT_ID_MAX];
-    const char *action; /* a constant */
-    char scope[SCOPE_TEXT_MAX];
+    const char *action, *scope, *json; /* within `text` */
     int severity;
-    char *json;
+
+    /* of no use to the reader */
+    uint64_t number;
+    bool read, safe;      /* it comes from the spool; it is there */
+    uint32_t spool_bytes; /* that it takes there */
+    uint32_t length;
+    char text[];
 };
 
 struct outbox_options {
     const char *sensor;
-    size_t events_max, bins_max;
-    bool patient; /* a writer that finds no room waits, as long as Redis takes things */
+    size_t events_max, bins_max; /* in memory */
+    bool patient;                /* a writer that finds no room waits, as long as Redis takes things */
     double drain_s;
+    const char *spool_path; /* NULL: there is none */
+    uint64_t spool_bytes_max;
+    uint64_t told; /* what outbox_mark had said when the checkpoint was taken that is gone on from; or
+                      SPOOL_ALL_TOLD: there are no checkpoints */
+    void (*say)(const char *format, ...)
+        __attribute__((format(printf, 1, 2))); /* what becomes of the spool */
 };
 
 /* A bin, and what it is of. */
@@ -34,13 +48,25 @@ struct outbox_bin {
     struct scope scope;
 };
 
-/* Borrows the sensor's name, copies the scopes. NULL when there is no memory. */
-struct outbox *outbox_new(const struct outbox_options *options, const struct scope_list *scopes);
+/* Borrows the texts of the options, copies the scopes. NULL with the fault when there is no memory or the
+ * spool cannot be used. */
+struct outbox *outbox_new(const struct outbox_options *options, const struct scope_list *scopes,
+                          struct fault *fault);
 void outbox_free(struct outbox *outbox);
 
-/* The writer's side. False: there was no room (or memory), and the value is lost and counted. Redis being
- * away keeps nobody waiting. */
+/* The writer's side, one thread. False: there was no room (or memory), and the value is lost and counted.
+ * Redis being away keeps nobody waiting. An event that the spool knows from an earlier run is not taken
+ * twice. With a spool the reader gets events when they are on disk: many at a time, at the latest with
+ * outbox_commit. */
 bool outbox_put_event(struct outbox *outbox, const struct event *event);
+void outbox_commit(struct outbox *outbox);
+
+/* For a checkpoint: how far events were handed over; whether all of them are on disk or delivered (0, or -1
+ * with the fault); and that one is on disk which has those up to `mark` behind it. */
+uint64_t outbox_mark(const struct outbox *outbox);
+int outbox_secure(struct outbox *outbox, struct fault *fault);
+void outbox_saved(struct outbox *outbox, uint64_t mark);
+
 bool outbox_put_bin(struct outbox *outbox, const struct bin *bin);
 
 /* From the next bin on the scopes are others: those that stay keep their state, all states are due again.
@@ -50,8 +76,8 @@ bool outbox_scopes(struct outbox *outbox, const struct scope_list *scopes);
 /* There will be no more: what is there may be delivered for `drain_s`. With `at_once`, not even that. */
 void outbox_close(struct outbox *outbox, bool at_once);
 
-/* The counters redis_sent, redis_dropped and queue_dropped; how many wait; whether closing has
- * begun. */
+/* The counters redis_sent, redis_dropped, queue_dropped and those of the spool; how many wait; whether closing
+ * has begun. */
 void outbox_count(struct outbox *outbox, struct health *sum);
 size_t outbox_waiting(struct outbox *outbox, size_t *bins);
 bool outbox_closing(struct outbox *outbox);

@@ -18,7 +18,7 @@
 /* In the order in which they finish: the summary and the report tell what became of the others. */
 static const struct sink *const sinks[] = {&sink_http,         &sink_redis,   &sink_ndjson, &sink_bins_csv,
                                            &sink_flows_ndjson, &sink_summary, &sink_html};
-enum { SINKS = sizeof sinks / sizeof *sinks, QUEUE_BYTES = 16 * 1024 * 1024 };
+enum { SINKS = sizeof sinks / sizeof *sinks, QUEUE_BYTES = 16 * 1024 * 1024, COMMIT_NS = 2000000 };
 
 enum item { ITEM_EVENT, ITEM_BIN, ITEM_FLOW, ITEM_SCOPES, ITEM_STEP, ITEM_CHECKPOINT, ITEM__COUNT };
 
@@ -46,7 +46,8 @@ struct publish {
 
     struct fault fault; /* the first; the thread's, until it is joined */
     bool failed, checkpoint_failed;
-    bool saving; /* a checkpoint is on its way to the disk */
+    int64_t uncommitted_ns; /* when the first event was handed over since the last commit; TIME_NONE: none */
+    bool saving;            /* a checkpoint is on its way to the disk */
     pthread_cond_t saved;
     struct publish_mark marks[PUBLISH_MARKS_MAX]; /* as of the last publish_step */
     uint32_t mark_count;
@@ -143,16 +144,32 @@ static void take_step(struct publish *publish, const void *item)
             publish->outlets[i].sink->step(publish->outlets[i].state, data_ns, &health, &now);
 }
 
-/* The files must reach as far as the marks say before the checkpoint says so. */
+/* Tells a sink that has such a mark. */
+static void tell_saved(struct publish *publish, const struct publish_mark *mark)
+{
+    for (size_t i = 0; i < publish->count; i++) {
+        const struct outlet *outlet = &publish->outlets[i];
+        if (outlet->sink->saved != NULL && strcmp(outlet->sink->name, mark->sink) == 0)
+            outlet->sink->saved(outlet->state, mark->bytes);
+    }
+}
+
+/* What the sinks were handed must be as far as the marks say before the checkpoint says so. */
 static int save(struct publish *publish, struct publish_checkpoint *checkpoint, struct fault *fault)
 {
-    for (size_t i = 0; i < publish->count; i++)
-        if (publish->outlets[i].sink->flush != NULL &&
-            publish->outlets[i].sink->flush(publish->outlets[i].state, fault) != 0)
+    for (size_t i = 0; i < publish->count; i++) {
+        const struct outlet *outlet = &publish->outlets[i];
+        if ((outlet->sink->flush != NULL && outlet->sink->flush(outlet->state, fault) != 0) ||
+            (outlet->sink->secure != NULL && outlet->sink->secure(outlet->state, fault) != 0))
             return -1;
+    }
     checkpoint->mark_count = publish->mark_count;
     memcpy(checkpoint->marks, publish->marks, sizeof checkpoint->marks);
-    return checkpoint_write(publish->options.state_path, checkpoint, fault);
+    if (checkpoint_write(publish->options.state_path, checkpoint, fault) != 0)
+        return -1;
+    for (uint32_t i = 0; i < checkpoint->mark_count; i++)
+        tell_saved(publish, &checkpoint->marks[i]);
+    return 0;
 }
 
 static void done_saving(struct publish *publish)
@@ -245,16 +262,31 @@ static int64_t now_ns(void)
     return now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
+/* Events that come together share one wait for the disk, but the first of them does not wait for long. */
+static void commit(struct publish *publish)
+{
+    publish->uncommitted_ns = TIME_NONE;
+    for (size_t i = 0; i < publish->count; i++)
+        if (publish->outlets[i].sink->commit != NULL)
+            publish->outlets[i].sink->commit(publish->outlets[i].state);
+}
+
 /* The next item; before it waits for one, what there is to do meanwhile. NULL: there will be none. */
 static const struct queue_item *next_item(struct publish *publish)
 {
     const struct queue_item *item = queue_next(publish->queue, false);
     if (item == NULL) {
+        commit(publish);
         rest(publish);
         publish->pulse.item_ns = TIME_NONE;
         item = queue_next(publish->queue, true);
     }
-    publish->pulse.item_ns = now_ns();
+    const int64_t now = now_ns();
+    publish->pulse.item_ns = now;
+    if (publish->uncommitted_ns != TIME_NONE && now - publish->uncommitted_ns > COMMIT_NS)
+        commit(publish);
+    if (publish->uncommitted_ns == TIME_NONE && item != NULL && item->tag == ITEM_EVENT)
+        publish->uncommitted_ns = now;
     return item;
 }
 
@@ -329,7 +361,7 @@ struct publish *publish_open(const struct publish_options *options, const struct
         return NULL;
     }
     publish->options = *options;
-    publish->pulse.step_ns = publish->pulse.item_ns = TIME_NONE;
+    publish->pulse.step_ns = publish->pulse.item_ns = publish->uncommitted_ns = TIME_NONE;
     pthread_mutex_init(&publish->lock, NULL);
     pthread_cond_init(&publish->saved, NULL);
     publish->queue = queue_new(QUEUE_BYTES, options->replay);

@@ -65,7 +65,6 @@ struct redis {
     _Atomic unsigned troubles; /* a bit for each under way */
     pthread_t thread;
     bool running;
-    bool told_full; /* the publishing thread's */
 
     /* the thread's own */
     struct redis_link *link;
@@ -513,16 +512,27 @@ static void *redis_open(const struct publish_options *options, const struct scop
     redis->options = options;
     redis->until_ns = outbox_now();
     redis->random = (unsigned)redis->until_ns ^ (unsigned)getpid();
+    const int64_t told = sink_resume(options, sink_redis.name);
     const struct outbox_options outbox = {
         .sensor = options->sensor,
         .events_max = options->redis.queue > 0 ? options->redis.queue : 1,
         .bins_max = BINS_MAX,
         .patient = options->replay,
         .drain_s = options->redis.drain_s,
+        .spool_path = options->redis.spool_path,
+        .spool_bytes_max = (uint64_t)options->redis.spool_mib << 20,
+        .told = options->state_path == NULL ? SPOOL_ALL_TOLD
+                : told > 0                  ? (uint64_t)told
+                                            : 0,
+        .say = publish_say,
     };
+    redis->outbox = outbox_new(&outbox, scopes, fault);
+    if (redis->outbox == NULL) {
+        redis_close(redis);
+        return NULL;
+    }
     fault_set(fault, "no memory for Redis");
-    redis->outbox = outbox_new(&outbox, scopes);
-    redis->running = redis->outbox != NULL && make_names(redis) && make_link(redis, fault) == 0 &&
+    redis->running = make_names(redis) && make_link(redis, fault) == 0 &&
                      pthread_create(&redis->thread, NULL, redis_thread, redis) == 0;
     if (!redis->running) {
         redis_close(redis);
@@ -542,13 +552,28 @@ static int redis_scopes(void *state, const struct scope_list *scopes, struct fau
 static int redis_event(void *state, const struct event *event, struct fault *fault)
 {
     (void)fault;
-    struct redis *redis = state;
-    if (!outbox_put_event(redis->outbox, event) && !redis->told_full) {
-        publish_say("the memory for events that wait for Redis at %s is full (%u): further ones are given up",
-                    redis->shown, redis->options->redis.queue);
-        redis->told_full = true;
-    }
+    outbox_put_event(((struct redis *)state)->outbox, event);
     return 0;
+}
+
+static void redis_commit(void *state)
+{
+    outbox_commit(((struct redis *)state)->outbox);
+}
+
+static uint64_t redis_mark(const void *state)
+{
+    return outbox_mark(((const struct redis *)state)->outbox);
+}
+
+static int redis_secure(void *state, struct fault *fault)
+{
+    return outbox_secure(((struct redis *)state)->outbox, fault);
+}
+
+static void redis_saved(void *state, uint64_t mark)
+{
+    outbox_saved(((struct redis *)state)->outbox, mark);
 }
 
 /* That bins find no room while Redis is away is counted, and no failure: they are the first to go. */
@@ -585,7 +610,12 @@ static int redis_finish(void *state, struct fault *fault)
     redis->running = false;
     struct health health = {0};
     outbox_count(redis->outbox, &health);
-    size_t bins, events = outbox_waiting(redis->outbox, &bins) + (size_t)health.redis_dropped;
+    size_t bins, waiting = outbox_waiting(redis->outbox, &bins),
+                 events = waiting + (size_t)health.redis_dropped;
+    const char *spool = redis->options->redis.spool_path;
+    if (events > 0 && events == waiting && spool != NULL)
+        return fault_set(fault, "%zu event%s for Redis at %s in %s: the next start delivers what is there",
+                         events, events == 1 ? " waits" : "s wait", redis->shown, spool);
     if (events > 0)
         return fault_set(fault, "%zu event%s not delivered to Redis at %s", events,
                          events == 1 ? " was" : "s were", redis->shown);
@@ -604,6 +634,10 @@ const struct sink sink_redis = {
     .scopes = redis_scopes,
     .event = redis_event,
     .bin = redis_bin,
+    .mark = redis_mark,
+    .secure = redis_secure,
+    .saved = redis_saved,
+    .commit = redis_commit,
     .count = redis_count,
     .level = redis_level,
     .finish = redis_finish,

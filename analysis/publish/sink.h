@@ -50,8 +50,14 @@ struct sink {
     /* Nothing more waits at the moment: what is buffered goes out. */
     int (*flush)(void *state, struct fault *fault);
 
-    /* For a checkpoint: how long the output is with everything handed over so far. */
+    /* For a checkpoint: how long the output is with everything handed over so far; whether that is where no
+     * crash reaches it; and that a checkpoint with such a mark is on disk. */
     uint64_t (*mark)(const void *state);
+    int (*secure)(void *state, struct fault *fault);
+    void (*saved)(void *state, uint64_t mark);
+
+    /* The last of some events that came together was handed over. */
+    void (*commit)(void *state);
 
     /* Adds the sink's own counters to the sum, and its levels. Called from any thread. */
     void (*count)(void *state, struct health *sum);

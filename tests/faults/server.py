@@ -105,9 +105,9 @@ class Replay:
             return subprocess.Popen([*map(str, self.command), *map(str, options)], stdin=subprocess.DEVNULL,
                                     stdout=subprocess.DEVNULL, stderr=log)
 
-    def finish(self, *options):
-        """A run to its end: the exit status."""
-        return self.start(*options).wait(600)
+    def finish(self, *options, status=0):
+        """A run to its end."""
+        assert self.start(*options).wait(600) == status, self.said()
 
     def said(self):
         return self.log.read_text()

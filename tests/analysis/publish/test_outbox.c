@@ -13,13 +13,32 @@
 #include "canned.h"
 #include "outbox.h"
 
+static char said[4096]; /* line by line */
+
+__attribute__((format(printf, 1, 2))) static void note(const char *format, ...)
+{
+    size_t length = strlen(said);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(said + length, sizeof said - length, format, arguments);
+    va_end(arguments);
+    strcat(said, "\n");
+}
+
+static struct outbox *outbox_of(const struct outbox_options *options)
+{
+    struct fault fault;
+    said[0] = '\0';
+    struct outbox *outbox = outbox_new(options, &canned_scopes, &fault);
+    assert_non_null(outbox);
+    return outbox;
+}
+
 static struct outbox *small(bool patient)
 {
     const struct outbox_options options = {
-        .sensor = "ix-1", .events_max = 5, .bins_max = 10, .patient = patient, .drain_s = 0.2};
-    struct outbox *outbox = outbox_new(&options, &canned_scopes);
-    assert_non_null(outbox);
-    return outbox;
+        .sensor = "ix-1", .events_max = 5, .bins_max = 10, .patient = patient, .drain_s = 0.2, .say = note};
+    return outbox_of(&options);
 }
 
 static bool put(struct outbox *outbox, unsigned i)
@@ -69,6 +88,8 @@ static void an_event_without_room_is_refused_and_counted(void **state)
     struct health health = {0};
     outbox_count(outbox, &health);
     assert_int_equal(health.redis_dropped, 2);
+    assert_string_equal(said, "the memory for events that wait for Redis is full (5): further events are "
+                              "given up until Redis takes some\n");
     assert_int_equal(health.queue_dropped, 3);
     size_t bins;
     assert_int_equal(outbox_waiting(outbox, &bins), 5);
@@ -104,6 +125,8 @@ static void a_patient_writer_waits_while_redis_takes_things_and_no_longer(void *
         pthread_create(&thread, NULL, put_six, &writer);
         pause_ms(100);
         assert_int_equal(writer.put, 5);
+        const struct outbox_event *events[1];
+        assert_int_equal(outbox_events(writer.outbox, events, 1), 1);
         if (away)
             outbox_set_away(writer.outbox, true);
         else
