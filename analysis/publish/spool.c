@@ -497,9 +497,11 @@ static int take_over(struct spool *spool, struct spool_found *found, struct faul
     }
     if (take_stock(spool, found) != 0)
         return fault_set(fault, "no memory for the spool %s", path);
+    if (found->waiting == 0)
+        spool->delivered = spool->last; /* what is lost is told once */
     if (spool->end == 0)
         empty(spool);
-    else if (found->damaged > 0)
+    else if (found->damaged > 0 || found->lost > 0)
         rewrite(spool); /* without room it stays as it is, and is passed over */
     spool->synced = spool->end;
     found->last = spool->last;
