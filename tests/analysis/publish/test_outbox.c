@@ -7,10 +7,13 @@
 
 #include <cmocka.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "canned.h"
+#include "files.h"
 #include "outbox.h"
 
 static char said[4096]; /* line by line */
@@ -38,6 +41,19 @@ static struct outbox *small(bool patient)
 {
     const struct outbox_options options = {
         .sensor = "ix-1", .events_max = 5, .bins_max = 10, .patient = patient, .drain_s = 0.2, .say = note};
+    return outbox_of(&options);
+}
+
+static struct outbox *spooled(const char *path, uint64_t told)
+{
+    const struct outbox_options options = {.sensor = "ix-1",
+                                           .events_max = 5,
+                                           .bins_max = 10,
+                                           .drain_s = 0.2,
+                                           .spool_path = path,
+                                           .spool_bytes_max = 1024 * 1024,
+                                           .told = told,
+                                           .say = note};
     return outbox_of(&options);
 }
 
@@ -247,6 +263,176 @@ static void an_empty_outbox_is_over_as_soon_as_it_closes(void **state)
     outbox_free(outbox);
 }
 
+/* The events `from` to `to` are the next ones. */
+static void assert_next(struct outbox *outbox, unsigned from, unsigned to)
+{
+    const struct outbox_event *events[1];
+    for (unsigned i = from; i <= to; i++) {
+        struct event event = canned_event(i);
+        char id[EVENT_ID_MAX], *json = event_text_json(&event, "ix-1");
+        event_text_id(&event, "ix-1", id);
+        assert_int_equal(outbox_events(outbox, events, 1), 1);
+        assert_string_equal(events[0]->id, id);
+        assert_string_equal(events[0]->action, event_text_action(event.action));
+        assert_string_equal(events[0]->scope, event.scope);
+        assert_int_equal(events[0]->severity, event_text_severity(&event));
+        assert_string_equal(events[0]->json, json);
+        free(json);
+        outbox_events_sent(outbox, 1);
+    }
+}
+
+static void assert_none(struct outbox *outbox)
+{
+    const struct outbox_event *events[1];
+    assert_int_equal(outbox_events(outbox, events, 1), 0);
+    assert_int_equal(outbox_waiting(outbox, NULL), 0);
+}
+
+static void with_a_spool_events_are_seen_when_they_are_on_disk(void **state)
+{
+    (void)state;
+    const struct outbox_event *events[8];
+    const char *path = files_new();
+    struct outbox *outbox = spooled(path, 0);
+    for (unsigned i = 0; i < 20; i++)
+        assert_true(put(outbox, i)); /* more than memory would take */
+    assert_int_equal(outbox_waiting(outbox, NULL), 20);
+    assert_int_equal(outbox_events(outbox, events, 8), 0);
+    outbox_commit(outbox);
+    assert_next(outbox, 0, 19);
+    assert_none(outbox);
+    for (unsigned i = 0; i < 200; i++) /* or as soon as there are many */
+        assert_true(put(outbox, i));
+    assert_int_equal(outbox_events(outbox, events, 8), 8);
+    assert_string_equal(said, "");
+    outbox_free(outbox);
+    unlink(path);
+}
+
+static void what_waits_on_disk_outlives_the_program_and_is_not_taken_twice(void **state)
+{
+    (void)state;
+    const char *path = files_new();
+    struct outbox *outbox = spooled(path, 0);
+    struct fault fault;
+    for (unsigned i = 0; i < 10; i++)
+        put(outbox, i);
+    assert_int_equal(outbox_mark(outbox), 10);
+    assert_int_equal(outbox_secure(outbox, &fault), 0);
+    assert_next(outbox, 0, 3);
+    outbox_free(outbox);
+    outbox = spooled(path, 2); /* from a checkpoint that has two of them behind it */
+    assert_int_equal(outbox_mark(outbox), 2);
+    for (unsigned i = 2; i < 12; i++) {
+        assert_true(put(outbox, i));
+        assert_int_equal(outbox_mark(outbox), i + 1);
+    }
+    outbox_commit(outbox);
+    assert_next(outbox, 4, 11);
+    assert_none(outbox);
+    outbox_free(outbox);
+    unlink(path);
+}
+
+/* How long a file may become: what a full disk is to a program. */
+static void limit_files(off_t bytes)
+{
+    static struct rlimit before;
+    struct rlimit limit;
+    signal(SIGXFSZ, SIG_IGN);
+    if (before.rlim_max == 0)
+        getrlimit(RLIMIT_FSIZE, &before);
+    limit = before;
+    if (bytes > 0)
+        limit.rlim_cur = (rlim_t)bytes;
+    setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+static void order_is_kept_from_disk_to_memory_and_back(void **state)
+{
+    (void)state;
+    for (unsigned read = 0; read < 5;
+         read++) { /* so many have been given to the reader when there is room again */
+        const char *path = files_new();
+        struct outbox *outbox = spooled(path, 0);
+        struct fault fault;
+        put(outbox, 0);
+        outbox_commit(outbox);
+        limit_files(200);
+        for (unsigned i = 1; i < 7; i++)
+            assert_int_equal(put(outbox, i), i < 6);
+        assert_int_equal(outbox_secure(outbox, &fault), -1);
+        if (read > 0)
+            assert_next(outbox, 0, read - 1);
+        limit_files(0);
+        assert_true(put(outbox, 7));
+        assert_int_equal(outbox_secure(outbox, &fault), 0);
+        outbox_free(outbox);
+        outbox = spooled(path, 0);
+        assert_next(outbox, read, 5);
+        assert_next(outbox, 7, 7);
+        assert_none(outbox);
+        outbox_free(outbox);
+        unlink(path);
+    }
+}
+
+static void a_disk_without_room_is_said_counted_and_stops_checkpoints_until_all_is_delivered(void **state)
+{
+    (void)state;
+    const char *path = files_new();
+    struct outbox *outbox = spooled(path, 0);
+    struct fault fault;
+    struct health health = {0};
+    char expected[512];
+    limit_files(200);
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(put(outbox, i));
+    assert_int_equal(outbox_secure(outbox, &fault), -1);
+    assert_next(outbox, 0, 2);
+    assert_int_equal(outbox_secure(outbox, &fault), 0);
+    limit_files(0);
+    put(outbox, 3);
+    outbox_count(outbox, &health);
+    assert_int_equal(health.spool_refused, 3);
+    assert_int_equal(health.redis_dropped, 0);
+    snprintf(
+        expected, sizeof expected,
+        "cannot write to the spool %s: File too large: events wait in memory until it takes them; make room "
+        "there\nthe spool %s takes events again\n",
+        path, path);
+    assert_string_equal(said, expected);
+    outbox_free(outbox);
+    unlink(path);
+}
+
+static void a_full_spool_gives_up_what_comes_next_and_says_so(void **state)
+{
+    (void)state;
+    const char *path = files_new();
+    struct outbox *outbox = spooled(path, 0);
+    struct health health = {0};
+    char expected[256];
+    unsigned taken = 0;
+    while (put(outbox, taken))
+        taken++;
+    assert_false(put(outbox, taken));
+    outbox_count(outbox, &health);
+    assert_int_equal(health.redis_dropped, 2);
+    snprintf(expected, sizeof expected,
+             "the spool %s is full (1 MiB): further events are given up until Redis takes some\n", path);
+    assert_string_equal(said, expected);
+    outbox_commit(outbox);
+    assert_next(outbox, 0, taken - 1);
+    assert_true(put(outbox, taken));
+    outbox_commit(outbox);
+    assert_next(outbox, taken, taken);
+    assert_none(outbox);
+    outbox_free(outbox);
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +444,11 @@ int main(void)
         cmocka_unit_test(the_state_shows_the_open_episode),
         cmocka_unit_test(waiting_ends_with_work_with_time_and_with_the_end),
         cmocka_unit_test(an_empty_outbox_is_over_as_soon_as_it_closes),
+        cmocka_unit_test(with_a_spool_events_are_seen_when_they_are_on_disk),
+        cmocka_unit_test(what_waits_on_disk_outlives_the_program_and_is_not_taken_twice),
+        cmocka_unit_test(order_is_kept_from_disk_to_memory_and_back),
+        cmocka_unit_test(a_disk_without_room_is_said_counted_and_stops_checkpoints_until_all_is_delivered),
+        cmocka_unit_test(a_full_spool_gives_up_what_comes_next_and_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
