@@ -179,7 +179,7 @@ bench-verdict:
 # Everything that may die between a decision and its reader, as often as the requirements say.
 bench-faults:
 	@.ci/deps build test
-	@$(MAKE) --no-print-directory $(JOBS) $(PROGRAM)
+	@$(MAKE) --no-print-directory $(JOBS) $(PROGRAM) $(OUT)/tests/analysis/publish/drive_publish
 	@$(PYTHON) tests/faults/bench.py $(OUT) --json $(OUT)/bench/faults.json
 
 walls: $(patsubst %.c,$(OBJ)/%.o,$(wildcard analysis/*.c))

@@ -74,7 +74,7 @@
     X(redis_error_other, "Redis: other errors")                                                              \
     X(spool_refused, "events that the disk did not take: they waited in memory")                             \
     X(spool_damaged, "places of the spool that could not be read")                                           \
-    X(spool_lost, "events that were lost with them")
+    X(spool_lost, "events lost with them, at most")
 
 /* Plain numbers: whoever counts owns a struct of its own, and whoever shows them adds the structs up. */
 struct health {

@@ -86,3 +86,27 @@ def test_a_checkpoint_of_another_watch_list_is_refused(lightsout, tmp_path):
 def test_a_checkpoint_that_cannot_be_written_is_said(lightsout, tmp_path):
     done = lightsout("-r", SAMPLE, "-q", "--state", tmp_path / "no" / "state", status=1)
     assert "No such file" in done.stderr
+
+
+def test_two_programs_never_share_a_spool(lightsout, tmp_path):
+    words = ["-q", "--state", tmp_path / "state", "--redis", f"unix://{tmp_path}/nobody.sock"]
+    first = subprocess.Popen([*map(str, [LIGHTSOUT, "-r", "-", *words])], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        first.stdin.write(SAMPLE.read_bytes())
+        first.stdin.flush()
+        end = time.monotonic() + 20
+        while not (tmp_path / "state.spool").exists() and time.monotonic() < end:
+            time.sleep(0.02)
+        done = lightsout("-r", SAMPLE, *words, status=1)
+        assert done.stderr == (f"lightsout: the spool {tmp_path}/state.spool is in use by another lightsout: give each a "
+                               "--state of its own\n")
+    finally:
+        first.kill()
+        first.wait()
+        first.stdin.close()
+
+
+def test_a_spool_without_a_folder_is_refused(lightsout, tmp_path):
+    done = lightsout("-r", SAMPLE, "-q", "--state", tmp_path / "no" / "state", "--redis", "unix:///nobody.sock", status=1)
+    assert done.stderr.count("\n") == 1
+    assert "no/state.spool: No such file or directory: check --state, or [redis] spool" in done.stderr

@@ -94,10 +94,9 @@ static int open_spool(struct outbox *outbox, struct fault *fault)
     if (found.missing)
         outbox->options.say("the spool %s is empty: what waited in it for Redis is lost", options.path);
     else if (found.damaged > 0 || found.lost > 0)
-        outbox->options.say(
-            "the spool %s cannot be read in %llu place%s: %llu event%s that waited in it %s lost",
-            options.path, (unsigned long long)found.damaged, found.damaged == 1 ? "" : "s",
-            (unsigned long long)found.lost, found.lost == 1 ? "" : "s", found.lost == 1 ? "is" : "are");
+        outbox->options.say("the spool %s cannot be read in %llu place%s: up to %llu event%s for Redis lost",
+                            options.path, (unsigned long long)found.damaged, found.damaged == 1 ? "" : "s",
+                            (unsigned long long)found.lost, found.lost == 1 ? "" : "s");
     return 0;
 }
 
@@ -466,7 +465,10 @@ bool outbox_scopes(struct outbox *outbox, const struct scope_list *scopes)
 
 void outbox_close(struct outbox *outbox, bool at_once)
 {
+    struct fault unsaid;
     pthread_mutex_lock(&outbox->lock);
+    if (outbox->spool != NULL)
+        write_memory(outbox, &unsaid); /* the disk may have room by now */
     commit(outbox);
     outbox->closing = true;
     outbox->deadline_ns =
@@ -570,8 +572,8 @@ static void read_spool(struct outbox *outbox)
     }
     outbox->health.spool_lost += lost;
     if (lost > 0)
-        outbox->options.say("the spool %s can no longer be read: %zu event%s that waited in it %s lost",
-                            outbox->options.spool_path, lost, lost == 1 ? "" : "s", lost == 1 ? "is" : "are");
+        outbox->options.say("the spool %s can no longer be read: %zu event%s for Redis lost",
+                            outbox->options.spool_path, lost, lost == 1 ? "" : "s");
 }
 
 /* Nothing is with the reader: gives it what is next. */

@@ -19,6 +19,7 @@ def every_fault(build):
     """The table as the files of this folder fill it."""
     os.environ["BUILD"] = str(build)
     os.environ["LIGHTSOUT"] = str(build / "lightsout")
+    os.environ["DRIVE_PUBLISH"] = str(build / "tests/analysis/publish/drive_publish")
     sys.path.insert(0, str(HERE))
     for path in sorted(HERE.glob("faults_*.py")):
         importlib.import_module(path.stem)

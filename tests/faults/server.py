@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests" / "analysis" / "publish"))
-from redis_server import Client, Server, needs_redis, until  # noqa: E402,F401
+from redis_server import Client, Drive, Server, drive, needs_redis, until  # noqa: E402,F401
 
 BUILD = Path(os.environ.get("BUILD", TOP / "build"))
 LIGHTSOUT = Path(os.environ.get("LIGHTSOUT", BUILD / "lightsout"))
@@ -85,13 +85,13 @@ def write_bins(path, days=8, every=45):
 
 
 class Replay:
-    """The program over bins with more than a thousand events, with all that it keeps in a folder."""
+    """The program over bins with more than a thousand events; what it keeps is in a folder, or on a disk of its own."""
 
-    def __init__(self, folder, url=None, days=8, settings="", options=()):
+    def __init__(self, folder, url=None, days=8, settings="", options=(), disk=None):
         self.folder = folder
         self.events = folder / "events.ndjson"
-        self.state = folder / "state"
-        self.spool = folder / "state.spool"
+        self.state = (disk or folder) / "state"
+        self.spool = (disk or folder) / "state.spool"
         self.log = folder / "log"
         bins = folder / "bins.csv"
         if not bins.exists():
@@ -104,6 +104,11 @@ class Replay:
         with self.log.open("a") as log:
             return subprocess.Popen([*map(str, self.command), *map(str, options)], stdin=subprocess.DEVNULL,
                                     stdout=subprocess.DEVNULL, stderr=log)
+
+    def forget(self):
+        """As if it had never run."""
+        for path in (self.state, self.spool, self.events, self.log):
+            path.unlink(missing_ok=True)
 
     def finish(self, *options, status=0):
         """A run to its end."""

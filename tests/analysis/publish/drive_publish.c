@@ -30,6 +30,7 @@ static const struct option long_options[] = {
     {"drain", required_argument, NULL, 'd'},
     {"live", no_argument, NULL, 'l'},
     {"ack", no_argument, NULL, 'a'},
+    {"spool", required_argument, NULL, 'o'},
     {"check", required_argument, NULL, 'c'},
     {NULL, 0, NULL, 0},
 };
@@ -103,6 +104,10 @@ static void set_option(int letter, char *value)
         break;
     case 'd':
         options.redis.drain_s = atof(value);
+        break;
+    case 'o':
+        options.redis.spool_path = value;
+        options.redis.spool_mib = 64;
         break;
     case 'l':
         options.replay = false;
