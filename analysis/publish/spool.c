@@ -254,7 +254,7 @@ static int rewrite(struct spool *spool)
     return 0;
 }
 
-/* Nothing is wanted any more: the file begins anew, which needs no room. */
+/* Nothing is wanted any more: the file begins anew, which needs no room on the disk. */
 static void empty(struct spool *spool)
 {
     int64_t end = 0;
@@ -272,7 +272,7 @@ static void tidy(struct spool *spool)
     if (spool->file < 0)
         return;
     if (spool->delivered >= spool->last && spool->told >= spool->last) {
-        if (spool->end > EMPTY_BYTES)
+        if (spool->end > EMPTY_BYTES && rewrite(spool) != 0)
             empty(spool);
     } else if (spool->dead_bytes > TIDY_BYTES && 2 * spool->dead_bytes > (uint64_t)spool->end) {
         rewrite(spool);
