@@ -48,6 +48,7 @@ struct wiring {
     struct reload *reload;
     struct settings *now, *next; /* read since: in force, and to be; NULL: none */
     struct analysis *study;      /* for the next ones */
+    bool event_told;             /* since the last checkpoint */
     bool scopes_owed;            /* the letterbox has not taken the scopes in force yet */
     bool progress;
     int64_t shown_ns;
@@ -73,6 +74,7 @@ static void save_state(struct wiring *wiring, int64_t data_ns)
     analysis_save(wiring->analysis, bytes, length);
     publish_checkpoint(wiring->publish, data_ns, bytes, length);
     wiring->saved_at_s = wall_s();
+    wiring->event_told = false;
 }
 
 /* Whether the letterbox speaks of the same scopes as the study; what comes until it does is lost. */
@@ -100,7 +102,9 @@ static void pass_bin(void *context, const struct bin *bin)
 
 static void pass_event(void *context, const struct event *event)
 {
-    publish_event(((struct wiring *)context)->publish, event);
+    struct wiring *wiring = context;
+    publish_event(wiring->publish, event);
+    wiring->event_told = true;
 }
 
 /* ---- SIGHUP ---- */
@@ -208,7 +212,8 @@ static void pass_changed(void *context)
 /* ---- what the doors hand over ---- */
 
 /* The step that the end of the input cuts short is never part of a checkpoint: more input may follow another
- * day. */
+ * day. A wire tells nothing twice, so live there is a checkpoint right behind each event: whoever goes on
+ * after a crash knows what was told, and how it goes on. */
 static void pass_step(void *context, const struct tally *tallies)
 {
     struct wiring *wiring = context;
@@ -221,6 +226,8 @@ static void pass_step(void *context, const struct tally *tallies)
     analysis_step(wiring->analysis, tallies);
     wiring->told_ns = last ? TIME_NONE : end_ns;
     publish_step(wiring->publish, end_ns);
+    if (settings->publish.state_path != NULL && settings->task == TASK_LIVE && wiring->event_told && !last)
+        save_state(wiring, end_ns);
     follow_reload(wiring, end_ns);
 }
 

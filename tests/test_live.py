@@ -185,6 +185,39 @@ def test_an_outage_on_the_wire_is_read_from_the_stream(space, sample_pcap, tmp_p
     assert sent == int(in_part.stdout.split("\t")[1])
 
 
+@needs_redis
+def test_a_sensor_that_is_killed_in_an_outage_goes_on_with_it(space, sample_pcap, tmp_path, cleanup):
+    before = excerpt(sample_pcap, tmp_path / "before.pcap", int(ONSET) - 7200, int(ONSET) + 3600)
+    after = excerpt(sample_pcap, tmp_path / "after.pcap", int(ONSET) - 3600, int(ONSET) - 1800)
+    server = Server(tmp_path)
+    cleanup.append(server.stop)
+    server.start()
+
+    def told(action):
+        return [json.loads(entry["event"])["outage"]["id"] for entry in server.entries() if entry["action"] == action]
+
+    def watch():
+        one = Watch(space, tmp_path / "out", "a0", "--redis", server.url, "--state", tmp_path / "state", learn_s=5)
+        cleanup.append(one.kill)
+        return one
+
+    first = watch()
+    player = play(space, before, "a1")
+    cleanup.append(player.kill)
+    assert until(lambda: told("outage-started"), 60), "no outage was told"
+    time.sleep(0.1)  # what a checkpoint takes, and not the interval at which they are due
+    first.kill()
+    player.kill()
+    second = watch()
+    player = play(space, after, "a1")
+    cleanup.append(player.kill)
+    assert until(lambda: told("outage-recovering"), 60), "the outage was forgotten"
+    second.end(signal.SIGTERM)
+    assert len(told("outage-started")) == 1
+    assert set(told("outage-recovering")) == set(told("outage-started"))
+    assert len(set(server.ids())) == len(server.ids())
+
+
 def test_silence_is_counted_as_zeros_and_a_signal_ends_it(space, tmp_path, cleanup):
     watch = Watch(space, tmp_path, "a0")
     cleanup.append(watch.kill)
