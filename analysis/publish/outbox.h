@@ -76,8 +76,8 @@ bool outbox_scopes(struct outbox *outbox, const struct scope_list *scopes);
 /* There will be no more: what is there may be delivered for `drain_s`. With `at_once`, not even that. */
 void outbox_close(struct outbox *outbox, bool at_once);
 
-/* The counters redis_sent, redis_dropped, queue_dropped and those of the spool; how many wait; whether closing
- * has begun. */
+/* The counters redis_sent, redis_dropped, queue_dropped and those of the spool; how many wait; whether
+ * closing has begun. */
 void outbox_count(struct outbox *outbox, struct health *sum);
 size_t outbox_waiting(struct outbox *outbox, size_t *bins);
 bool outbox_closing(struct outbox *outbox);
