@@ -459,7 +459,7 @@ static int take_stock(struct spool *spool, struct spool_found *found)
         if (spool->options.again && told != SPOOL_ALL_TOLD && head->number > next) {
             spool->end = walk.begin;
             spool->last = next - 1;
-            ftruncate(spool->file, spool->end);
+            spool->suspect = ftruncate(spool->file, spool->end) != 0;
             break;
         }
         next = head->number == next ? next + 1 : next;
