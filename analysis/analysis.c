@@ -105,6 +105,33 @@ static struct route route_of(const struct trend *trend)
     return route;
 }
 
+/* An outage that has ended is shown once more, in the bin in which that was told. */
+static struct bin_outage outage_of(const struct analysis *analysis, const struct series *series)
+{
+    const struct episode *episode = &series->episode;
+    bool ended = !episode->open && episode->key != 0 && episode->closed_ns > analysis->bin_start_ns;
+    struct bin_outage outage = {.known = episode->open || ended,
+                                .onset_ns = episode->onset_ns,
+                                .onset_earliest_ns = episode->onset_earliest_ns,
+                                .onset_latest_ns = episode->onset_latest_ns,
+                                .end_ns = TIME_NONE,
+                                .end_earliest_ns = TIME_NONE,
+                                .end_latest_ns = TIME_NONE,
+                                .log_odds = episode->log_odds};
+    if (!outage.known)
+        return (struct bin_outage){.known = false};
+    if (ended) {
+        outage.end_ns = episode->end_ns;
+        outage.end_earliest_ns = episode->end_earliest_ns;
+        outage.end_latest_ns = episode->end_latest_ns;
+        outage.level_accepted = episode->level_accepted;
+    }
+    if (ended || episode->returning)
+        outage.recovered = episode_recovered(episode);
+    memcpy(outage.probability, episode->probability, sizeof outage.probability);
+    return outage;
+}
+
 static struct bin judge_bin(struct analysis *analysis, uint32_t number)
 {
     struct series *series = &analysis->series[number];
@@ -126,6 +153,7 @@ static struct bin judge_bin(struct analysis *analysis, uint32_t number)
         .detectable_s = series->state == STATE_BLIND || series->state == STATE_LEARNING
                             ? -1
                             : shortest(analysis, series, life),
+        .outage = outage_of(analysis, series),
     };
 }
 
@@ -423,6 +451,7 @@ static void close_episode(struct analysis *analysis, uint32_t number)
         struct change_found end =
             change_return(&series->change, episode->down_ns, nothing_left ? episode->return_ns : TIME_NONE);
         episode_end(episode, &end);
+        episode->closed_ns = analysis->end_ns;
         tell_outage(analysis, number, EVENT_OUTAGE_ENDED);
         note_short(series);
     }
@@ -472,6 +501,7 @@ static void accept_level(struct analysis *analysis, uint32_t number)
     struct episode *episode = &series->episode;
     episode->level_accepted = level_since(series);
     episode->end_ns = episode->end_earliest_ns = episode->end_latest_ns = analysis->end_ns;
+    episode->closed_ns = analysis->end_ns;
     tell_outage(analysis, number, EVENT_OUTAGE_ENDED);
     for (uint32_t i = 0; i < analysis->scopes->count; i++) {
         const struct episode *part = &analysis->series[i].episode;

@@ -48,10 +48,12 @@ struct episode {
     double depth;
     struct episode_mark before; /* at the last sign of life before the onset */
     int64_t opened_ns;
-    int thin;             /* the test that opened it: a level of thinness, or EPISODE_SILENT */
-    int64_t review_ns;    /* when the cause is looked at again */
-    enum verdict verdict; /* as last told; VERDICT__COUNT: not yet … */
-    uint32_t evidence;    /* … for these pieces of evidence, a bit each */
+    int thin;                           /* the test that opened it: a level of thinness, or EPISODE_SILENT */
+    int64_t review_ns;                  /* when the cause is looked at again */
+    enum verdict verdict;               /* as last told; VERDICT__COUNT: not yet … */
+    uint32_t evidence;                  /* … for these pieces of evidence, a bit each … */
+    double probability[VERDICT__COUNT]; /* … and how likely each was then */
+    int64_t closed_ns;                  /* when its end was told */
 
     double down_seen, down_expected;            /* while nothing was coming back … */
     double climb_seen, climb_expected;          /* … and since the odds of a return last left zero */

@@ -8,7 +8,7 @@
 
 #include "series.h"
 
-enum { STATE_VERSION = 16 };
+enum { STATE_VERSION = 17 };
 
 struct state_head {
     uint32_t version;

@@ -170,6 +170,7 @@ static void give(struct analysis *analysis, uint32_t number, const struct event 
     episode->evidence = 0;
     for (uint32_t i = 0; i < event->evidence_count; i++)
         episode->evidence |= 1U << event->evidence[i].kind;
+    memcpy(episode->probability, event->probability, sizeof episode->probability);
     analysis->output.event(analysis->output.context, event);
 }
 

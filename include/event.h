@@ -55,6 +55,27 @@ enum signal {
     SIGNAL__COUNT
 };
 
+enum verdict {
+    VERDICT_INTERNAL,
+    VERDICT_UPSTREAM,
+    VERDICT_WITHDRAWAL,
+    VERDICT_ATTACK,
+    VERDICT_SERVICE,
+    VERDICT_UNKNOWN,
+    VERDICT__COUNT
+};
+
+/* The outage of a scope as a bin shows it: one that is open, or has ended in the bin. */
+struct bin_outage {
+    bool known; /* there is one: the rest means something */
+    int64_t onset_ns, onset_earliest_ns, onset_latest_ns;
+    int64_t end_ns, end_earliest_ns, end_latest_ns; /* TIME_NONE: it goes on */
+    double recovered;                               /* 0 to 1 */
+    double level_accepted;                          /* as in the event that ends it */
+    double log_odds;
+    double probability[VERDICT__COUNT]; /* of the cause, as last told; all zero: not told by itself */
+};
+
 /* A closed bin of one scope. */
 struct bin {
     uint32_t scope;
@@ -69,6 +90,7 @@ struct bin {
     double low;      /* what 999 of 1000 such bins reach; negative: not known yet */
     double
         detectable_s; /* the shortest total outage that would be noticed now, seconds; negative: none would */
+    struct bin_outage outage;
 };
 
 enum event_action {
@@ -79,16 +101,6 @@ enum event_action {
     EVENT_SENSOR_IMPAIRED,
     EVENT_SENSOR_RESTORED,
     EVENT__COUNT
-};
-
-enum verdict {
-    VERDICT_INTERNAL,
-    VERDICT_UPSTREAM,
-    VERDICT_WITHDRAWAL,
-    VERDICT_ATTACK,
-    VERDICT_SERVICE,
-    VERDICT_UNKNOWN,
-    VERDICT__COUNT
 };
 
 /* What speaks for or against a verdict, with its published name. Ratios are of what was seen to what is

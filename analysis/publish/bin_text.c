@@ -2,7 +2,11 @@
 /* The only file that knows the published names of bins. */
 #include "bin_text.h"
 
+#include <jansson.h>
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include "clock.h"
 #include "event_text.h"
@@ -91,6 +95,35 @@ static void json_instant(struct text *out, const char *key, int64_t at_ns)
     text_format(out, "\"%s\":\"%s\"", key, time);
 }
 
+static void put_outage(struct text *out, const struct bin_outage *outage)
+{
+    text_put(out, ",\"outage\":{");
+    json_instant(out, "onset", outage->onset_ns);
+    text_put(out, ",");
+    json_instant(out, "onset_earliest", outage->onset_earliest_ns);
+    text_put(out, ",");
+    json_instant(out, "onset_latest", outage->onset_latest_ns);
+    if (outage->end_ns != TIME_NONE) {
+        text_put(out, ",");
+        json_instant(out, "end", outage->end_ns);
+        text_put(out, ",");
+        json_instant(out, "end_earliest", outage->end_earliest_ns);
+        text_put(out, ",");
+        json_instant(out, "end_latest", outage->end_latest_ns);
+    }
+    json_known(out, "recovered", outage->recovered, 3);
+    if (outage->level_accepted > 0)
+        json_known(out, "level_accepted", outage->level_accepted, 3);
+    json_known(out, "log_odds", outage->log_odds, 3);
+    double told = 0;
+    for (int i = 0; i < VERDICT__COUNT; i++)
+        told += outage->probability[i];
+    for (int i = 0; i < VERDICT__COUNT && told > 0; i++)
+        text_format(out, "%s\"%s\":%.4f", i == 0 ? ",\"cause\":{" : ",", event_text_verdict((enum verdict)i),
+                    outage->probability[i]);
+    text_put(out, told > 0 ? "}}" : "}");
+}
+
 void bin_text_json(const struct bin *bin, const struct scope *scope, struct text *out)
 {
     char time[TEXT_TIME_MAX];
@@ -111,7 +144,136 @@ void bin_text_json(const struct bin *bin, const struct scope *scope, struct text
     json_known(out, "low", bin->low, 3);
     text_format(out, ",\"state\":\"%s\"", event_text_state(bin->state));
     json_known(out, "detectable_s", bin->detectable_s, 1);
+    if (!scope->counted && scope->kind != SCOPE_TAP)
+        text_put(out, ",\"counted\":false");
+    if (bin->outage.known)
+        put_outage(out, &bin->outage);
     text_put(out, "}");
+}
+
+/* Reading it back. */
+
+static int64_t read_instant(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    struct tm tm = {0};
+    const char *rest = text != NULL ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
+    if (rest == NULL)
+        return TIME_NONE;
+    int64_t at_ns = (int64_t)timegm(&tm) * NS_PER_S;
+    if (*rest == '.') {
+        int64_t unit_ns = NS_PER_S / 10;
+        for (rest++; *rest >= '0' && *rest <= '9'; rest++, unit_ns /= 10)
+            at_ns += (*rest - '0') * unit_ns;
+    }
+    return strcmp(rest, "Z") == 0 ? at_ns : TIME_NONE;
+}
+
+static double read_known(const json_t *object, const char *key, double otherwise)
+{
+    const json_t *number = json_object_get(object, key);
+    return json_is_number(number) ? json_number_value(number) : otherwise;
+}
+
+/* The number of a published name, or `count`. */
+static int read_name(const json_t *object, const char *key, int count, const char *(*name)(int))
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    int at = 0;
+    while (at < count && (text == NULL || strcmp(text, name(at)) != 0))
+        at++;
+    return at;
+}
+
+static const char *state_name(int state)
+{
+    return event_text_state((enum scope_state)state);
+}
+
+static const char *signal_name(int signal)
+{
+    return event_text_signal((enum signal)signal);
+}
+
+static struct bin_outage read_outage(const json_t *object)
+{
+    struct bin_outage outage = {.known = json_is_object(object),
+                                .onset_ns = read_instant(object, "onset"),
+                                .onset_earliest_ns = read_instant(object, "onset_earliest"),
+                                .onset_latest_ns = read_instant(object, "onset_latest"),
+                                .end_ns = read_instant(object, "end"),
+                                .end_earliest_ns = read_instant(object, "end_earliest"),
+                                .end_latest_ns = read_instant(object, "end_latest"),
+                                .recovered = read_known(object, "recovered", 0),
+                                .level_accepted = read_known(object, "level_accepted", 0),
+                                .log_odds = read_known(object, "log_odds", 0)};
+    const json_t *cause = json_object_get(object, "cause");
+    for (int i = 0; i < VERDICT__COUNT; i++)
+        outage.probability[i] = read_known(cause, event_text_verdict((enum verdict)i), 0);
+    outage.known = outage.known && outage.onset_ns != TIME_NONE && outage.onset_earliest_ns != TIME_NONE &&
+                   outage.onset_latest_ns != TIME_NONE;
+    return outage;
+}
+
+static int read_scope(const json_t *object, struct scope *scope)
+{
+    static const char *const heads[] = {[SCOPE_ALL] = "all",
+                                        [SCOPE_PREFIX] = "prefix:",
+                                        [SCOPE_PATH] = "path:",
+                                        [SCOPE_SERVICE] = "service:",
+                                        [SCOPE_TAP] = "tap"};
+    const char *text = json_string_value(json_object_get(object, "scope"));
+    if (text == NULL || strlen(text) >= sizeof scope->text)
+        return -1;
+    *scope = (struct scope){.kind = SCOPE_ALL};
+    strcpy(scope->text, text);
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        bool whole = i == SCOPE_ALL || i == SCOPE_TAP;
+        if (whole ? strcmp(text, heads[i]) == 0 : strncmp(text, heads[i], strlen(heads[i])) == 0) {
+            scope->kind = (enum scope_kind)i;
+            scope->counted = i != SCOPE_TAP && !json_is_false(json_object_get(object, "counted"));
+            return 0;
+        }
+    }
+    return -1;
+}
+
+static void read_measures(const json_t *object, struct tally *tally)
+{
+    for (int i = 0; i < TALLY__COUNT; i++) {
+        const json_t *number = json_object_get(object, measures[i]);
+        if (!json_is_integer(number) || json_integer_value(number) < 0)
+            continue;
+        tally->value[i] = (uint64_t)json_integer_value(number);
+        tally->known |= TALLY_BIT(i);
+    }
+}
+
+static int read_object(const json_t *object, struct bin *bin, struct scope *scope)
+{
+    *bin = (struct bin){
+        .start_ns = read_instant(object, "time"),
+        .tally = tally_empty(read_instant(object, "start"), read_instant(object, "end"), 0),
+        .signal = (enum signal)read_name(object, "signal", SIGNAL_NONE, signal_name),
+        .state = (enum scope_state)read_name(object, "state", STATE__COUNT, state_name),
+        .route = {-1, -1, -1, -1},
+        .expected = read_known(object, "expected", -1),
+        .low = read_known(object, "low", -1),
+        .detectable_s = read_known(object, "detectable_s", -1),
+        .outage = read_outage(json_object_get(object, "outage")),
+    };
+    read_measures(object, &bin->tally);
+    bool timed =
+        bin->start_ns != TIME_NONE && bin->tally.start_ns != TIME_NONE && bin->tally.end_ns != TIME_NONE;
+    return timed && bin->state != STATE__COUNT ? read_scope(object, scope) : -1;
+}
+
+int bin_text_read(const char *json, size_t length, struct bin *bin, struct scope *scope)
+{
+    json_t *object = json_loadb(json, length, 0, NULL);
+    int result = json_is_object(object) ? read_object(object, bin, scope) : -1;
+    json_decref(object);
+    return result;
 }
 
 /* The way to the scope, and whether it is another than usual: by so many ms or hops on average. */

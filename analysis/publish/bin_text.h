@@ -15,10 +15,13 @@ void bin_text_header(struct text *out);
  * room. */
 void bin_text_row(const struct bin *bin, const struct scope *scope, struct text *out);
 
-/* The same as a JSON object, what is unknown left out, with the signal and what was really watched (`start`,
- * `end`). */
-enum { BIN_JSON_MAX = 2048 };
+/* The same as a JSON object, what is unknown left out, with the signal, what was really watched (`start`,
+ * `end`), and the scope's outage as it stands. */
+enum { BIN_JSON_MAX = 3072 };
 void bin_text_json(const struct bin *bin, const struct scope *scope, struct text *out);
+
+/* Reads that object back: 0, or -1 where it is none. What it does not say of the bin is unknown. */
+int bin_text_read(const char *json, size_t length, struct bin *bin, struct scope *scope);
 
 /* The interfaces of a live tap, by number. */
 struct bin_interfaces {

@@ -36,6 +36,8 @@ struct result {
     unsigned bins[SCOPES], states[SCOPES][STATE__COUNT];
     uint64_t answered;
     int64_t last_bin_ns;
+    struct bin_outage outage[SCOPES]; /* as it was last shown */
+    unsigned outages_shown[SCOPES], ends_shown[SCOPES];
 };
 
 static void keep_event(void *context, const struct event *event)
@@ -53,6 +55,11 @@ static void keep_bin(void *context, const struct bin *bin)
     if (bin->scope == ALL)
         result->answered += bin->tally.value[TALLY_answered_flows];
     result->last_bin_ns = bin->start_ns;
+    if (!bin->outage.known)
+        return;
+    result->outage[bin->scope] = bin->outage;
+    result->outages_shown[bin->scope]++;
+    result->ends_shown[bin->scope] += bin->outage.end_ns != TIME_NONE;
 }
 
 /* A world of two prefixes, one of them with a service, and a tap; each may be silent for a while. */
@@ -585,6 +592,28 @@ static void test_a_gap_between_intervals_is_not_silence(void **state)
     assert_int_equal(result.bins[ALL], 16 * 60);
 }
 
+static void test_bins_show_the_outage_from_its_alarm_to_its_end(void **state)
+{
+    (void)state;
+    struct world world = quiet_world(3);
+    world.silent[ALL][0] = HOUR(30);
+    world.silent[ALL][1] = HOUR(32);
+    run(&world, &result);
+    const struct event *started = first_of(&result, EVENT_OUTAGE_STARTED),
+                       *ended = first_of(&result, EVENT_OUTAGE_ENDED);
+    assert_non_null(started);
+    assert_non_null(ended);
+    const struct bin_outage *shown = &result.outage[ALL];
+    assert_int_equal(result.ends_shown[ALL], 1);
+    int64_t alarm_bin_ns = clock_floor(started->time_ns - 1, 60 * NS_PER_S),
+            end_bin_ns = clock_floor(ended->time_ns - 1, 60 * NS_PER_S);
+    assert_int_equal(result.outages_shown[ALL], (end_bin_ns - alarm_bin_ns) / (60 * NS_PER_S) + 1);
+    assert_true(shown->onset_ns == ended->onset_ns && shown->onset_earliest_ns == ended->onset_earliest_ns);
+    assert_true(shown->end_ns == ended->end_ns && shown->end_latest_ns == ended->end_latest_ns);
+    assert_memory_equal(shown->probability, ended->probability, sizeof ended->probability);
+    assert_true(shown->recovered > 0.5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -608,6 +637,7 @@ int main(void)
         cmocka_unit_test(test_nothing_is_said_while_learning),
         cmocka_unit_test(test_the_same_input_gives_the_same_events),
         cmocka_unit_test(test_a_gap_between_intervals_is_not_silence),
+        cmocka_unit_test(test_bins_show_the_outage_from_its_alarm_to_its_end),
         cmocka_unit_test(test_a_study_takes_over_what_another_learned_of_the_scopes_that_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

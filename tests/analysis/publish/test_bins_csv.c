@@ -110,6 +110,8 @@ static void the_largest_numbers_fit_into_a_row(void **state)
     struct bin bin = canned_bin(0);
     char bytes[BIN_ROW_MAX];
     struct text row = text_in(bytes, sizeof bytes);
+    bin.outage.known = true;
+    bin.outage.probability[VERDICT_ATTACK] = bin.outage.level_accepted = 1;
     bin.tally.known = TALLY_ALL_KNOWN;
     for (int i = 0; i < TALLY__COUNT; i++)
         bin.tally.value[i] = UINT64_MAX;
@@ -140,6 +142,80 @@ static void as_json_it_has_the_same_names_and_leaves_out_what_is_unknown(void **
     assert_null(json_object_get(root, "drops"));
     assert_true(json_real_value(json_object_get(root, "low")) == 1.5);
     json_decref(root);
+}
+
+static void assert_same_bin(const struct bin *bin, const struct scope *scope)
+{
+    char bytes[BIN_JSON_MAX];
+    struct text text = text_in(bytes, sizeof bytes);
+    struct bin read;
+    struct scope of;
+    bin_text_json(bin, scope, &text);
+    assert_int_equal(bin_text_read(bytes, (size_t)(text.at - bytes), &read, &of), 0);
+    assert_string_equal(of.text, scope->text);
+    assert_int_equal(of.kind, scope->kind);
+    assert_int_equal(of.counted, scope->counted);
+    assert_true(read.start_ns == bin->start_ns && read.state == bin->state && read.signal == bin->signal);
+    assert_true(read.tally.start_ns == bin->tally.start_ns && read.tally.end_ns == bin->tally.end_ns);
+    assert_true(read.tally.known == bin->tally.known);
+    assert_memory_equal(read.tally.value, bin->tally.value, sizeof bin->tally.value);
+    assert_true(read.expected == bin->expected && read.low == bin->low);
+    assert_int_equal(read.outage.known, bin->outage.known);
+    assert_memory_equal(&read.outage.onset_ns, &bin->outage.onset_ns,
+                        sizeof bin->outage - offsetof(struct bin_outage, onset_ns));
+}
+
+static void a_bin_that_is_read_back_is_the_same(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < canned_scopes.count; i++) {
+        struct bin bin = canned_bin(i);
+        bin.tally.value[TALLY_drops] = 0; /* not known, and so not told */
+        bin.outage.onset_ns = bin.outage.onset_earliest_ns = bin.outage.onset_latest_ns = TIME_NONE;
+        bin.outage.end_ns = bin.outage.end_earliest_ns = bin.outage.end_latest_ns = TIME_NONE;
+        assert_same_bin(&bin, &canned_items[i]);
+    }
+    struct scope leased = {SCOPE_PREFIX, false, "prefix:210.52.109.0/24", false};
+    struct bin bin = canned_bin(1);
+    bin.tally.value[TALLY_drops] = 0;
+    bin.state = STATE_DOWN;
+    memset(&bin.outage, 0, sizeof bin.outage);
+    bin.outage.known = true;
+    bin.outage.onset_ns = CANNED_START_NS + 17 * NS_PER_S + 250 * NS_PER_MS;
+    bin.outage.onset_earliest_ns = bin.outage.onset_ns - 5 * NS_PER_S;
+    bin.outage.onset_latest_ns = bin.outage.onset_ns + 1234 * NS_PER_US;
+    bin.outage.end_ns = bin.outage.end_earliest_ns = bin.outage.end_latest_ns = TIME_NONE;
+    bin.outage.recovered = 0.25;
+    bin.outage.log_odds = 14.125;
+    bin.outage.probability[VERDICT_INTERNAL] = 0.75;
+    bin.outage.probability[VERDICT_UNKNOWN] = 0.25;
+    assert_same_bin(&bin, &leased);
+    bin.outage.end_ns = bin.outage.onset_ns + 60 * NS_PER_S;
+    bin.outage.end_earliest_ns = bin.outage.end_ns - NS_PER_S;
+    bin.outage.end_latest_ns = bin.outage.end_ns + NS_PER_S;
+    bin.outage.level_accepted = 0.5;
+    assert_same_bin(&bin, &leased);
+}
+
+static void what_is_no_bin_is_not_read_as_one(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {
+        "",
+        "[]",
+        "{}",
+        "{\"time\":\"2025-06-06T12:00:00Z\",\"scope\":\"all\"}",
+        "{\"time\":\"yesterday\",\"scope\":\"all\",\"start\":\"2025-06-06T12:00:00Z\","
+        "\"end\":\"2025-06-06T12:01:00Z\",\"state\":\"up\"}",
+        "{\"time\":\"2025-06-06T12:00:00Z\",\"scope\":\"world\",\"start\":\"2025-06-06T12:00:00Z\","
+        "\"end\":\"2025-06-06T12:01:00Z\",\"state\":\"up\"}",
+        "{\"time\":\"2025-06-06T12:00:00Z\",\"scope\":\"all\",\"start\":\"2025-06-06T12:00:00Z\","
+        "\"end\":\"2025-06-06T12:01:00Z\",\"state\":\"sleepy\"}",
+    };
+    struct bin bin;
+    struct scope scope;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(bin_text_read(wrong[i], strlen(wrong[i]), &bin, &scope), -1);
 }
 
 static const struct bin_interfaces no_interfaces;
@@ -232,6 +308,8 @@ int main(void)
         cmocka_unit_test(a_name_that_means_something_to_csv_is_quoted),
         cmocka_unit_test(the_largest_numbers_fit_into_a_row),
         cmocka_unit_test(as_json_it_has_the_same_names_and_leaves_out_what_is_unknown),
+        cmocka_unit_test(a_bin_that_is_read_back_is_the_same),
+        cmocka_unit_test(what_is_no_bin_is_not_read_as_one),
         cmocka_unit_test(the_state_has_rates_a_minute_of_what_was_really_watched),
         cmocka_unit_test(the_state_says_why_a_scope_learns_and_what_became_of_the_promise),
         cmocka_unit_test(the_state_of_the_tap_tells_what_each_interface_lost),
