@@ -131,6 +131,8 @@ void cause_weigh(const struct cause_facts *facts, struct event *event)
     size_t count = whole ? sizeof of_whole / sizeof *of_whole : sizeof of_part / sizeof *of_part;
     event->evidence_count = 0;
     weight[VERDICT_UNKNOWN] = unknown_weight;
+    for (int i = 0; i < VERDICT__COUNT && facts->judged; i++)
+        weight[i] = unknown_weight + facts->prior[i];
     if (!facts->control) { /* nothing to compare with: nothing else may be said */
         weight[VERDICT_UNKNOWN] = no_control_weight;
         name(event, &(struct event_evidence){EVIDENCE_NO_CONTROL, 0, -1, VERDICT_UNKNOWN, no_control_weight});

@@ -17,6 +17,8 @@ struct cause_facts {
     enum scope_kind kind;
     bool control; /* the tap carries other traffic */
     struct cause_reading reading[EVIDENCE__COUNT];
+    bool judged;                  /* others have weighed it: … */
+    double prior[VERDICT__COUNT]; /* … the logarithm of each verdict's odds against unknown */
 };
 
 static inline void cause_read(struct cause_facts *facts, enum evidence_kind kind, double value, double usual)

@@ -182,17 +182,28 @@ enum cut {
     CUT_HEADERS /* of transports, or of IP */
 };
 
+/* Why one of several sensors says nothing. */
+enum absence {
+    ABSENCE_NONE,
+    ABSENCE_BLIND,  /* it says that it does not see */
+    ABSENCE_SILENT, /* nothing comes from it */
+    ABSENCE_LATE,   /* it is too far behind the others */
+    ABSENCE_AHEAD,  /* its clock is ahead of the others' */
+    ABSENCE__COUNT
+};
+
 struct event {
     int64_t time_ns; /* data time of the decision */
     enum event_action action;
     uint64_t episode; /* names the episode: a hash of its first scope and onset, the same in all its events */
     uint32_t sequence; /* 0, 1, 2 … within the episode */
     char scope[SCOPE_TEXT_MAX];
-    bool control;   /* the tap carries traffic to compare with */
-    bool deaf;      /* of the sensor: one direction is not seen, a leg of the mirror is lost */
-    char leg[56];   /* of the sensor: the leg alone that is silent, by its name; "": it is not one alone */
-    enum cut cut;   /* of the sensor: what it misses since frames are cut shorter than before */
-    double sampled; /* of the sensor: one packet in so many comes now; 0: it is not that */
+    bool control; /* the tap carries traffic to compare with */
+    bool deaf;    /* of the sensor: one direction is not seen, a leg of the mirror is lost */
+    char leg[56]; /* of the sensor: the leg alone that is silent, by its name; "": it is not one alone */
+    enum absence absent; /* of several sensors: why the one that `leg` names does not count */
+    enum cut cut;        /* of the sensor: what it misses since frames are cut shorter than before */
+    double sampled;      /* of the sensor: one packet in so many comes now; 0: it is not that */
     enum signal signal;
 
     int64_t onset_ns, onset_earliest_ns, onset_latest_ns;

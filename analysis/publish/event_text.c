@@ -293,6 +293,24 @@ static void message_snaplen(struct text *out, const struct event *event, const c
             at, event->cut == CUT_HEADERS ? "the watch list" : "services that are known by name");
 }
 
+/* One of several sensors, which `leg` names. */
+static void message_absent(struct text *out, const struct event *event, const char *at)
+{
+    static const char *const why[ABSENCE__COUNT] = {
+        [ABSENCE_BLIND] = "is blind",
+        [ABSENCE_SILENT] = "is silent",
+        [ABSENCE_LATE] = "is too late",
+        [ABSENCE_AHEAD] = "has a clock that is ahead of the others'",
+    };
+    char name[3 * sizeof event->leg];
+    text_utf8(event->leg, name, sizeof name);
+    if (event->action == EVENT_SENSOR_RESTORED)
+        text_format(out, "The sensor %s counts again since %s UTC.", name, at);
+    else
+        text_format(out, "The sensor %s %s since %s UTC; the others are judged without it meanwhile.", name,
+                    why[event->absent], at);
+}
+
 static void message_sensor(struct text *out, const struct event *event, const char *sensor)
 {
     char at[TEXT_TIME_MAX];
@@ -300,6 +318,10 @@ static void message_sensor(struct text *out, const struct event *event, const ch
     text_clock(impaired ? event->onset_ns : event_text_end(event), event->time_ns, at);
     if (event->cut != CUT_NOTHING) {
         message_snaplen(out, event, at);
+        return;
+    }
+    if (event->absent != ABSENCE_NONE) {
+        message_absent(out, event, at);
         return;
     }
     text_format(out, "The sensor %s %s since %s UTC", sensor, impaired ? "does not see" : "sees again", at);
@@ -576,6 +598,12 @@ static const double low_share = 0.8; /* of the control: more is as usual */
 /* Why the sensor is held to be blind. With the control traffic as usual it can only be the capture itself. */
 static const char *sensor_reason(const struct event *event)
 {
+    static const char *const absent[ABSENCE__COUNT] = {[ABSENCE_BLIND] = "sensor-blind",
+                                                       [ABSENCE_SILENT] = "sensor-silent",
+                                                       [ABSENCE_LATE] = "sensor-late",
+                                                       [ABSENCE_AHEAD] = "sensor-ahead"};
+    if (event->absent != ABSENCE_NONE)
+        return event->action == EVENT_SENSOR_RESTORED ? "sensor-returned" : absent[event->absent];
     if (event->deaf)
         return "leg-lost";
     if (event->leg[0] != '\0')

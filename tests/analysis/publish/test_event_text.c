@@ -222,6 +222,31 @@ static void a_leg_of_the_sensor_and_its_sampling_are_named(void **state)
     json_decref(root);
 }
 
+static void one_of_several_sensors_is_named_with_what_is_the_matter(void **state)
+{
+    (void)state;
+    static const char *const reasons[] = {
+        [ABSENCE_BLIND] = "sensor-blind",
+        [ABSENCE_SILENT] = "sensor-silent",
+        [ABSENCE_LATE] = "sensor-late",
+        [ABSENCE_AHEAD] = "sensor-ahead",
+    };
+    for (int absent = ABSENCE_BLIND; absent < ABSENCE__COUNT; absent++) {
+        struct event event = canned_outage(EVENT_SENSOR_IMPAIRED, CANNED_START_NS);
+        event.absent = (enum absence)absent;
+        strcpy(event.leg, "ix-3");
+        json_t *root = tell(&event);
+        assert_field(root, "sensor.reason", reasons[absent]);
+        assert_field(root, "sensor.leg", "ix-3");
+        assert_non_null(strstr(json_string_value(field(root, "message")), "The sensor ix-3 "));
+        json_decref(root);
+        event.action = EVENT_SENSOR_RESTORED;
+        root = tell(&event);
+        assert_field(root, "sensor.reason", "sensor-returned");
+        json_decref(root);
+    }
+}
+
 static void what_is_cut_off_is_named(void **state)
 {
     (void)state;
@@ -520,6 +545,7 @@ int main(void)
         cmocka_unit_test(the_sensor_s_return_has_an_end_even_if_only_the_decision_is_known),
         cmocka_unit_test(the_sensor_s_reason_follows_from_the_rates),
         cmocka_unit_test(a_leg_of_the_sensor_and_its_sampling_are_named),
+        cmocka_unit_test(one_of_several_sensors_is_named_with_what_is_the_matter),
         cmocka_unit_test(what_is_cut_off_is_named),
         cmocka_unit_test(ids_are_the_same_again_and_nobody_else_s),
         cmocka_unit_test(severity_follows_action_depth_and_scope),
