@@ -111,6 +111,7 @@ static struct bin_outage outage_of(const struct analysis *analysis, const struct
     const struct episode *episode = &series->episode;
     bool ended = !episode->open && episode->key != 0 && episode->closed_ns > analysis->bin_start_ns;
     struct bin_outage outage = {.known = episode->open || ended,
+                                .episode = episode->covered ? 0 : episode->key,
                                 .onset_ns = episode->onset_ns,
                                 .onset_earliest_ns = episode->onset_earliest_ns,
                                 .onset_latest_ns = episode->onset_latest_ns,

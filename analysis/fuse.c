@@ -86,7 +86,7 @@ struct fuse *fuse_new(const struct fuse_options *options, const struct fuse_outp
         return NULL;
     fuse->options = *options;
     fuse->output = *output;
-    fuse->arrived_ns = fuse->next_ns = TIME_NONE;
+    fuse->arrived_ns = fuse->next_ns = fuse->gather_ns = TIME_NONE;
     if (add_view(fuse, &all, FUSION_NOBODY) == NULL || add_view(fuse, &tap, FUSION_NOBODY) == NULL) {
         fuse_free(fuse);
         return NULL;
@@ -184,7 +184,7 @@ static bool waits(const struct fuse *fuse, int64_t start_ns)
 static bool is_due(const struct fuse *fuse)
 {
     int64_t least_ns, median_ns;
-    if (fuse->next_ns == TIME_NONE)
+    if (fuse->next_ns == TIME_NONE || fuse->arrived_ns < fuse->gather_ns)
         return false;
     if (!data_times(fuse, &least_ns, &median_ns))
         return waits(fuse, fuse->next_ns);
@@ -192,6 +192,12 @@ static bool is_due(const struct fuse *fuse)
 }
 
 /* ---- who has a voice ---- */
+
+static void tell_absent(struct fuse *fuse, struct fusion_sensor *sensor)
+{
+    sensor->told = true;
+    fusion_tell_sensor(fuse, sensor, EVENT_SENSOR_IMPAIRED);
+}
 
 static void miss(struct fuse *fuse, struct fusion_sensor *sensor, enum absence why, int64_t start_ns)
 {
@@ -202,8 +208,7 @@ static void miss(struct fuse *fuse, struct fusion_sensor *sensor, enum absence w
     if (sensor->told || (why != ABSENCE_BLIND && sensor->missed < missed_least) ||
         (!sensor->known && sensor->missed < never_least))
         return;
-    sensor->told = true;
-    fusion_tell_sensor(fuse, sensor, EVENT_SENSOR_IMPAIRED);
+    tell_absent(fuse, sensor);
 }
 
 static void attend(struct fuse *fuse, struct fusion_sensor *sensor)
@@ -315,6 +320,7 @@ static void close_window(struct fuse *fuse)
 static void begin_anew(struct fuse *fuse, int64_t start_ns)
 {
     fuse->next_ns = start_ns;
+    fuse->gather_ns = fuse->arrived_ns + fuse->options.lateness_ns; /* who else there is shows till then */
     fuse->row_count = 0;
     for (uint32_t v = 0; v < fuse->view_count; v++) {
         struct fusion_view *view = &fuse->views[v];
@@ -353,15 +359,22 @@ static void tell_silence(struct fuse *fuse)
             return;
     for (uint32_t i = 0; i < fuse->sensor_count; i++) {
         struct fusion_sensor *sensor = &fuse->sensors[i];
-        sensor->missed += missed_least;
-        if (!sensor->unlike)
-            miss(fuse, sensor, ABSENCE_SILENT, fuse->next_ns);
+        if (sensor->unlike || sensor->told || !sensor->known)
+            continue;
+        sensor->missed_ns = fuse->next_ns;
+        sensor->absent = ABSENCE_SILENT;
+        tell_absent(fuse, sensor);
     }
 }
 
 /* Sensors that nothing came from for so long are no longer waited for, each from its own instant on. */
 void fuse_advance(struct fuse *fuse, int64_t arrived_ns)
 {
+    if (fuse->arrived_ns != TIME_NONE && fuse->arrived_ns < fuse->gather_ns &&
+        arrived_ns >= fuse->gather_ns) {
+        fuse->arrived_ns = fuse->gather_ns;
+        settle(fuse);
+    }
     for (;;) {
         struct fusion_sensor *first = NULL;
         for (uint32_t i = 0; i < fuse->sensor_count; i++)
@@ -369,6 +382,7 @@ void fuse_advance(struct fuse *fuse, int64_t arrived_ns)
                 first = &fuse->sensors[i];
         if (first == NULL || first->arrived_ns + wait_ns(fuse) > arrived_ns)
             break;
+        fuse->arrived_ns = first->arrived_ns + wait_ns(fuse);
         first->heard = false;
         settle(fuse);
         tell_silence(fuse);

@@ -11,7 +11,7 @@ enum { FUSE_VERSION = 1 };
 struct fuse_head {
     uint32_t version, sensor_count, view_count, row_count;
     uint64_t sensor_bytes, view_bytes, cell_bytes, row_bytes;
-    int64_t bin_ns, arrived_ns, next_ns;
+    int64_t bin_ns, arrived_ns, next_ns, gather_ns, now_ns;
 };
 
 static struct fuse_head head_of(const struct fuse *fuse)
@@ -29,6 +29,8 @@ static struct fuse_head head_of(const struct fuse *fuse)
     head.bin_ns = fuse->options.bin_ns;
     head.arrived_ns = fuse->arrived_ns;
     head.next_ns = fuse->next_ns;
+    head.gather_ns = fuse->gather_ns;
+    head.now_ns = fuse->now_ns;
     return head;
 }
 
@@ -123,6 +125,8 @@ int fuse_load(struct fuse *fuse, const uint8_t *bytes, size_t length, const char
         return -1;
     fuse->arrived_ns = head.arrived_ns;
     fuse->next_ns = head.next_ns;
+    fuse->gather_ns = head.gather_ns;
+    fuse->now_ns = head.now_ns;
     fuse->list_stale = true;
     return 0;
 }

@@ -304,6 +304,7 @@ static struct bin_outage outage_of(const struct fusion_outage *outage)
     if (!outage->open)
         return (struct bin_outage){.known = false};
     struct bin_outage told = {.known = true,
+                              .episode = outage->covered ? 0 : outage->key,
                               .onset_ns = outage->onset_ns,
                               .onset_earliest_ns = outage->onset_earliest_ns,
                               .onset_latest_ns = outage->onset_latest_ns,

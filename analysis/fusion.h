@@ -104,6 +104,7 @@ struct fuse {
     struct fuse_options options;
     struct fuse_output output;
     int64_t arrived_ns, next_ns; /* the next window to be closed; TIME_NONE: none yet */
+    int64_t gather_ns;           /* no window is closed before this instant of arrival */
     int64_t now_ns;              /* the end of the window that is closed */
 
     struct fusion_sensor *sensors;

@@ -10,10 +10,12 @@ const char settings_help[] =
     "Usage: lightsout -r PATH [-r PATH ...] [options]    replay captures (files, directories, -)\n"
     "       lightsout -i IFACE [-i IFACE ...] [options]  watch interfaces\n"
     "       lightsout -b FILE [options]                  analyse bins written with --bins\n"
+    "       lightsout --fuse --redis URL [options]       judge the bins of several sensors together\n"
     "\n"
     "  -r, --read PATH          pcap or pcapng, plain, gzip or zstd; repeatable\n"
     "  -i, --interface IFACE    repeatable\n"
     "  -b, --read-bins FILE     CSV\n"
+    "      --fuse               the bins of all sensors in Redis: several sensors, one verdict\n"
     "  -c, --config FILE        configuration; without it the DPRK is watched\n"
     "  -T, --check              check the configuration, print what is in force, exit\n"
     "  -w, --watch CIDR[,LABEL] replaces the watch list; repeatable\n"
@@ -37,7 +39,7 @@ const char settings_help[] =
     "\n"
     "Exit status: 0 done; 1 failed while running, or the input was damaged; 2 unusable arguments.\n";
 
-enum { OPTION_WATCH_FROM = 256, OPTION_SPEED, OPTION_PROGRESS, OPTION_NO_PROGRESS, OPTION_KEY };
+enum { OPTION_WATCH_FROM = 256, OPTION_FUSE, OPTION_SPEED, OPTION_PROGRESS, OPTION_NO_PROGRESS, OPTION_KEY };
 
 /* Options that only set a key of [lightsout] or another section. */
 struct key_option {
@@ -57,6 +59,7 @@ static const struct option long_options[] = {
     {"read", required_argument, NULL, 'r'},
     {"interface", required_argument, NULL, 'i'},
     {"read-bins", required_argument, NULL, 'b'},
+    {"fuse", no_argument, NULL, OPTION_FUSE},
     {"config", required_argument, NULL, 'c'},
     {"check", no_argument, NULL, 'T'},
     {"watch", required_argument, NULL, 'w'},
@@ -130,7 +133,7 @@ static int take_key_option(struct settings *settings, const struct key_option *o
 static int take_task(struct settings *settings, enum settings_task task, struct fault *fault)
 {
     if (settings->task != TASK_NONE && settings->task != task)
-        return fault_set(fault, "only one of --read, --interface and --read-bins can be asked for");
+        return fault_set(fault, "only one of --read, --interface, --read-bins and --fuse can be asked for");
     settings->task = task;
     return 0;
 }
@@ -153,6 +156,8 @@ static int take_option(struct settings *settings, int option, const char *argume
             return fault_set(fault, "--read-bins takes one file");
         settings->bins_file = argument;
         return take_task(settings, TASK_BINS, fault);
+    case OPTION_FUSE:
+        return take_task(settings, TASK_FUSE, fault);
     case 'w':
     case OPTION_WATCH_FROM:
         settings_watch_anew(settings);

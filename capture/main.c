@@ -11,6 +11,7 @@
 #include "analysis.h"
 #include "capture.h"
 #include "classify.h"
+#include "fuser.h"
 #include "log.h"
 #include "publish.h"
 #include "reload.h"
@@ -446,6 +447,24 @@ static int read_state(struct settings *settings, struct publish_checkpoint *resu
     return 0;
 }
 
+/* Several sensors, one verdict: no capture, and the studies are the sensors'. */
+static int start_fuser(struct settings *settings)
+{
+    struct fault fault;
+    const struct fuser_options options = {
+        .fuse = {.bin_ns = settings->analysis.bin_ns,
+                 .lateness_ns = (int64_t)(settings->fuse_lateness_s * (double)NS_PER_S),
+                 .recovery_hold_s = settings->analysis.recovery_hold_s},
+        .publish = &settings->publish,
+        .verbose = settings->verbose,
+    };
+    catch_signals();
+    if (fuser_run(&options, &stop, &fault) == 0)
+        return EXIT_DONE;
+    log_say("%s", fault.text);
+    return EXIT_FAILED;
+}
+
 /* `shown` is the command line as people may see it. */
 static int start(struct settings *settings, int argc, char **argv, char **shown)
 {
@@ -512,6 +531,8 @@ int main(int argc, char **argv)
         printf("lightsout %s, nDPI %s\n", LIGHTSOUT_VERSION, classify_version());
     else if (settings.check)
         settings_print(&settings);
+    else if (settings.task == TASK_FUSE)
+        status = start_fuser(&settings);
     else
         status = start(&settings, argc, own, argv);
     settings_free(&settings);

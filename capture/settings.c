@@ -71,6 +71,7 @@ static const struct row rows[] = {
     {"detect", "level_after", VALUE_SECONDS, AT(analysis.level_after_s), 0, 1e9, "7d", 1, 0},
     {"detect", "learn_flows", VALUE_NUMBER, AT(analysis.learn_flows), 10, 1e9, "100", 0, 0},
     {"detect", "learn_time", VALUE_SECONDS, AT(analysis.learn_s), 1, 1e9, "30m", 1, 0},
+    {"fuse", "lateness", VALUE_SECONDS, AT(fuse_lateness_s), 1, 3600, "60", 1, 0},
     {"http", "listen", VALUE_TEXT, AT(publish.http_listen), 0, 0, NULL, 0, 0},
     {"redis", "url", VALUE_TEXT, AT(publish.redis.url), 0, 0, NULL, 0, 0},
     {"redis", "user", VALUE_TEXT, AT(publish.redis.user), 0, 0, NULL, 0, 0},
@@ -454,10 +455,12 @@ static int check_cpus(struct settings *settings, struct fault *fault)
     return 0;
 }
 
-/* A name for the sensor where none was given: the host's. */
+/* A name for the sensor where none was given: the host's; a fused view is of no host. */
 static void name_sensor(struct settings *settings)
 {
     char host[256] = "";
+    if (settings->publish.sensor == NULL && settings->task == TASK_FUSE)
+        settings->publish.sensor = "fused";
     if (settings->publish.sensor != NULL)
         return;
     if (gethostname(host, sizeof host - 1) != 0 || host[0] == '\0')
@@ -493,6 +496,20 @@ static void name_spool(struct settings *settings)
         return;
     char *path = settings_own(settings, malloc(strlen(state) + sizeof suffix));
     settings->publish.redis.spool_path = strcat(strcpy(path, state), suffix);
+}
+
+/* What the sensors have counted cannot be counted again. */
+static int check_fuse(const struct settings *settings, struct fault *fault)
+{
+    const struct publish_options *publish = &settings->publish;
+    if (publish->redis.url == NULL)
+        return fault_set(fault, "--fuse: the sensors are read from Redis: give --redis URL");
+    if (publish->state_path != NULL)
+        return fault_set(fault, "--fuse keeps its state in Redis: leave --state out");
+    if (publish->flows_path != NULL || publish->report_path != NULL)
+        return fault_set(fault, "--fuse reads bins: there is nothing for %s to tell",
+                         publish->flows_path != NULL ? "--flows" : "--report");
+    return 0;
 }
 
 static int finish(struct settings *settings, struct fault *fault)
@@ -550,7 +567,9 @@ int settings_read(struct settings *settings, int argc, char **argv, struct fault
     if (settings->task != TASK_LIVE)
         settings->capture.interface_count = 0;
     if (settings->task == TASK_NONE && !settings->check)
-        return fault_set(fault, "nothing to do: give -r PATH, -i IFACE or -b FILE; see --help");
+        return fault_set(fault, "nothing to do: give -r PATH, -i IFACE, -b FILE or --fuse; see --help");
+    if (settings->task == TASK_FUSE && check_fuse(settings, fault) != 0)
+        return -1;
     return finish(settings, fault);
 }
 

@@ -11,7 +11,16 @@
 #include "rules.h"
 #include "scope.h"
 
-enum settings_task { TASK_NONE, TASK_REPLAY, TASK_LIVE, TASK_BINS, TASK_CHECK, TASK_HELP, TASK_VERSION };
+enum settings_task {
+    TASK_NONE,
+    TASK_REPLAY,
+    TASK_LIVE,
+    TASK_BINS,
+    TASK_FUSE,
+    TASK_CHECK,
+    TASK_HELP,
+    TASK_VERSION
+};
 
 /* All strings and arrays are owned by the settings and live until settings_free. */
 struct settings {
@@ -21,6 +30,7 @@ struct settings {
     struct publish_options publish;
     double state_every_s;  /* between checkpoints, by the wall clock */
     const char *bins_file; /* of TASK_BINS */
+    double fuse_lateness_s;
     const char *config_path;
     bool quiet, verbose;
     bool check;   /* print what is in force and leave */

@@ -67,7 +67,8 @@ enum verdict {
 
 /* The outage of a scope as a bin shows it: one that is open, or has ended in the bin. */
 struct bin_outage {
-    bool known; /* there is one: the rest means something */
+    bool known;       /* there is one: the rest means something */
+    uint64_t episode; /* as in its events; 0: it is not told by itself */
     int64_t onset_ns, onset_earliest_ns, onset_latest_ns;
     int64_t end_ns, end_earliest_ns, end_latest_ns; /* TIME_NONE: it goes on */
     double recovered;                               /* 0 to 1 */

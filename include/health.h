@@ -49,6 +49,9 @@
     X(files_damaged, "savefiles that were cut off or damaged")                                               \
     X(events_published, "events decided")                                                                    \
     X(queue_dropped, "items that found the publishing queue full")                                           \
+    X(fused_bins, "bins of sensors taken by the fused view")                                                 \
+    X(fused_late, "bins of sensors that came too late for their window, or too early")                       \
+    X(fused_unread, "entries in the sensors' streams that are no bins")                                      \
     X(redis_sent, "events that Redis acknowledged")                                                          \
     X(redis_dropped, "events given up for want of room while Redis was away")                                \
     X(redis_error_unreachable, "connections to Redis that could not be made")                                \

@@ -524,6 +524,23 @@ static void test_when_nobody_is_heard_any_more_that_is_told(void **state)
     fuse_advance(fuse, arrivals[arrival_count - 1].at_ns + 180 * NS_PER_S);
     assert_int_equal(told(EVENT_SENSOR_IMPAIRED), SENSORS);
     assert_int_equal(told(EVENT_OUTAGE_STARTED), 0);
+    for (unsigned i = 0; i < SENSORS; i++)
+        assert_true(result.events[i].onset_ns == MINUTE(world.minutes));
+    fuse_free(fuse);
+}
+
+static void test_the_first_window_waits_for_whoever_else_there_is(void **state)
+{
+    (void)state;
+    struct world world = quiet(59);
+    unsigned late = 0;
+    world.minutes = 5;
+    world.sensor[4].delay_ns = 30 * NS_PER_S;
+    run_sensors(&world);
+    struct fuse *fuse = fuse_into(&result, 60 * NS_PER_S);
+    for (uint32_t i = 0; i < arrival_count; i++)
+        late += fuse_take(fuse, &arrivals[i].row, arrivals[i].at_ns) == FUSE_LATE;
+    assert_int_equal(late, 0);
     fuse_free(fuse);
 }
 
@@ -660,6 +677,7 @@ int main(void)
         cmocka_unit_test(test_a_sensor_that_is_later_than_the_lateness_is_judged_without),
         cmocka_unit_test(test_a_clock_that_is_an_hour_ahead_is_told_and_stops_nobody),
         cmocka_unit_test(test_when_nobody_is_heard_any_more_that_is_told),
+        cmocka_unit_test(test_the_first_window_waits_for_whoever_else_there_is),
         cmocka_unit_test(test_whoever_takes_over_goes_on_as_if_nothing_had_happened),
         cmocka_unit_test(test_it_does_not_matter_when_time_is_told),
         cmocka_unit_test(test_bytes_that_are_not_whole_or_of_another_bin_are_refused),

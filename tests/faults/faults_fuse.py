@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Several sensors, one verdict: five sensors' streams, of which one is blind, one late, one has a wrong clock and one
+loses its road, and fusers that are killed."""
+
+import collections
+import datetime
+import json
+import random
+import subprocess
+import time
+
+from server import LIGHTSOUT, NOTHING, Client, Figure, Server, compare, fault, until
+
+START = datetime.datetime(2025, 6, 5, tzinfo=datetime.timezone.utc)
+MINUTES = 420
+RATES = {"ix-1": 100, "ix-2": 60, "ix-3": 40, "ix-4": 30, "ix-5": 15}  # answered flows a minute
+DARK = (200 * 60 + 17, 260 * 60)  # seconds
+ROAD = ("ix-4", 330 * 60, 370 * 60)
+BLIND = ("ix-1", 150 * 60, 300 * 60)
+LATE = ("ix-2", 30)
+CLOCK = ("ix-3", 5)
+PREFIX = "fused-test:"
+
+CONFIGURATION = f"""[redis]
+prefix = {PREFIX}
+command_timeout = 2
+connect_timeout = 1
+"""
+
+
+def within(span, second):
+    return span[0] <= second < span[1]
+
+
+def counted(sensor, second):
+    """Whether the sensor would have seen a flow of that second."""
+    road = sensor == ROAD[0] and within(ROAD[1:], second)
+    blind = sensor == BLIND[0] and within(BLIND[1:], second)
+    return not (within(DARK, second) or road or blind)
+
+
+def write_bins(path, sensor, dice):
+    ahead = CLOCK[1] if sensor == CLOCK[0] else 0
+    with path.open("w") as file:
+        file.write("time,scope,flows,answered_flows,live_flows,packets_in,packets_out\n")
+        for minute in range(MINUTES):
+            at = (START + datetime.timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M:%SZ")
+            seconds = range(minute * 60 - ahead, minute * 60 - ahead + 60)
+            blind = sensor == BLIND[0] and within(BLIND[1:], minute * 60)
+            seen = sum(counted(sensor, second) for second in seconds)
+            flows = sum(dice.random() < RATES[sensor] / 200 for _ in range(200 * seen // 60))
+            knocks = 0 if blind else 10
+            file.write(f"{at},all,{flows + knocks},{flows},{flows},{8 * flows + knocks},{8 * flows}\n")
+            file.write(f"{at},prefix:192.0.2.0/24,{flows + knocks},{flows},{flows},{8 * flows + knocks},{8 * flows}\n")
+            file.write(f"{at},tap,,,,{0 if blind else 500 + dice.randrange(-20, 21)},\n")
+
+
+class World:
+    """What the five sensors put into their streams, and a server to fuse them on."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.conf = folder / "conf"
+        self.conf.write_text(CONFIGURATION)
+        self.server = Server(folder).start()
+        dice = random.Random(1)
+        self.bins = {}
+        for sensor in RATES:
+            write_bins(folder / f"{sensor}.csv", sensor, dice)
+            subprocess.run([LIGHTSOUT, "-c", self.conf, "-q", "-b", folder / f"{sensor}.csv", "--sensor", sensor,
+                            "--redis", self.server.url], check=True, stdin=subprocess.DEVNULL)
+            self.bins[sensor] = self.server.entries(f"{PREFIX}{{{sensor}}}:bins")
+        self.server.ask("FLUSHALL")
+
+    def entries(self):
+        """Every entry with the second at which it arrives, in that order: (second, sensor, fields)."""
+        found = []
+        for sensor, bins in self.bins.items():
+            delay = 1 + (LATE[1] if sensor == LATE[0] else 0) - (CLOCK[1] if sensor == CLOCK[0] else 0)
+            for entry in bins:
+                begun = datetime.datetime.fromisoformat(entry["time"].replace("Z", "+00:00"))
+                found.append(((begun - START).total_seconds() + 60 + delay, sensor, entry))
+        return sorted(found, key=lambda one: one[0])
+
+    def load(self):
+        """All at once, under ids that tell when each would have come."""
+        client = Client(self.server.path)
+        client("SADD", f"{PREFIX}sensors", *RATES)
+        sent = 0
+        for number, (second, sensor, entry) in enumerate(self.entries()):
+            arrived = int((START.timestamp() + second) * 1000)
+            client.send("XADD", f"{PREFIX}{{{sensor}}}:bins", f"{arrived}-{number}", *sum(map(list, entry.items()), []))
+            sent += 1
+        for _ in range(sent):
+            client.reply()
+        client.close()
+
+    def fuser(self, *options):
+        with (self.folder / "log").open("a") as log:
+            return subprocess.Popen([LIGHTSOUT, "-c", self.conf, "--fuse", "--redis", self.server.url, *map(str, options)],
+                                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log)
+
+    def events(self):
+        return [json.loads(entry["event"]) for entry in self.server.entries(f"{PREFIX}{{fused}}:events")]
+
+    def is_done(self, windows=MINUTES):
+        """Whether the last window was told, and that nobody is heard any more."""
+        last = self.server.ask("XREVRANGE", f"{PREFIX}{{fused}}:bins", "+", "-", "COUNT", "1")
+        silent = sum(one["event"]["action"] == "sensor-impaired" for one in self.events())
+        at = (START + datetime.timedelta(minutes=windows - 1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return last and at in last[0][1] and silent >= len(RATES)
+
+    def forget(self):
+        for key in self.server.ask("KEYS", f"{PREFIX}{{fused}}:*"):
+            self.server.ask("DEL", key)
+        for sensor in RATES:
+            self.server.ask("DEL", f"{PREFIX}{{{sensor}}}:bins")
+
+
+def outages(events):
+    return collections.Counter(one["outage"]["scope"] for one in events if one["event"]["action"] == "outage-started")
+
+
+def finish(fusers):
+    for one in fusers:
+        one.terminate()
+        one.wait(20)
