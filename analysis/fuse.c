@@ -351,20 +351,28 @@ static void settle(struct fuse *fuse)
         close_window(fuse);
 }
 
-/* Nobody is heard any more: no window will tell of it. */
+/* Nobody is heard any more: that is the last that is told, before somebody is. */
 static void tell_silence(struct fuse *fuse)
 {
+    bool any = false;
     for (uint32_t i = 0; i < fuse->sensor_count; i++)
         if (fuse->sensors[i].heard)
             return;
     for (uint32_t i = 0; i < fuse->sensor_count; i++) {
         struct fusion_sensor *sensor = &fuse->sensors[i];
+        any = any || !sensor->told;
         if (sensor->unlike || sensor->told || !sensor->known)
             continue;
         sensor->missed_ns = fuse->next_ns;
         sensor->absent = ABSENCE_SILENT;
         tell_absent(fuse, sensor);
     }
+    if (!any || fuse->next_ns == TIME_NONE || !fusion_tell_scopes(fuse))
+        return;
+    fuse->now_ns = fuse->next_ns + fuse->options.bin_ns;
+    fusion_go_blind(fuse, fuse->next_ns);
+    fusion_tell_bins(fuse, fuse->next_ns);
+    fuse->next_ns = fuse->now_ns;
 }
 
 /* Sensors that nothing came from for so long are no longer waited for, each from its own instant on. */

@@ -350,6 +350,15 @@ static void learn_hosts(struct fusion_view *view)
                                 : view->hosts_usual + hosts_weight * (view->hosts - view->hosts_usual);
 }
 
+void fusion_go_blind(struct fuse *fuse, int64_t start_ns)
+{
+    for (uint32_t i = 0; i < fuse->sensor_count; i++)
+        fuse->sensors[i].present = false;
+    fusion_hear(fuse, start_ns);
+    for (uint32_t v = 0; v < fuse->view_count; v++)
+        fuse->views[v].state = STATE_BLIND;
+}
+
 /* The widest first, so that a narrow one can see that a wider one explains it; roads before the paths that
  * sensors know. */
 void fusion_judge(struct fuse *fuse, int64_t start_ns)

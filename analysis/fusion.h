@@ -208,6 +208,9 @@ enum fusion_decision fusion_decide(struct fuse *fuse, struct fusion_view *view, 
 /* fuse_judge.c: with the rows of the window in the cells, what is to be said of every view. */
 void fusion_judge(struct fuse *fuse, int64_t start_ns);
 
+/* Nobody sees anything in this window. */
+void fusion_go_blind(struct fuse *fuse, int64_t start_ns);
+
 /* fuse_tell.c: gives events and bins to the output. */
 void fusion_tell_outage(struct fuse *fuse, struct fusion_view *view, enum event_action action);
 void fusion_tell_cause(struct fuse *fuse, struct fusion_view *view); /* if it is another than was told */

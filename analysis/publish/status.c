@@ -186,12 +186,13 @@ const struct event *status_open(const struct status *status, const char *scope)
     return NULL;
 }
 
+/* One of several sensors is not all of them. */
 bool status_blind(const struct status *status)
 {
     const struct status_scope *all = &status->scope[SCOPE_NUMBER_ALL],
                               *tap = &status->scope[status->scope_count - 1];
     for (size_t i = 0; i < status->open_count; i++)
-        if (status->open[i].action == EVENT_SENSOR_IMPAIRED)
+        if (status->open[i].action == EVENT_SENSOR_IMPAIRED && status->open[i].absent == ABSENCE_NONE)
             return true;
     return (all->bins > 0 && all->last.state == STATE_BLIND) ||
            (tap->bins > 0 && tap->last.state == STATE_BLIND);

@@ -526,6 +526,11 @@ static void test_when_nobody_is_heard_any_more_that_is_told(void **state)
     assert_int_equal(told(EVENT_OUTAGE_STARTED), 0);
     for (unsigned i = 0; i < SENSORS; i++)
         assert_true(result.events[i].onset_ns == MINUTE(world.minutes));
+    assert_int_equal(result.last_all.state, STATE_BLIND);
+    assert_int_equal(result.last_all.tally.known, 0);
+    unsigned bins = result.bins;
+    fuse_advance(fuse, arrivals[arrival_count - 1].at_ns + 999 * BIN);
+    assert_int_equal(result.bins, bins);
     fuse_free(fuse);
 }
 

@@ -356,7 +356,23 @@ static void test_only_one_kind_of_input(void **state)
     refused(READ("-r", "a", "-i", "b"), "only one");
     refused(READ("-r", "a", "-b", "b"), "only one");
     refused(READ("-b", "a", "-b", "b"), "one file");
+    refused(READ("-r", "a", "--fuse"), "only one");
     refused(READ("-q"), "nothing to do");
+}
+
+static void test_a_fused_view_wants_redis_and_nothing_that_only_packets_tell(void **state)
+{
+    (void)state;
+    refused(READ("--fuse"), "--redis");
+    refused(READ("--fuse", "--redis", "redis://h", "--state", "s"), "--state");
+    refused(READ("--fuse", "--redis", "redis://h", "--flows", "f"), "--flows");
+    refused(READ("--fuse", "--redis", "redis://h", "--report", "r"), "--report");
+    ACCEPT("--fuse", "--redis", "redis://h");
+    assert_int_equal(settings.task, TASK_FUSE);
+    assert_string_equal(settings.publish.sensor, "fused");
+    assert_true(settings.fuse_lateness_s == 60);
+    ACCEPT("--fuse", "--redis", "redis://h", "--sensor", "all-ix");
+    assert_string_equal(settings.publish.sensor, "all-ix");
 }
 
 static void test_what_is_no_option_is_named(void **state)
@@ -721,6 +737,7 @@ int main(void)
         TEST(test_several_captures_keep_their_order),
         TEST(test_every_option_lands_where_it_belongs),
         TEST(test_only_one_kind_of_input),
+        TEST(test_a_fused_view_wants_redis_and_nothing_that_only_packets_tell),
         TEST(test_what_is_no_option_is_named),
         TEST(test_watch_replaces_the_list_and_repeats),
         TEST(test_the_same_prefix_twice_is_one_scope),

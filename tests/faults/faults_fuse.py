@@ -2,7 +2,6 @@
 """Several sensors, one verdict: five sensors' streams, of which one is blind, one late, one has a wrong clock and one
 loses its road, and fusers that are killed."""
 
-import collections
 import datetime
 import json
 import random
@@ -106,9 +105,8 @@ class World:
     def is_done(self, windows=MINUTES):
         """Whether the last window was told, and that nobody is heard any more."""
         last = self.server.ask("XREVRANGE", f"{PREFIX}{{fused}}:bins", "+", "-", "COUNT", "1")
-        silent = sum(one["event"]["action"] == "sensor-impaired" for one in self.events())
-        at = (START + datetime.timedelta(minutes=windows - 1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return last and at in last[0][1] and silent >= len(RATES)
+        at = (START + datetime.timedelta(minutes=windows)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return last and at in last[0][1]
 
     def forget(self):
         for key in self.server.ask("KEYS", f"{PREFIX}{{fused}}:*"):
@@ -117,11 +115,132 @@ class World:
             self.server.ask("DEL", f"{PREFIX}{{{sensor}}}:bins")
 
 
-def outages(events):
-    return collections.Counter(one["outage"]["scope"] for one in events if one["event"]["action"] == "outage-started")
-
-
 def finish(fusers):
     for one in fusers:
-        one.terminate()
+        if one.poll() is None:
+            one.terminate()
         one.wait(20)
+
+
+def started(events):
+    return sorted(one["outage"]["scope"] for one in events if one["event"]["action"] == "outage-started")
+
+
+def impaired(events):
+    """Sensors that were told to be blind or late; all are silent in the end."""
+    return sorted(one["sensor"]["leg"] for one in events
+                  if one["event"]["action"] == "sensor-impaired" and one["sensor"]["reason"] != "sensor-silent")
+
+
+def is_right(events):
+    """Both outages that there were and no other; the blind sensor and no other."""
+    return started(events) == ["all", f"path:{ROAD[0]}"] and impaired(events) == [BLIND[0]]
+
+
+@fault("fused: 1 of 5 blind, 1 late by 30 s, 1 clock off by 5 s; a fuser killed with -9, {times} times", "0 / 0 / 0", 2, 50)
+def fuser_killed(folder, times):
+    """Two fusers over the same streams, one of which is killed: what one alone says of them, each time."""
+    dice = random.Random(3)
+    world = World(folder)
+    total, struck, false = NOTHING, 0, 0
+    try:
+        world.load()
+        alone = world.fuser()
+        until(world.is_done)
+        finish([alone])
+        decided = [one["event"]["id"] for one in world.events()]
+        for _ in range(times):
+            world.forget()
+            world.load()
+            fusers = [world.fuser(), world.fuser()]
+            time.sleep(dice.uniform(0.02, 0.35))
+            struck += not world.is_done()
+            victim = fusers[dice.randrange(2)]
+            victim.kill()
+            victim.wait()
+            until(world.is_done, 60)
+            finish(fusers)
+            total += compare(decided, [one["event"]["id"] for one in world.events()])
+            false += not is_right(world.events())
+    finally:
+        world.server.stop()
+    right = total.whole() and false == 0
+    return Figure(f"{total}; {false} with another outage than there was; {struck} struck before the end", right)
+
+
+@fault("fused: the server killed with -9 and restarted (AOF, fsync always), {times} times", "0 / 0 / 0", 2, 50)
+def fused_server_killed(folder, times):
+    """While a fuser judges; what it says undisturbed, each time."""
+    dice = random.Random(4)
+    world = World(folder)
+    total, struck = NOTHING, 0
+    try:
+        world.load()
+        alone = world.fuser()
+        until(world.is_done)
+        finish([alone])
+        decided = [one["event"]["id"] for one in world.events()]
+        for _ in range(times):
+            world.forget()
+            world.load()
+            fuser = world.fuser()
+            time.sleep(dice.uniform(0.02, 0.35))
+            struck += not world.is_done()
+            world.server.kill()
+            time.sleep(dice.uniform(0, 0.1))
+            world.server.start()
+            until(world.is_done, 60)
+            finish([fuser])
+            total += compare(decided, [one["event"]["id"] for one in world.events()])
+    finally:
+        world.server.stop()
+    return Figure(f"{total}; {struck} struck before the end", total.whole())
+
+
+def play(world, windows, pace, strike):
+    """The windows as they come, `pace` a second; strike(window) before each. The seconds from the last bin of a window
+    that tells of an outage to the event."""
+    client = Client(world.server.path)
+    client("SADD", f"{PREFIX}sensors", *RATES)
+    begun = time.monotonic()
+    for second, sensor, entry in world.entries():
+        window = second / 60
+        if not windows[0] <= window < windows[1]:
+            continue
+        strike(window)
+        time.sleep(max(0, begun + (window - windows[0]) / pace - time.monotonic()))
+        client("XADD", f"{PREFIX}{{{sensor}}}:bins", "*", *sum(map(list, entry.items()), []))
+    client.close()
+
+
+@fault("fused while it happens, the fuser that judges killed with -9 in the outage, {times} times", "all, once", 1, 10)
+def judge_killed(folder, times):
+    """At four minutes a second; the lateness is the least that there is."""
+    world = World(folder)
+    wrong, repeated = 0, 0
+    with world.conf.open("a") as conf:
+        conf.write("[fuse]\nlateness = 1\n")
+    try:
+        for _ in range(times):
+            world.forget()
+            fusers = [world.fuser(), world.fuser()]
+
+            def strike(window):
+                if window > 204 and all(one.poll() is None for one in fusers):
+                    holder = world.server.ask("GET", f"{PREFIX}{{fused}}:lease") or ""
+                    for one in fusers:
+                        if f"-{one.pid}-" in holder:
+                            one.kill()
+
+            play(world, (190, 240), 4, strike)
+            until(lambda: len(world.server.entries(f"{PREFIX}{{fused}}:bins")) and
+                  world.server.ask("XREVRANGE", f"{PREFIX}{{fused}}:bins", "+", "-", "COUNT", "1")[0][1][1] >=
+                  (START + datetime.timedelta(minutes=238)).strftime("%Y-%m-%dT%H:%M:%SZ"), 30)
+            finish(fusers)
+            ids = [one["event"]["id"] for one in world.events()]
+            repeated += len(ids) - len(set(ids))
+            killed = sum(one.returncode == -9 for one in fusers)
+            wrong += started(world.events()) != ["all"] or impaired(world.events()) != [BLIND[0]] or killed != 1
+    finally:
+        world.server.stop()
+    return Figure(f"{times - wrong} of {times} right, {repeated} events repeated", wrong == 0 and repeated == 0)
