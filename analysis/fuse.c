@@ -417,7 +417,8 @@ static uint32_t view_of(struct fuse *fuse, const struct scope *scope)
 /* A sensor has told all before an instant. */
 static void reach(struct fuse *fuse, struct fusion_sensor *sensor, int64_t data_ns)
 {
-    if (data_ns == sensor->data_ns || data_ns == sensor->data_ns - fuse->options.bin_ns)
+    bool again = sensor->data_ns != TIME_NONE && data_ns == sensor->data_ns - fuse->options.bin_ns;
+    if (again || data_ns == sensor->data_ns)
         return;
     sensor->data_ns = data_ns;
     if (all_went_back(fuse))

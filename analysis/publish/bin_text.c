@@ -158,7 +158,7 @@ static int64_t read_instant(const json_t *object, const char *key)
     const char *text = json_string_value(json_object_get(object, key));
     struct tm tm = {0};
     const char *rest = text != NULL ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
-    if (rest == NULL)
+    if (rest == NULL || tm.tm_year < 0 || tm.tm_year > 300) /* no distance may be beyond an int64_t */
         return TIME_NONE;
     int64_t at_ns = (int64_t)timegm(&tm) * NS_PER_S;
     if (*rest == '.') {

@@ -205,6 +205,8 @@ static void what_is_no_bin_is_not_read_as_one(void **state)
         "[]",
         "{}",
         "{\"time\":\"2025-06-06T12:00:00Z\",\"scope\":\"all\"}",
+        "{\"time\":\"9999-06-06T12:00:00Z\",\"scope\":\"all\",\"start\":\"2025-06-06T12:00:00Z\","
+        "\"end\":\"2025-06-06T12:01:00Z\",\"state\":\"up\"}",
         "{\"time\":\"yesterday\",\"scope\":\"all\",\"start\":\"2025-06-06T12:00:00Z\","
         "\"end\":\"2025-06-06T12:01:00Z\",\"state\":\"up\"}",
         "{\"time\":\"2025-06-06T12:00:00Z\",\"scope\":\"world\",\"start\":\"2025-06-06T12:00:00Z\","
