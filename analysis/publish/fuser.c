@@ -287,6 +287,7 @@ static bool reach(struct fuser *fuser)
         return true;
     enum redis_trouble trouble = redis_link_open(fuser->talk.link, &why);
     if (trouble == REDIS_WELL) {
+        fuser->talk.reached = true;
         intake_begin(fuser->intake);
         return true;
     }
@@ -309,6 +310,7 @@ static void run_rounds(struct fuser *fuser, const atomic_bool *stop)
 {
     while (!*stop) {
         bool busy = false;
+        fuser->talk.now_ns = now_ns();
         enum redis_class class = reach(fuser) ? take_turn(fuser, &busy) : REDIS_LOST;
         show(fuser);
         if (talk_is_over(class)) {

@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clock.h"
 #include "sink.h"
+
+static const int64_t refused_ns = 10 * NS_PER_S; /* so long nothing may be refused before all is well */
 
 struct talk_key talk_key(const struct fuser_talk *talk, const char *sensor, const char *suffix)
 {
@@ -35,13 +38,16 @@ enum redis_class talk_answer(struct fuser_talk *talk, const char *what, const ch
         return class;
     talk->errors[trouble]++;
     talk_complain(talk, &why);
+    if (class == REDIS_REFUSED)
+        talk->refused_ns = talk->now_ns;
     return class;
 }
 
 void talk_settle(struct fuser_talk *talk)
 {
+    if (talk->refused_ns > 0 && talk->now_ns - talk->refused_ns < refused_ns)
+        return; /* not everything is tried in every round */
     if (talk->said_count > 0)
         publish_say("Redis at %s: all is well again", redis_link_shown(talk->link));
     talk->said_count = 0;
-    talk->reached = true;
 }

@@ -18,6 +18,7 @@ struct fuser_talk {
     char consumer[160]; /* this fuser's name in it */
     struct fault said[TALK_SAID_MAX];
     unsigned said_count;
+    int64_t now_ns, refused_ns;            /* of this round, and of the last in which something was refused */
     bool reached;                          /* ever */
     uint64_t errors[REDIS_TROUBLE__COUNT]; /* so far */
 };
@@ -47,5 +48,5 @@ static inline bool talk_is_over(enum redis_class class)
     return class == REDIS_LATER || class == REDIS_LOST;
 }
 
-/* All went well: troubles are over. */
+/* All went well in this round: troubles are over, unless something was refused in those before it. */
 void talk_settle(struct fuser_talk *talk);

@@ -299,8 +299,11 @@ static enum redis_class read_all(struct intake *intake, bool claim, uint64_t *co
         if (!intake->sources[i].grouped)
             continue;
         class = talk_answer(talk, intake->sources[i].key.text, "NOGROUP", &reply);
-        if (class == REDIS_REFUSED)
-            intake->sources[i].grouped = false; /* the stream was deleted: begin again when it is back */
+        if (class ==
+            REDIS_REFUSED) { /* it was deleted, or is none: the next look will tell; the others go on */
+            intake->sources[i].grouped = false;
+            class = REDIS_TAKEN;
+        }
         const struct redisReply *entries = entries_of(reply, claim);
         size_t taken = redis_reply_count(entries);
         if (taken > 0)

@@ -111,8 +111,11 @@ def test_sensors_that_cannot_be_fused_are_named(loaded):
     for sensor in (name, "ix-half"):
         loaded.server.ask("XADD", f"{PREFIX}{{{sensor}}}:bins", "1749081700000-0", "time", "", "scope", "all", "bin", odd)
     loaded.server.ask("XADD", f"{PREFIX}{{ix-half}}:bins", "1749081700000-1", "bin", "no bin at all")
+    loaded.server.ask("SADD", f"{PREFIX}sensors", "ix-none")
+    loaded.server.ask("SET", f"{PREFIX}{{ix-none}}:bins", "no stream")
     assert is_right(run(loaded))
     said = (loaded.folder / "log").read_text()
+    assert said.count("ix-none") == 1 and "WRONGTYPE" in said and "well again" not in said
     assert said.count("sensor ix-half is left out: its bins are not as long") == 1
     assert said.count("its name is too long") == 1
 
