@@ -137,7 +137,7 @@ def is_right(events):
     return started(events) == ["all", f"path:{ROAD[0]}"] and impaired(events) == [BLIND[0]]
 
 
-@fault("fused: 1 of 5 blind, 1 late by 30 s, 1 clock off by 5 s; a fuser killed with -9, {times} times", "0 / 0 / 0", 2, 50)
+@fault("fused: 1 blind, 1 late by 30 s, 1 clock off by 5 s; 1 fuser killed {times} times", "0 / 0 / 0", 2, 50)
 def fuser_killed(folder, times):
     """Two fusers over the same streams, one of which is killed: what one alone says of them, each time."""
     dice = random.Random(3)
@@ -168,7 +168,7 @@ def fuser_killed(folder, times):
     return Figure(f"{total}; {false} with another outage than there was; {struck} struck before the end", right)
 
 
-@fault("fused: the server killed with -9 and restarted (AOF, fsync always), {times} times", "0 / 0 / 0", 2, 50)
+@fault("fused: server killed with -9 and restarted (fsync always), {times} times", "0 / 0 / 0", 2, 50)
 def fused_server_killed(folder, times):
     """While a fuser judges; what it says undisturbed, each time."""
     dice = random.Random(4)
@@ -213,7 +213,7 @@ def play(world, windows, pace, strike):
     client.close()
 
 
-@fault("fused while it happens, the fuser that judges killed with -9 in the outage, {times} times", "all, once", 1, 10)
+@fault("fused as it happens, who judges killed within the outage, {times} times", "all, once", 1, 10)
 def judge_killed(folder, times):
     """At four minutes a second; the lateness is the least that there is."""
     world = World(folder)
