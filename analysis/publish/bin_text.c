@@ -158,7 +158,7 @@ static int64_t read_instant(const json_t *object, const char *key)
     const char *text = json_string_value(json_object_get(object, key));
     struct tm tm = {0};
     const char *rest = text != NULL ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
-    if (rest == NULL || tm.tm_year < 0 || tm.tm_year > 300) /* no distance may be beyond an int64_t */
+    if (rest == NULL || tm.tm_year < 70 || tm.tm_year > 200) /* no distance may be beyond an int64_t */
         return TIME_NONE;
     int64_t at_ns = (int64_t)timegm(&tm) * NS_PER_S;
     if (*rest == '.') {
@@ -169,10 +169,11 @@ static int64_t read_instant(const json_t *object, const char *key)
     return strcmp(rest, "Z") == 0 ? at_ns : TIME_NONE;
 }
 
+/* What no measure can be is not known. */
 static double read_known(const json_t *object, const char *key, double otherwise)
 {
-    const json_t *number = json_object_get(object, key);
-    return json_is_number(number) ? json_number_value(number) : otherwise;
+    double number = json_number_value(json_object_get(object, key));
+    return json_is_number(json_object_get(object, key)) && fabs(number) < 1e15 ? number : otherwise;
 }
 
 /* The number of a published name, or `count`. */
@@ -212,6 +213,9 @@ static struct bin_outage read_outage(const json_t *object)
         outage.probability[i] = read_known(cause, event_text_verdict((enum verdict)i), 0);
     outage.known = outage.known && outage.onset_ns != TIME_NONE && outage.onset_earliest_ns != TIME_NONE &&
                    outage.onset_latest_ns != TIME_NONE;
+    if (outage.end_ns == TIME_NONE || outage.end_earliest_ns == TIME_NONE ||
+        outage.end_latest_ns == TIME_NONE)
+        outage.end_ns = outage.end_earliest_ns = outage.end_latest_ns = TIME_NONE;
     return outage;
 }
 

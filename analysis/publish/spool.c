@@ -381,8 +381,10 @@ bool spool_next(struct spool *spool, struct spool_event *event)
     bool found = false;
     pthread_mutex_lock(&spool->lock);
     spool->reader.end = spool->synced;
+    /* Numbers rise, unless the file is damaged in a way that no checksum shows. */
     while (!found && spool->reader.file >= 0 && walk_next(&spool->reader))
-        found = spool->reader.head.kind == KIND_EVENT && spool->reader.head.number > spool->delivered;
+        found = spool->reader.head.kind == KIND_EVENT && spool->reader.head.number > spool->delivered &&
+                spool->reader.head.number > spool->read;
     if (found) {
         const struct head *head = &spool->reader.head;
         *event = (struct spool_event){.number = head->number,

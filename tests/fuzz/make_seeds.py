@@ -4,11 +4,13 @@
 changes, or another golden capture should be among them."""
 
 import gzip
+import json
 import re
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -117,6 +119,39 @@ def seed_states(lightsout, folder):
     write("checkpoint", "file", state.read_bytes())
 
 
+def seed_delivery(lightsout, folder):
+    """Bins as Redis has them, and the spool of a run that found no Redis."""
+    sample = TOP / "samples" / "blackout-2025-06.pcap.zst"
+    socket = folder / "redis.sock"
+    config = folder / "conf"
+    config.write_text("[redis]\ndrain = 10\n[lightsout]\nsensor = seed\n")
+    command = [lightsout, "-q", "-c", config, "-r", sample, "--bin", "3600", "-w", "175.45.176.0/24", "--redis", f"unix://{socket}"]
+    server = subprocess.Popen(["redis-server", "--port", "0", "--unixsocket", socket, "--save", ""], stdout=subprocess.DEVNULL)
+    try:
+        while not socket.exists():
+            time.sleep(0.05)
+        subprocess.run(command, check=True)
+        said = subprocess.run(["redis-cli", "-s", socket, "XRANGE", "lightsout-replay:{seed}:bins", "-", "+"], capture_output=True,
+                              text=True, check=True).stdout
+    finally:
+        server.terminate()
+        server.wait()
+    bins = [line for line in said.splitlines() if line.startswith("{")]
+    kept = {}  # one of each state of each scope
+    for text in bins:
+        bin_ = json.loads(text)
+        kept.setdefault((bin_.get("scope"), bin_.get("state"), "outage" in bin_), text)
+    for number, text in enumerate(kept.values()):
+        write("bin_text", f"bin-{number}", text.encode())
+    socket.unlink(missing_ok=True)
+    config.write_text("[redis]\ndrain = 0\n[lightsout]\nsensor = seed\n")
+    subprocess.run([*command, "--state", folder / "other"], check=False, stderr=subprocess.DEVNULL)
+    spool = (folder / "other.spool").read_bytes()
+    for options in (0, 1, 4):
+        write("spool", f"waiting-{options}", bytes([options]) + spool)
+    write("spool", "cut", b"\0" + spool[:-7])
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
@@ -129,6 +164,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         seed_flow(build / "synth", Path(folder))
         seed_states(build / "lightsout", Path(folder))
+        seed_delivery(build / "lightsout", Path(folder))
 
 
 if __name__ == "__main__":
