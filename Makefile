@@ -45,7 +45,8 @@ LIBS          := -lpcap -lndpi $(if $(REDIS_TLS),-lhiredis_ssl -lssl -lcrypto) -
 SYNTH_LIBS    := -ljansson -linih -lzstd -lm
 
 SOURCES := $(sort $(foreach room,capture analysis analysis/publish,$(wildcard $(room)/*.c)))
-OBJECTS := $(SOURCES:%.c=$(OBJ)/%.o)
+PAGE    := $(OBJ)/analysis/publish/page_files
+OBJECTS := $(SOURCES:%.c=$(OBJ)/%.o) $(PAGE).o
 MAIN    := $(OBJ)/capture/main.o
 LIBRARY := $(OBJ)/liblightsout.a
 PROGRAM := $(OUT)/lightsout
@@ -96,6 +97,14 @@ $(OBJ)/%.o: %.c $(OBJ)/flags | $(FOLDERS)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(FLAGS) $(INCLUDES) -MMD -MP -c -o $@ $<
 
+# Style and script of the pages, as bytes.
+$(PAGE).c: analysis/publish/page_files.sh analysis/publish/page.css analysis/publish/page.js | $(FOLDERS)
+	$(Q)$^ >$@
+
+$(PAGE).o: $(PAGE).c $(OBJ)/flags
+	$(call say,CC,$<)
+	$(Q)$(CC) $(FLAGS) $(ROOM_FLAGS) -Ianalysis/publish -c -o $@ $<
+
 # Written only when what they say has changed: other flags, and a source that is gone, rebuild what they must.
 $(OBJ)/flags: SAYS = $(CC) $(FLAGS) $(ROOM_FLAGS) $(LDFLAGS) $(LIBS)
 $(OBJ)/sources: SAYS = $(SOURCES)
@@ -142,7 +151,7 @@ build/fuzz/obj/%.o: %.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) -fsanitize=fuzzer-no-link $(FUZZ_FLAGS) -MMD -MP -c -o $@ $<
-$(FUZZ): build/fuzz/%: tests/fuzz/%.c $(FUZZED)
+$(FUZZ): build/fuzz/%: tests/fuzz/%.c $(FUZZED) $(PAGE).o
 	$(call say,LD,$@)
 	$(Q)$(CLANG) -fsanitize=fuzzer $(FUZZ_FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 -include $(FUZZED:.o=.d)

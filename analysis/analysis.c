@@ -37,9 +37,9 @@ static const int64_t sampled_least_ns = 120 * NS_PER_S;     /* that it lasts: a 
 static const double route_samples = 3;                      /* of late, before the way is told */
 static const double level_floor = 0.05;                     /* of a path that a part has left */
 static const double control_learn_s = 600; /* the tap is dense: it is known sooner than a scope */
-static const double low_tail = 0.001;
-static const double shape_most = 400;    /* no rate is known better than to a twentieth */
-static const double hosts_weight = 0.02; /* of a new bin in the usual number of hosts */
+static const double usual_tail = 0.001;    /* on either side */
+static const double shape_most = 400;      /* no rate is known better than to a twentieth */
+static const double hosts_weight = 0.02;   /* of a new bin in the usual number of hosts */
 
 struct analysis *analysis_new(const struct analysis_options *options, const struct scope_list *scopes,
                               const struct analysis_output *output)
@@ -140,6 +140,7 @@ static struct bin judge_bin(struct analysis *analysis, uint32_t number)
     struct population *life = is_tap ? &analysis->tap.control : series_life(series);
     bool known = series->bin_expected > 0 && series->state != STATE_BLIND;
     double signs = is_tap ? detect_signs_per_event(life) : series_signs_per_event(series);
+    double mean = known ? series->bin_expected / signs : -1, shape = life->rate.shape;
     return (struct bin){
         .scope = number,
         .start_ns = analysis->bin_start_ns,
@@ -150,7 +151,8 @@ static struct bin judge_bin(struct analysis *analysis, uint32_t number)
         .alarms = series->alarms,
         .route = route_of(&series->so_far.trend),
         .expected = known ? series->bin_expected : -1,
-        .low = known ? signs * baseline_low(series->bin_expected / signs, life->rate.shape, low_tail) : -1,
+        .low = known ? signs * baseline_low(mean, shape, usual_tail) : -1,
+        .high = known ? signs * baseline_high(mean, shape, usual_tail) : -1,
         .detectable_s = series->state == STATE_BLIND || series->state == STATE_LEARNING
                             ? -1
                             : shortest(analysis, series, life),

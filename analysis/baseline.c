@@ -268,3 +268,20 @@ double baseline_low(double mean, double shape, double tail)
     }
     return count;
 }
+
+double baseline_high(double mean, double shape, double tail)
+{
+    if (!(mean > 0) || !(shape > 0))
+        return 0;
+    double deviation = sqrt(mean + mean * mean / shape);
+    if (mean > 300)
+        return ceil(mean + 3.09 * deviation);
+    double miss = mean / (mean + shape);
+    double p = exp(-shape * log1p(mean / shape)), sum = p, count = 0;
+    while (sum < 1 - tail && count < mean + 50 * deviation) {
+        p *= miss * (shape + count) / (count + 1);
+        sum += p;
+        count++;
+    }
+    return count;
+}

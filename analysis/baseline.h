@@ -77,3 +77,6 @@ struct baseline_cell baseline_learned(const struct baseline *baseline);
 /* The count that a Gamma-Poisson variable of this mean and shape falls short of with probability at most
  * `tail`. */
 double baseline_low(double mean, double shape, double tail);
+
+/* Likewise the most that is usual: more than this come with a probability of at most `tail`. */
+double baseline_high(double mean, double shape, double tail);

@@ -89,6 +89,7 @@ struct bin {
     struct route route;
     double expected; /* of the signal in this bin; negative: not known yet */
     double low;      /* what 999 of 1000 such bins reach; negative: not known yet */
+    double high;     /* what 999 of 1000 do not exceed; likewise */
     double
         detectable_s; /* the shortest total outage that would be noticed now, seconds; negative: none would */
     struct bin_outage outage;

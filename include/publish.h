@@ -47,6 +47,7 @@ struct publish_options {
     bool summary;        /* a summary for people on standard output at the end */
     bool replay;         /* the data are not of now: wait for room instead of dropping */
     int64_t bin_ns, step_ns;
+    int32_t offset_min; /* of the watched side's clock from UTC, for the pages; 0: UTC is told alone */
     struct {
         const char *url;                         /* NULL: no Redis */
         const char *user, *password;             /* NULL: those of the URL */

@@ -1,32 +1,29 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The report: one HTML file that needs nothing but itself, light or dark as the reader's screen is. */
+/* The report: one HTML file that needs nothing but itself, light or dark as the reader's screen is. What it
+ * holds is bounded: the picture thins itself, and of the outages the first so many are told at length. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "bin_text.h"
 #include "clock.h"
 #include "event_text.h"
 #include "lines.h"
+#include "page.h"
+#include "picture.h"
 #include "sink.h"
 #include "story.h"
 #include "text.h"
 
-enum { POINTS_MAX = 2000, WIDTH = 1000, HEIGHT = 220, LEFT = 50, BOTTOM = 20 };
-
-/* `merged` bins of `all` in a row. */
-struct point {
-    int64_t start_ns, end_ns;
-    double observed, observed_minutes, expected, expected_minutes;
-};
+enum { OUTAGES_MAX = 64, ROWS_MAX = 400 };
 
 struct html {
     const struct publish_options *options;
     struct lines *lines;
     struct story story;
+    struct picture picture;
     struct health health;
-    uint64_t merged; /* bins a point */
-    uint64_t bins;   /* in the last point */
-    size_t point_count;
-    struct point points[POINTS_MAX];
+    size_t outage_count;
+    struct event *outages; /* the last event of each, with the parts as they were when they were down */
     FILE *out;
 };
 
@@ -35,21 +32,36 @@ static bool html_wanted(const struct publish_options *options)
     return options->report_path != NULL;
 }
 
+static void html_close(void *state)
+{
+    struct fault unsaid;
+    struct html *html = state;
+    lines_close(html->lines, &unsaid);
+    story_clear(&html->story);
+    picture_clear(&html->picture);
+    free(html->outages);
+    free(html);
+}
+
 static void *html_open(const struct publish_options *options, const struct scope_list *scopes,
                        struct fault *fault)
 {
     struct html *html = calloc(1, sizeof *html);
-    if (html == NULL || story_init(&html->story, scopes) != 0) {
+    if (html == NULL) {
         fault_set(fault, "no memory for the report");
-        free(html);
         return NULL;
     }
     html->options = options;
-    html->merged = 1;
+    html->outages = calloc(OUTAGES_MAX, sizeof *html->outages);
+    if (html->outages == NULL || story_init(&html->story, scopes) != 0 ||
+        picture_init(&html->picture, PICTURE_WHOLE, options->bin_ns, scopes) != 0) {
+        fault_set(fault, "no memory for the report");
+        html_close(html);
+        return NULL;
+    }
     html->lines = lines_open(options->report_path, LINES_ANEW, -1, fault);
     if (html->lines == NULL) {
-        story_clear(&html->story);
-        free(html);
+        html_close(html);
         return NULL;
     }
     return html;
@@ -58,36 +70,57 @@ static void *html_open(const struct publish_options *options, const struct scope
 static int html_scopes(void *state, const struct scope_list *scopes, struct fault *fault)
 {
     struct html *html = state;
-    return story_scopes(&html->story, scopes) == 0
+    return story_scopes(&html->story, scopes) == 0 && picture_scopes(&html->picture, scopes) == 0
                ? 0
                : fault_set(fault, "no memory for %u scopes", scopes->count);
+}
+
+/* ---- outages at length ---- */
+
+/* What was down stays told when it is back. */
+static void keep_parts(struct event_part *part, uint32_t count, const struct event_part *before,
+                       uint32_t before_count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t j = 0; j < before_count; j++)
+            if (strcmp(part[i].name, before[j].name) == 0 && part[i].onset_ns == TIME_NONE &&
+                before[j].onset_ns != TIME_NONE)
+                part[i] = before[j];
+}
+
+static void note_outage(struct html *html, const struct event *event)
+{
+    size_t place = 0;
+    while (place < html->outage_count && html->outages[place].episode != event->episode)
+        place++;
+    struct event *outage = &html->outages[place];
+    if (event->merged_into != 0) {
+        if (place < html->outage_count) /* it is told in the wider one */
+            memmove(outage, outage + 1, (--html->outage_count - place) * sizeof *outage);
+        return;
+    }
+    if (place == OUTAGES_MAX)
+        return;
+    struct event next = *event;
+    if (place < html->outage_count) {
+        keep_parts(next.prefixes, next.prefix_count, outage->prefixes, outage->prefix_count);
+        keep_parts(next.paths, next.path_count, outage->paths, outage->path_count);
+        keep_parts(next.services, next.service_count, outage->services, outage->service_count);
+    } else {
+        html->outage_count++;
+    }
+    *outage = next;
 }
 
 static int html_event(void *state, const struct event *event, struct fault *fault)
 {
     (void)fault;
-    story_event(&((struct html *)state)->story, event);
+    struct html *html = state;
+    story_event(&html->story, event);
+    picture_event(&html->picture, event);
+    if (event->action != EVENT_SENSOR_IMPAIRED && event->action != EVENT_SENSOR_RESTORED)
+        note_outage(html, event);
     return 0;
-}
-
-static void add_point(struct point *sum, const struct point *more)
-{
-    sum->end_ns = more->end_ns;
-    sum->observed += more->observed;
-    sum->observed_minutes += more->observed_minutes;
-    sum->expected += more->expected;
-    sum->expected_minutes += more->expected_minutes;
-}
-
-/* When the points are used up, each two become one, and from then on twice as many bins make a point. */
-static void halve(struct html *html)
-{
-    for (size_t i = 0; i < POINTS_MAX / 2; i++) {
-        html->points[i] = html->points[2 * i];
-        add_point(&html->points[i], &html->points[2 * i + 1]);
-    }
-    html->point_count = POINTS_MAX / 2;
-    html->merged *= 2;
 }
 
 static int html_bin(void *state, const struct bin *bin, struct fault *fault)
@@ -95,24 +128,7 @@ static int html_bin(void *state, const struct bin *bin, struct fault *fault)
     (void)fault;
     struct html *html = state;
     story_bin(&html->story, bin);
-    if (bin->scope != SCOPE_NUMBER_ALL)
-        return 0;
-    double minutes = bin_text_minutes(bin), observed = bin_text_observed(bin),
-           expected = bin_text_expected(bin);
-    struct point point = {.start_ns = bin->tally.start_ns, .end_ns = bin->tally.end_ns};
-    if (observed >= 0)
-        point.observed = observed, point.observed_minutes = minutes;
-    if (expected >= 0)
-        point.expected = expected, point.expected_minutes = minutes;
-    if (html->point_count > 0 && html->bins < html->merged) {
-        add_point(&html->points[html->point_count - 1], &point);
-        html->bins++;
-        return 0;
-    }
-    if (html->point_count == POINTS_MAX)
-        halve(html);
-    html->points[html->point_count++] = point;
-    html->bins = 1;
+    picture_bin(&html->picture, bin);
     return 0;
 }
 
@@ -121,228 +137,316 @@ static void html_health(void *state, const struct health *health)
     ((struct html *)state)->health = *health;
 }
 
-static void escaped(const struct html *html, const char *raw)
+/* ---- the answer ---- */
+
+static void put_fact(const struct html *html, const char *what, const char *is)
 {
-    char bytes[4096];
-    struct text text = text_in(bytes, sizeof bytes);
-    text_html(&text, raw);
-    fputs(bytes, html->out);
+    fprintf(html->out, "<div><dt>%s</dt><dd>", what);
+    page_escape(is, html->out);
+    fputs("</dd></div>\n", html->out);
+}
+
+static void put_cause(const struct html *html, const struct story_episode *episode)
+{
+    char cause[64];
+    if (episode->verdict == VERDICT_UNKNOWN)
+        snprintf(cause, sizeof cause, "unknown");
+    else
+        snprintf(cause, sizeof cause, "%s (%.0f %%)", event_text_verdict(episode->verdict),
+                 100 * episode->confidence);
+    put_fact(html, "likely cause", cause);
+}
+
+/* What somebody asks first of the outage that the headline tells of. */
+static void put_facts(const struct html *html, const struct story_episode *episode)
+{
+    char span[TEXT_SPAN_MAX], text[128], seen[TEXT_NUMBER_MAX], usual[TEXT_NUMBER_MAX];
+    int64_t end_ns = episode->end_ns != TIME_NONE ? episode->end_ns : html->story.end_ns;
+    fputs("<dl class=\"facts\">\n", html->out);
+    text_span(clock_seconds(episode->onset_ns, end_ns), span);
+    put_fact(html, episode->end_ns != TIME_NONE ? "lasted" : "lasts so far", span);
+    snprintf(text, sizeof text, "%.0f %%: %s of %s %s a minute", 100 * episode->depth,
+             text_rate(episode->observed_rate, seen), text_rate(episode->expected_rate, usual),
+             event_text_measure(episode->signal));
+    put_fact(html, "depth", text);
+    text_span(episode->delay_s, span);
+    put_fact(html, "told after", span);
+    put_cause(html, episode);
+    if (episode->paths.known > 0) {
+        snprintf(text, sizeof text, "%u of %u prefixes, %u of %u paths, %u of %u services",
+                 episode->prefixes.down, episode->prefixes.known, episode->paths.down, episode->paths.known,
+                 episode->services.down, episode->services.known);
+        put_fact(html, "down", text);
+    }
+    fputs("</dl>\n", html->out);
+}
+
+/* The same instants by the clock on the watched side's walls. */
+static void put_local(const struct html *html, const struct story_episode *episode)
+{
+    const int32_t offset_min = html->options->offset_min;
+    const int64_t offset_ns = offset_min * 60 * NS_PER_S;
+    char onset[TEXT_TIME_MAX], end[TEXT_TIME_MAX], zone[PAGE_ZONE_MAX];
+    if (offset_min == 0)
+        return;
+    page_zone(offset_min, zone);
+    text_clock(episode->onset_ns + offset_ns, TIME_NONE, onset);
+    if (episode->end_ns == TIME_NONE) {
+        fprintf(html->out, "<p>By the watched side's own clock (%s): since %s.</p>\n", zone, onset);
+        return;
+    }
+    text_clock(episode->end_ns + offset_ns, episode->onset_ns + offset_ns, end);
+    fprintf(html->out, "<p>By the watched side's own clock (%s): from %s to %s.</p>\n", zone, onset, end);
+}
+
+static enum page_mood mood_of(const struct html *html, const struct story_episode *worst)
+{
+    double low, high;
+    if (worst != NULL)
+        return PAGE_BAD;
+    return html->story.start_ns != TIME_NONE &&
+                   story_expected(&html->story.scope[SCOPE_NUMBER_ALL], &low, &high) >= 0
+               ? PAGE_GOOD
+               : PAGE_IDLE;
+}
+
+static void put_period(const struct html *html)
+{
+    char span[TEXT_SPAN_MAX];
+    fputs("<p class=\"dim\">Sensor ", html->out);
+    page_escape(html->options->sensor, html->out);
+    if (html->story.start_ns != TIME_NONE) {
+        text_span(clock_seconds(html->story.start_ns, html->story.end_ns), span);
+        fputs("; from ", html->out);
+        page_clock(html->story.start_ns, TIME_NONE, html->options->offset_min, html->out);
+        fputs(" to ", html->out);
+        page_clock(html->story.end_ns, TIME_NONE, html->options->offset_min, html->out);
+        fprintf(html->out, ", %s", span);
+    }
+    fputs(".</p>\n", html->out);
 }
 
 static void put_head(const struct html *html)
 {
     char answer[STORY_ANSWER_MAX];
-    fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>lightsout: ", html->out);
-    escaped(html, html->options->sensor);
-    fputs(
-        "</title>\n<meta name=\"viewport\" content=\"width=device-width\">\n<style>\n"
-        ":root{color-scheme:light "
-        "dark;--fg:#1c1e21;--bg:#fff;--dim:#667;--line:#dde;--seen:#1668b8;--usual:#999;"
-        "--out:#d33a2c33}\n"
-        "@media(prefers-color-scheme:dark){:root{--fg:#dcdfe4;--bg:#15181c;--dim:#9aa;--line:#333a42;--seen:#"
-        "5aa9f0;"
-        "--usual:#777;--out:#ff5a4a44}}\n"
-        "body{font:15px/1.45 "
-        "system-ui,sans-serif;color:var(--fg);background:var(--bg);max-width:64em;margin:2em auto;"
-        "padding:0 1em}\n"
-        "h1{font-size:1.35em}h2{font-size:1.05em;margin-top:2em}.dim{color:var(--dim)}\n"
-        "table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.25em .8em .25em 0;"
-        "border-bottom:1px solid var(--line)}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\n"
-        "svg{width:100%;height:auto}svg text{font-size:11px;fill:var(--dim)}.seen{stroke:var(--seen)}"
-        ".usual{stroke:var(--usual);stroke-dasharray:4 "
-        "3}polyline{fill:none;stroke-width:1.3}.out{fill:var(--out)}"
-        ".axis{stroke:var(--line)}\n</style></head><body>\n<h1>",
-        html->out);
+    const struct story_episode *worst = story_gravest(&html->story);
+    enum page_mood mood = mood_of(html, worst);
+    page_begin(worst != NULL ? "Outage" : "Report", html->options->sensor, mood, false, html->out);
+    fprintf(html->out, "<header class=\"%s\"><h1>", page_mood(mood));
     story_answer(&html->story, answer);
-    escaped(html, answer);
-    fputs("</h1>\n<p class=\"dim\">Sensor ", html->out);
-    escaped(html, html->options->sensor);
-    if (html->options->input != NULL) {
-        fputs("; read from ", html->out);
-        escaped(html, html->options->input);
+    page_escape(answer, html->out);
+    fputs("</h1>\n", html->out);
+    if (worst != NULL) {
+        put_local(html, worst);
+        put_facts(html, worst);
     }
-    if (html->health.packets_read > 0)
-        fprintf(html->out, "; %llu packets, %llu of them watched",
-                (unsigned long long)html->health.packets_read,
-                (unsigned long long)html->health.packets_watched);
-    fputs(".</p>\n", html->out);
+    put_period(html);
+    fputs("</header>\n", html->out);
 }
 
-/* The plot's frame: instants to x, rates to y. */
-struct frame {
-    int64_t start_ns, end_ns;
-    double highest;
-};
+/* ---- episodes ---- */
 
-static double x_of(const struct frame *frame, int64_t at_ns)
+static void put_outage(const struct html *html, const struct event *event)
 {
-    double share = clock_seconds(frame->start_ns, at_ns) / clock_seconds(frame->start_ns, frame->end_ns);
-    return LEFT + (WIDTH - LEFT) * (share < 0 ? 0 : share > 1 ? 1 : share);
+    char message[EVENT_MESSAGE_MAX], subject[4 * SCOPE_TEXT_MAX];
+    event_text_message(event, html->options->sensor, message);
+    event_text_subject(event->scope, subject, sizeof subject);
+    fputs("<section class=\"outage\"><h2>Why: ", html->out);
+    page_escape(subject, html->out);
+    fputs(", ", html->out);
+    page_clock(event->onset_ns, TIME_NONE, html->options->offset_min, html->out);
+    fputs("</h2>\n<p>", html->out);
+    page_escape(message, html->out);
+    fputs("</p>\n", html->out);
+    page_why(event, html->options->offset_min, html->out);
+    fputs("</section>\n", html->out);
 }
 
-static double y_of(const struct frame *frame, double rate)
+/* The first few stand open. */
+static void put_outages(const struct html *html)
 {
-    return (HEIGHT - BOTTOM) * (1 - rate / frame->highest);
-}
-
-/* One line through the middles of the points, interrupted where nothing is known or was measured. */
-static void put_line(const struct html *html, const struct frame *frame, const char *class, bool expected)
-{
-    bool open = false;
-    for (size_t i = 0; i < html->point_count; i++) {
-        const struct point *point = &html->points[i];
-        double minutes = expected ? point->expected_minutes : point->observed_minutes;
-        double sum = expected ? point->expected : point->observed;
-        bool gap = i > 0 && point->start_ns > html->points[i - 1].end_ns;
-        if (open && (gap || !(minutes > 0))) {
-            fputs("\"/>\n", html->out);
-            open = false;
-        }
-        if (!(minutes > 0))
-            continue;
-        if (!open)
-            fprintf(html->out, "<polyline class=\"%s\" points=\"", class);
-        open = true;
-        fprintf(html->out, "%.1f,%.1f ", x_of(frame, point->start_ns + (point->end_ns - point->start_ns) / 2),
-                y_of(frame, sum / minutes));
-    }
-    if (open)
-        fputs("\"/>\n", html->out);
-}
-
-static struct frame fit_frame(const struct html *html)
-{
-    struct frame frame = {html->story.start_ns, html->story.end_ns, 0};
-    for (size_t i = 0; i < html->point_count; i++) {
-        const struct point *point = &html->points[i];
-        double rates[] = {point->observed_minutes > 0 ? point->observed / point->observed_minutes : 0,
-                          point->expected_minutes > 0 ? point->expected / point->expected_minutes : 0};
-        for (int j = 0; j < 2; j++)
-            frame.highest = rates[j] > frame.highest ? rates[j] : frame.highest;
-    }
-    frame.highest = frame.highest > 0 ? frame.highest * 1.05 : 1;
-    return frame;
-}
-
-static void put_bands(const struct html *html, const struct frame *frame)
-{
-    for (size_t i = 0; i < html->story.episode_count; i++) {
-        const struct story_episode *episode = &html->story.episodes[i];
-        if (episode->sensor)
-            continue;
-        double from = x_of(frame, episode->onset_ns);
-        double to = x_of(frame, episode->end_ns != TIME_NONE ? episode->end_ns : frame->end_ns);
-        fprintf(html->out, "<rect class=\"out\" x=\"%.1f\" y=\"0\" width=\"%.1f\" height=\"%d\"><title>",
-                from, to - from < 1 ? 1 : to - from, HEIGHT - BOTTOM);
-        escaped(html, episode->scope);
-        fputs("</title></rect>\n", html->out);
-    }
-}
-
-static void put_plot(const struct html *html)
-{
-    if (html->point_count == 0 || html->story.end_ns <= html->story.start_ns)
+    const size_t open = 3;
+    for (size_t i = 0; i < html->outage_count && i < open; i++)
+        put_outage(html, &html->outages[i]);
+    if (html->outage_count <= open)
         return;
-    struct frame frame = fit_frame(html);
-    fprintf(html->out,
-            "<h2>All watched space: %s a minute</h2>\n<p class=\"dim\">Solid: observed. Dashed: expected. "
-            "Shaded: "
-            "outages. Times are UTC.</p>\n<svg viewBox=\"0 0 %d %d\" role=\"img\">\n",
-            event_text_measure(html->story.scope[SCOPE_NUMBER_ALL].last.signal), WIDTH, HEIGHT);
-    put_bands(html, &frame);
-    for (int i = 0; i <= 4; i++) {
-        double rate = frame.highest * i / 4;
-        fprintf(html->out, "<path class=\"axis\" d=\"M%d %.1fH%d\"/><text x=\"0\" y=\"%.1f\">%.4g</text>\n",
-                LEFT, y_of(&frame, rate), WIDTH, y_of(&frame, rate) + (i == 4 ? 10 : 0), rate);
-    }
-    for (int i = 0; i < 6; i++) {
-        char at[TEXT_TIME_MAX];
-        int64_t at_ns = frame.start_ns + (frame.end_ns - frame.start_ns) / 6 * i;
-        text_clock(at_ns, TIME_NONE, at);
-        fprintf(html->out, "<text x=\"%.1f\" y=\"%d\">%.16s</text>\n", x_of(&frame, at_ns), HEIGHT - 5, at);
-    }
-    put_line(html, &frame, "usual", true);
-    put_line(html, &frame, "seen", false);
-    fputs("</svg>\n", html->out);
+    fprintf(html->out, "<details id=\"outages\"><summary>%zu more outages</summary>\n",
+            html->outage_count - open);
+    for (size_t i = open; i < html->outage_count; i++)
+        put_outage(html, &html->outages[i]);
+    fputs("</details>\n", html->out);
+}
+
+static void put_between(const struct html *html, int64_t earliest_ns, int64_t at_ns, int64_t latest_ns)
+{
+    char earliest[TEXT_TIME_MAX], latest[TEXT_TIME_MAX];
+    page_clock(at_ns, TIME_NONE, html->options->offset_min, html->out);
+    if (earliest_ns == TIME_NONE || latest_ns == TIME_NONE)
+        return;
+    text_clock(earliest_ns, at_ns, earliest);
+    text_clock(latest_ns, at_ns, latest);
+    fprintf(html->out, "<br><span class=\"dim\">between %s and %s</span>", earliest, latest);
 }
 
 static void put_episode(const struct html *html, const struct story_episode *episode)
 {
-    char onset[TEXT_TIME_MAX], end[TEXT_TIME_MAX] = "ongoing", span[TEXT_SPAN_MAX] = "";
-    text_clock(episode->onset_ns, TIME_NONE, onset);
+    char span[TEXT_SPAN_MAX] = "";
+    fputs("<tr><th scope=\"row\">", html->out);
+    page_escape(episode->sensor ? "the sensor" : episode->scope, html->out);
+    fputs("</th><td class=\"more\" data-is=\"from\">", html->out);
+    put_between(html, episode->sensor ? TIME_NONE : episode->onset_earliest_ns, episode->onset_ns,
+                episode->onset_latest_ns);
+    fputs("</td><td class=\"more\" data-is=\"to\">", html->out);
     if (episode->end_ns != TIME_NONE) {
-        text_clock(episode->end_ns, TIME_NONE, end);
+        put_between(html, episode->end_earliest_ns, episode->end_ns, episode->end_latest_ns);
         text_span(clock_seconds(episode->onset_ns, episode->end_ns), span);
+    } else {
+        fputs("ongoing when the data end", html->out);
     }
-    fputs("<tr><td>", html->out);
-    escaped(html, episode->scope);
-    fprintf(html->out, "</td><td>%s</td><td>%s", onset, end);
     if (episode->level_accepted > 0)
         fprintf(html->out, "<br>normal since: %.0f&#8239;%%", 100 * episode->level_accepted);
     fprintf(html->out, "</td><td>%s</td>", span);
     if (episode->sensor)
-        fputs("<td></td><td>sensor impaired</td></tr>\n", html->out);
+        fputs("<td></td><td>impaired: nothing is said of the watch list meanwhile</td></tr>\n", html->out);
     else if (episode->verdict == VERDICT_UNKNOWN)
-        fprintf(html->out, "<td class=\"n\">%.0f&#8239;%%</td><td>unknown</td></tr>\n", 100 * episode->depth);
+        fprintf(html->out, "<td class=\"n\" data-is=\"depth\">%.0f&#8239;%%</td><td>unknown</td></tr>\n",
+                100 * episode->depth);
     else
-        fprintf(html->out, "<td class=\"n\">%.0f&#8239;%%</td><td>%s (%.0f&#8239;%%)</td></tr>\n",
+        fprintf(html->out,
+                "<td class=\"n\" data-is=\"depth\">%.0f&#8239;%%</td><td>%s (%.0f&#8239;%%)</td></tr>\n",
                 100 * episode->depth, event_text_verdict(episode->verdict), 100 * episode->confidence);
 }
 
 static void put_episodes(const struct html *html)
 {
-    if (html->story.episode_count == 0)
+    const struct story *story = &html->story;
+    if (story->episode_count == 0)
         return;
-    fputs("<h2>Episodes</h2>\n<table><tr><th>scope</th><th>onset (UTC)</th><th>end (UTC)</th><th>lasted</th>"
-          "<th class=\"n\">depth</th><th>cause</th></tr>\n",
+    fputs("<section><h2>Episodes</h2>\n<table class=\"wide\"><thead><tr><th scope=\"col\">of</th><th "
+          "scope=\"col\">"
+          "from</th><th scope=\"col\">to</th><th scope=\"col\">lasted</th><th scope=\"col\" "
+          "class=\"n\">depth</th>"
+          "<th scope=\"col\">cause</th></tr></thead><tbody>\n",
           html->out);
-    for (size_t i = 0; i < html->story.episode_count; i++)
-        put_episode(html, &html->story.episodes[i]);
-    fputs("</table>\n", html->out);
+    for (size_t i = 0; i < story->episode_count && i < ROWS_MAX; i++)
+        put_episode(html, &story->episodes[i]);
+    fputs("</tbody></table>\n", html->out);
+    if (story->episode_count > ROWS_MAX || html->outage_count == OUTAGES_MAX)
+        fprintf(
+            html->out,
+            "<p class=\"dim\">There were %zu: the first %d are told at length, the first %d listed.</p>\n",
+            story->episode_count, OUTAGES_MAX, ROWS_MAX);
+    fputs("</section>\n", html->out);
 }
 
-static void put_number(const struct html *html, double value)
+/* ---- scopes and sensor ---- */
+
+static void put_number(const struct html *html, const char *is, double value)
 {
-    if (value >= 0)
-        fprintf(html->out, "<td class=\"n\">%.*f</td>", value < 1 ? 2 : 1, value);
-    else
-        fputs("<td class=\"n dim\">not known</td>", html->out);
+    char number[TEXT_NUMBER_MAX];
+    fprintf(html->out, "<td class=\"n\" data-is=\"%s\">%s</td>", is,
+            value >= 0 ? text_rate(value, number) : "not known");
+}
+
+static void put_scope(const struct html *html, const struct story_scope *scope, const char *name)
+{
+    char span[TEXT_SPAN_MAX];
+    double low, high;
+    fputs("<tr><th scope=\"row\">", html->out);
+    page_escape(name, html->out);
+    fprintf(html->out, "</th><td class=\"state %s\">%s</td><td class=\"more\">%s</td>",
+            page_mood(page_mood_of(scope->last.state)), event_text_state(scope->last.state),
+            event_text_measure(scope->last.signal));
+    put_number(html, "observed a minute:", story_observed(scope));
+    put_number(html, "expected a minute:", story_expected(scope, &low, &high));
+    if (scope->last.detectable_s >= 0) {
+        text_span(scope->last.detectable_s, span);
+        fprintf(html->out, "<td class=\"n\" data-is=\"noticed within\">%s</td></tr>\n", span);
+    } else {
+        fprintf(html->out, "<td class=\"more dim\">%s</td></tr>\n",
+                event_text_why_learning(scope->last.learning));
+    }
 }
 
 static void put_scopes(const struct html *html)
 {
-    fputs("<h2>Scopes</h2>\n<table><tr><th>scope</th><th>state at the end</th><th>measure</th><th "
-          "class=\"n\">observed "
-          "a minute</th><th class=\"n\">expected a minute</th><th class=\"n\">noticed after (s)</th></tr>\n",
+    uint32_t rows = 0;
+    fputs("<section><h2>At the end</h2>\n<table class=\"wide\"><thead><tr><th scope=\"col\">scope</th><th "
+          "scope=\"col\">state</th><th scope=\"col\">judged by</th><th scope=\"col\" class=\"n\">observed a "
+          "minute</th><th scope=\"col\" class=\"n\">expected a minute</th><th scope=\"col\" class=\"n\">an "
+          "outage "
+          "is noticed within</th></tr></thead><tbody>\n",
           html->out);
-    for (uint32_t i = 0; i < html->story.scopes->count; i++) {
-        const struct story_scope *scope = &html->story.scope[i];
-        double low, high;
-        if (scope->bins == 0)
-            continue;
-        fputs("<tr><td>", html->out);
-        escaped(html, html->story.scopes->items[i].text);
-        fprintf(html->out, "</td><td>%s", event_text_state(scope->last.state));
-        if (scope->last.learning != LEARNING_DONE)
-            fprintf(html->out, " (%s)", event_text_learning(scope->last.learning));
-        fprintf(html->out, "</td><td>%s</td>", event_text_measure(scope->last.signal));
-        put_number(html, story_observed(scope));
-        put_number(html, story_expected(scope, &low, &high));
-        put_number(html, scope->last.detectable_s);
-        fputs("</tr>\n", html->out);
-    }
-    fputs("</table>\n", html->out);
+    for (uint32_t i = 0; i < html->story.scopes->count; i++)
+        if (html->story.scope[i].bins > 0 && rows++ < ROWS_MAX)
+            put_scope(html, &html->story.scope[i], html->story.scopes->items[i].text);
+    fputs("</tbody></table>\n", html->out);
+    if (rows > ROWS_MAX)
+        fprintf(html->out, "<p class=\"dim\">%u more have no room here.</p>\n", rows - ROWS_MAX);
+    fputs("</section>\n", html->out);
 }
 
-static void put_foot(const struct html *html)
+static void put_share(const struct html *html, const char *what, double minutes, double of)
 {
-    fputs("<p class=\"dim\">lightsout " LIGHTSOUT_VERSION, html->out);
-    if (html->options->command != NULL) {
-        fputs("; <code>", html->out);
-        escaped(html, html->options->command);
-        fputs("</code>", html->out);
+    char span[TEXT_SPAN_MAX];
+    text_span(60 * minutes, span);
+    fprintf(html->out, "<dt>%s</dt><dd>%s (%.1f&#8239;%%)</dd>\n", what, span, 100 * minutes / of);
+}
+
+/* How well the tap saw. */
+static void put_tap(const struct html *html)
+{
+    const struct story *story = &html->story;
+    const struct story_scope *all = &story->scope[SCOPE_NUMBER_ALL],
+                             *tap = &story->scope[scope_number_tap(story->scopes)];
+    char number[TEXT_NUMBER_MAX];
+    fputs("<section class=\"keep\"><h2>The tap</h2>\n<dl>\n", html->out);
+    if (tap->bins > 0 && tap->packets_in > 0)
+        fprintf(html->out,
+                "<dt>other traffic</dt><dd>%s packets a minute beside the watch list; <span class=\"state "
+                "%s\">%s</span> at the end</dd>\n",
+                text_rate(tap->packets_in / tap->minutes, number), page_mood(page_mood_of(tap->last.state)),
+                event_text_state(tap->last.state));
+    else if (tap->bins > 0)
+        fputs("<dt>other traffic</dt><dd>none: an outage cannot be told from a blind sensor</dd>\n",
+              html->out);
+    if (all->bins > 0 && story->end_ns > story->start_ns) {
+        double span_min = clock_seconds(story->start_ns, story->end_ns) / 60;
+        put_share(html, "watched", all->minutes, span_min);
+        put_share(html, "missing", span_min - all->minutes > 1e-6 ? span_min - all->minutes : 0, span_min);
+        put_share(html, "blind", all->state_minutes[STATE_BLIND], span_min);
+        put_share(html, "learning", all->state_minutes[STATE_LEARNING], span_min);
     }
-    fputs("</p>\n</body></html>\n", html->out);
+    page_packets(&html->health, html->out);
+    page_losses(&html->health, html->out);
+    fputs("</dl></section>\n", html->out);
+}
+
+static void put_about(const struct html *html)
+{
+    const struct publish_options *options = html->options;
+    fputs("<section class=\"keep\"><h2>How this was made</h2>\n<dl>\n<dt>sensor</dt><dd>", html->out);
+    page_escape(options->sensor, html->out);
+    if (options->input != NULL) {
+        fputs("</dd>\n<dt>read from</dt><dd>", html->out);
+        page_escape(options->input, html->out);
+    }
+    fprintf(html->out, "</dd>\n<dt>bins</dt><dd>%.0f s, looked at every %.0f s</dd>\n",
+            clock_seconds(0, options->bin_ns), clock_seconds(0, options->step_ns));
+    if (options->command != NULL) {
+        fputs("<dt>command</dt><dd><code>", html->out);
+        page_escape(options->command, html->out);
+        fputs("</code></dd>\n", html->out);
+    }
+    fputs(
+        "<dt>version</dt><dd>lightsout " LIGHTSOUT_VERSION "</dd>\n</dl>\n"
+        "<p class=\"dim\">lightsout only listens: what is shown is what crossed this tap. An outage is told "
+        "where "
+        "signs of life fail to come that were expected at this hour; how many must fail is measured from the "
+        "silences of this tap. \"Blind\" and \"missing\" are no silence. A cause is judgement from what this "
+        "tap "
+        "saw, with its chance of being right.</p></section>\n</main>\n",
+        html->out);
 }
 
 static int html_finish(void *state, struct fault *fault)
@@ -354,10 +458,14 @@ static int html_finish(void *state, struct fault *fault)
     if (html->out == NULL)
         return fault_set(fault, "no memory for the report");
     put_head(html);
-    put_plot(html);
+    page_timeline(&html->picture, html->out);
+    put_outages(html);
+    page_parts(&html->picture, html->options->offset_min, html->out);
     put_episodes(html);
+    put_tap(html);
     put_scopes(html);
-    put_foot(html);
+    put_about(html);
+    page_end(html->out);
     int result = fclose(html->out) == 0 ? lines_put(html->lines, page, length, fault)
                                         : fault_set(fault, "no memory for the report");
     free(page);
@@ -365,15 +473,6 @@ static int html_finish(void *state, struct fault *fault)
         result = -1;
     html->lines = NULL;
     return result;
-}
-
-static void html_close(void *state)
-{
-    struct fault unsaid;
-    struct html *html = state;
-    lines_close(html->lines, &unsaid);
-    story_clear(&html->story);
-    free(html);
 }
 
 const struct sink sink_html = {

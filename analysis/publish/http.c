@@ -13,6 +13,7 @@
 
 #include "clock.h"
 #include "http_address.h"
+#include "page.h"
 #include "sink.h"
 #include "status_text.h"
 
@@ -139,7 +140,7 @@ static struct MHD_Response *make_page(const struct http *http, const struct reso
         return NULL;
     }
     struct MHD_Response *response =
-        respond(resource->type, resource->page == PAGE_HTML ? status_page_policy : nothing_allowed, bytes,
+        respond(resource->type, resource->page == PAGE_HTML ? page_policy_live : nothing_allowed, bytes,
                 length, MHD_RESPMEM_MUST_FREE);
     return response;
 }

@@ -26,26 +26,34 @@ int status_init(struct status *status, const struct publish_options *options, co
                               .interfaces = {scopes->interfaces, scopes->interface_count},
                               .data_ns = TIME_NONE};
     status->scope = scopes_new(scopes);
-    return status->scope != NULL ? 0 : -1;
+    if (status->scope != NULL && picture_init(&status->picture, PICTURE_LATEST, options->bin_ns, scopes) == 0)
+        return 0;
+    status_clear(status);
+    status->scope = NULL;
+    return -1;
 }
 
 void status_clear(struct status *status)
 {
     free(status->scope);
     free(status->open);
+    picture_clear(&status->picture);
 }
 
 int status_copy(struct status *copy, const struct status *status)
 {
     struct status_scope *scope = calloc(status->scope_count, sizeof *scope);
     struct event *open = calloc(status->open_count + 1, sizeof *open); /* never of nothing */
-    if (scope == NULL || open == NULL) {
+    if (scope == NULL || open == NULL || picture_copy(&copy->picture, &status->picture) != 0) {
         free(scope);
         free(open);
         return -1;
     }
-    status_clear(copy);
+    const struct picture picture = copy->picture;
+    free(copy->scope);
+    free(copy->open);
     *copy = *status;
+    copy->picture = picture;
     copy->scope = memcpy(scope, status->scope, status->scope_count * sizeof *scope);
     copy->open = open;
     if (status->open_count > 0)
@@ -84,8 +92,10 @@ int status_scopes(struct status *status, const struct scope_list *scopes)
 {
     struct status_scope *scope = scopes_new(scopes);
     uint32_t next = 0;
-    if (scope == NULL)
+    if (scope == NULL || picture_scopes(&status->picture, scopes) != 0) {
+        free(scope);
         return -1;
+    }
     for (uint32_t i = 0; i < scopes->count; i++) {
         const struct status_scope *same = find_same(status, &scopes->items[i], next);
         if (same == NULL)
@@ -104,23 +114,6 @@ int status_scopes(struct status *status, const struct scope_list *scopes)
     return 0;
 }
 
-static void add_point(struct status *status, const struct bin *bin)
-{
-    double minutes = bin_text_minutes(bin), observed = bin_text_observed(bin),
-           expected = bin_text_expected(bin);
-    if (!(minutes > 0))
-        return;
-    size_t place = (status->point_first + status->point_count) % STATUS_POINTS;
-    if (status->point_count < STATUS_POINTS)
-        status->point_count++;
-    else
-        status->point_first = (status->point_first + 1) % STATUS_POINTS;
-    status->point[place] = (struct status_point){.start_ns = bin->tally.start_ns,
-                                                 .end_ns = bin->tally.end_ns,
-                                                 .observed = observed / minutes,
-                                                 .expected = expected / minutes};
-}
-
 void status_bin(struct status *status, const struct bin *bin)
 {
     struct status_scope *scope = &status->scope[bin->scope];
@@ -135,8 +128,7 @@ void status_bin(struct status *status, const struct bin *bin)
     for (int i = 0; i < TALLY_INTERFACES; i++) /* of the tap */
         if (bin->tally.known & TALLY_BIT(TALLY_drops))
             status->lost[i] += bin->tally.lost[i];
-    if (bin->scope == SCOPE_NUMBER_ALL)
-        add_point(status, bin);
+    picture_bin(&status->picture, bin);
     status->changes++;
 }
 
@@ -150,6 +142,7 @@ int status_event(struct status *status, const struct event *event)
     size_t place = 0;
     status->events[event->action]++;
     status->changes++;
+    picture_event(&status->picture, event);
     while (place < status->open_count && status->open[place].episode != event->episode)
         place++;
     if (!is_open(event)) {

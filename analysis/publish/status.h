@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "bin_text.h"
+#include "picture.h"
 #include "sink.h"
 
 /* One scope; all but `scope` says nothing until there was a bin. */
@@ -20,14 +21,6 @@ struct status_scope {
     uint64_t known;               /* … of what was known in any: TALLY_BIT(…) */
 };
 
-/* A bin of `all`, for the picture; negative: not known. */
-struct status_point {
-    int64_t start_ns, end_ns;
-    double observed, expected; /* a minute */
-};
-
-enum { STATUS_POINTS = 240 };
-
 struct status {
     const struct publish_options *options; /* borrowed */
     struct status_scope *scope;
@@ -39,12 +32,10 @@ struct status {
     uint64_t events[EVENT__COUNT]; /* told so far */
     struct health health;
     struct levels levels;
-    int64_t data_ns;    /* data time reached; TIME_NONE: no step yet */
-    double stepped_s;   /* the wall clock, in seconds since the epoch, when it was */
-    uint64_t changes;   /* grows with every change */
-    size_t point_count; /* the last so many bins of `all`, oldest first from point[point_first] on, a ring */
-    size_t point_first;
-    struct status_point point[STATUS_POINTS];
+    int64_t data_ns;        /* data time reached; TIME_NONE: no step yet */
+    double stepped_s;       /* the wall clock, in seconds since the epoch, when it was */
+    uint64_t changes;       /* grows with every change */
+    struct picture picture; /* of the latest bins */
 };
 
 /* Borrows the options and the interfaces, copies the scopes. 0, or -1 when there is no memory. */

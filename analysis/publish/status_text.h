@@ -19,7 +19,3 @@ void status_json_life(const struct status *status, const struct status_life *lif
 
 /* The page, which fetches itself anew. */
 void status_page_write(const struct status *status, const struct status_life *life, FILE *out);
-
-/* What the page may do (Content-Security-Policy): its own style and script by their hashes, and nothing else.
- */
-extern const char status_page_policy[];

@@ -135,6 +135,7 @@ void story_bin(struct story *story, const struct bin *bin)
     count_expected(scope, bin, minutes);
     scope->packets_in += (double)bin->tally.value[TALLY_packets_in];
     scope->minutes += minutes;
+    scope->state_minutes[bin->state] += minutes;
     if (bin->scope != SCOPE_NUMBER_ALL)
         return;
     if (story->start_ns == TIME_NONE)
@@ -172,8 +173,7 @@ double story_observed(const struct story_scope *scope)
     return scope->observed_minutes > 0 ? scope->observed / scope->observed_minutes : -1;
 }
 
-/* The widest first, then the deepest, then the longest open; NULL when there was no outage. */
-static const struct story_episode *gravest(const struct story *story)
+const struct story_episode *story_gravest(const struct story *story)
 {
     const struct story_episode *worst = NULL;
     for (size_t i = 0; i < story->episode_count; i++) {
@@ -205,7 +205,7 @@ void story_answer(const struct story *story, char text[STORY_ANSWER_MAX])
 {
     char subject[4 * SCOPE_TEXT_MAX], onset[TEXT_TIME_MAX], end[TEXT_TIME_MAX], span[TEXT_SPAN_MAX];
     struct text out = text_in(text, STORY_ANSWER_MAX);
-    const struct story_episode *worst = gravest(story);
+    const struct story_episode *worst = story_gravest(story);
     if (worst == NULL) {
         answer_nothing(story, &out);
         return;

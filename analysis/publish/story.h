@@ -39,6 +39,7 @@ struct story_scope {
     double expected, expected_minutes;
     double expected_hour[24], minutes_hour[24]; /* the same by hour of the day, UTC */
     double packets_in, minutes;                 /* of the tap: what is not watched; of all bins */
+    double state_minutes[STATE__COUNT];
 };
 
 struct story {
@@ -71,6 +72,9 @@ double story_expected(const struct story_scope *scope, double *low, double *high
 
 /* What was observed of it a minute; negative when unknown. */
 double story_observed(const struct story_scope *scope);
+
+/* The outage that matters most: the widest, of those the deepest; NULL when there was none. */
+const struct story_episode *story_gravest(const struct story *story);
 
 /* One sentence that answers whether, since when and how deep. */
 enum { STORY_ANSWER_MAX = 512 };

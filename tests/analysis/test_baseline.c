@@ -224,6 +224,11 @@ static void test_low_is_the_thousandth_of_a_poisson_when_the_rate_is_known(void 
     assert_int_equal((int)baseline_low(20, 1e9, 0.001), 8);
     assert_int_equal((int)baseline_low(5, 1e9, 0.001), 0); /* P(0) = 0.0067: nothing is too low */
     assert_true(baseline_low(20, 4, 0.001) < 4);           /* a rate known roughly allows more */
+    assert_int_equal((int)baseline_high(20, 1e9, 0.001), 35);
+    assert_int_equal((int)baseline_high(5, 1e9, 0.001), 13);
+    assert_true(baseline_high(20, 4, 0.001) > 50);
+    assert_true(baseline_high(1000, 1e9, 0.001) > 1000 && baseline_high(1000, 1e9, 0.001) < 1110);
+    assert_true(baseline_high(0, 4, 0.001) == 0);
 }
 
 int main(void)

@@ -121,6 +121,7 @@ static inline struct bin canned_bin(unsigned i)
                       .state = STATE_UP,
                       .expected = 7.125,
                       .low = 1.5,
+                      .high = 16,
                       .route = {-1, -1, -1, -1},
                       .detectable_s = 140.25};
     bin.tally = tally_empty(start_ns, start_ns + 60 * NS_PER_S, TALLY_ALL_KNOWN & ~TALLY_BIT(TALLY_drops));
