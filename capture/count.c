@@ -29,6 +29,7 @@ struct count {
     bool sampled;         /* a packet does not follow the other */
     uint64_t *knowable;   /* a scope: the measures that can be known of it at all */
     struct tally *tallies;
+    struct hosts *hosts; /* NULL: not wanted */
 
     /* of one of several */
     bool shared;
@@ -104,8 +105,9 @@ struct count *count_new(const struct capture_options *options, const struct rule
     count->distinct = distinct_new(options->addresses_max);
     count->burst = burst_new(options->burst_length_ns, health);
     count->run.legs = legs_new(rules, options->interfaces, options->interface_count, scopes->legs);
-    if (count->distinct == NULL || count->burst == NULL || count->run.legs == NULL ||
-        make_scopes(count, rules, scopes) != 0) {
+    count->hosts = options->hosts ? calloc(1, sizeof *count->hosts) : NULL;
+    if ((options->hosts && count->hosts == NULL) || count->distinct == NULL || count->burst == NULL ||
+        count->run.legs == NULL || make_scopes(count, rules, scopes) != 0) {
         count_free(count);
         return NULL;
     }
@@ -129,6 +131,7 @@ void count_free(struct count *count)
     legs_free(count->run.legs);
     signs_clear(&count->signs);
     free(count->arrivals);
+    free(count->hosts);
     free(count->knowable);
     free(count->tallies);
     free(count);
@@ -145,6 +148,33 @@ void count_open(struct count *count, int64_t start_ns, bool new_bin, uint64_t kn
         count->tallies[i] = tally_empty(start_ns, start_ns, known & count->knowable[i]);
     if (new_bin)
         distinct_forget(count->distinct);
+    if (count->hosts != NULL) {
+        count->hosts->start_ns = start_ns;
+        count->hosts->count = count->hosts->more = 0;
+    }
+}
+
+static int by_address(const void *one, const void *other)
+{
+    return memcmp(one, other, 16);
+}
+
+const struct hosts *count_hosts(struct count *count)
+{
+    if (count->hosts != NULL) /* whoever counted them, and in whatever order they came */
+        qsort(count->hosts->address, count->hosts->count, sizeof count->hosts->address[0], by_address);
+    return count->hosts;
+}
+
+/* The host is new in the bin. */
+static void note_host(struct hosts *hosts, uint32_t scope, enum role role, const uint8_t address[16])
+{
+    if (hosts == NULL || scope != SCOPE_NUMBER_ALL || role != ROLE_HOST)
+        return;
+    if (hosts->count < HOSTS_MAX)
+        memcpy(hosts->address[hosts->count++], address, 16);
+    else
+        hosts->more++;
 }
 
 static uint32_t label_of(uint32_t scope, enum role role)
@@ -195,6 +225,8 @@ void count_join(struct count *const *counts, size_t count_count, struct burst *b
             const struct arrival *arrival = &counts[i]->arrivals[j];
             if (distinct_add(seen, label_of(arrival->scope, arrival->role), arrival->address) == DISTINCT_OLD)
                 counts[i]->tallies[arrival->scope].value[measure_of(arrival->role)]--;
+            else
+                note_host(counts[0]->hosts, arrival->scope, arrival->role, arrival->address);
         }
         counts[i]->arrival_count = 0;
     }
@@ -265,6 +297,8 @@ static bool count_address(struct count *count, uint32_t scope, enum role role, c
         count->tallies[scope].value[measure_of(role)]++;
         if (count->shared)
             note_arrival(count, scope, role, address);
+        else
+            note_host(count->hosts, scope, role, address);
         break;
     case DISTINCT_FULL:
         count->health->addresses_uncounted++;

@@ -45,6 +45,10 @@ void count_share(struct count *count);
  * forget when a bin begins. */
 void count_join(struct count *const *counts, size_t count_count, struct burst *burst, struct distinct *seen);
 
+/* Once it is closed, or joined: which hosts spoke in it, NULL when nobody wants to know. Of several
+ * the first has those of all. Valid as the tallies are. */
+const struct hosts *count_hosts(struct count *count);
+
 /* The flow is about to be freed. */
 void count_flow_ended(struct count *count, const struct flow *flow);
 

@@ -144,8 +144,9 @@ static bool next_step(const struct join *join, int64_t *step_ns)
     return *step_ns != INT64_MAX;
 }
 
-/* Lets the owners that counted in the step know what they can only know together. */
-static void join_counts(struct join *join, int64_t step_ns)
+/* Lets the owners that counted in the step know what they can only know together. Returns the first; NULL:
+ * there was none. */
+static struct count *join_counts(struct join *join, int64_t step_ns)
 {
     struct count *counts[SIGNS_SETS_MAX];
     size_t count = 0;
@@ -159,6 +160,7 @@ static void join_counts(struct join *join, int64_t step_ns)
         distinct_forget(join->seen);
     }
     count_join(counts, count, join->burst, join->seen);
+    return count > 0 ? counts[0] : NULL;
 }
 
 /* ---- other rules ---- */
@@ -221,7 +223,7 @@ static void tell_step(struct join *join, int64_t step_ns)
         plan_change(join);
     else if (join->change.rules != NULL && step_ns >= join->change.from_ns)
         tell_change(join);
-    join_counts(join, step_ns);
+    struct count *first = join_counts(join, step_ns);
     for (size_t i = 0; i < join->member_count; i++) {
         struct member *member = &join->members[i];
         for (struct part *part; (part = first_part(member)) != NULL && part->step_ns == step_ns;
@@ -238,6 +240,8 @@ static void tell_step(struct join *join, int64_t step_ns)
     bool retracing = options->interface_count == 0 && options->resume_ns != TIME_NONE &&
                      join->sum[0].start_ns < options->resume_ns;
     if (!retracing) {
+        if (options->hosts && first != NULL)
+            join->output->hosts(join->output->context, count_hosts(first));
         legs_hold();
         join->output->step(join->output->context, join->sum);
         legs_release();

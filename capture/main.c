@@ -94,6 +94,11 @@ static void pass_flow(void *context, const struct flow_record *record)
         publish_flow(wiring->publish, record);
 }
 
+static void pass_hosts(void *context, const struct hosts *hosts)
+{
+    publish_hosts(((struct wiring *)context)->publish, hosts);
+}
+
 static void pass_bin(void *context, const struct bin *bin)
 {
     struct wiring *wiring = context;
@@ -293,6 +298,7 @@ static int read_input(struct wiring *wiring, struct input *input, struct fault *
     const struct settings *settings = wiring->settings;
     const struct capture_output output = {.context = wiring,
                                           .step = pass_step,
+                                          .hosts = pass_hosts,
                                           .flow = pass_flow,
                                           .say = pass_message,
                                           .progress = pass_progress,

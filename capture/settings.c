@@ -537,6 +537,7 @@ static int finish(struct settings *settings, struct fault *fault)
     settings->analysis.bin_ns = settings->publish.bin_ns = settings->capture.bin_ns;
     settings->publish.step_ns = settings->capture.step_ns;
     settings->capture.flow_records = settings->publish.flows_path != NULL;
+    settings->capture.hosts = settings->publish.report_path != NULL || settings->publish.http_listen != NULL;
     return 0;
 }
 

@@ -337,6 +337,8 @@ static void close_step(struct worker *worker, struct source *source, int64_t end
     const struct tally *tallies = count_close(worker->count, end_ns, drops, worker->part.interface);
     if (worker->retracing && !worker->part.shared)
         return;
+    if (worker->options.hosts && !worker->part.shared)
+        worker->output->hosts(worker->output->context, count_hosts(worker->count));
     worker->output->step(worker->output->context, tallies);
     if (!worker->retracing)
         worker->output->progress(worker->output->context, worker->health, end_ns);

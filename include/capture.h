@@ -10,6 +10,7 @@
 #include "fault.h"
 #include "flow_record.h"
 #include "health.h"
+#include "hosts.h"
 #include "scope.h"
 #include "tally.h"
 
@@ -33,6 +34,7 @@ struct capture_options {
     uint32_t classify_max;   /* flows under classification at a time; 0: no classification */
     uint32_t addresses_max;  /* addresses told apart in a bin, over all scopes */
     bool flow_records;       /* ended flows are wanted */
+    bool hosts;              /* so is which hosts spoke */
 
     uint32_t workers;        /* who share the flows: readers of each interface, and owners */
     const char *const *cpus; /* numbers of processors, a worker each in turn, … */
@@ -50,6 +52,7 @@ struct capture_options {
 struct capture_output {
     void *context;
     void (*step)(void *context, const struct tally *tallies); /* one a scope, in the order of the list */
+    void (*hosts)(void *context, const struct hosts *hosts); /* of all prefixes that count; before its step */
     void (*flow)(void *context, const struct flow_record *record);
     void (*say)(void *context, const char *text); /* a message for the operator, one line */
     void (*progress)(void *context, const struct health *health, int64_t data_ns); /* now and then */

@@ -10,6 +10,7 @@
 #include "fault.h"
 #include "flow_record.h"
 #include "health.h"
+#include "hosts.h"
 #include "redis_link.h"
 #include "scope.h"
 
@@ -74,6 +75,7 @@ struct publish *publish_open(const struct publish_options *options, const struct
 void publish_event(struct publish *publish, const struct event *event);
 void publish_bin(struct publish *publish, const struct bin *bin);
 void publish_flow(struct publish *publish, const struct flow_record *record);
+void publish_hosts(struct publish *publish, const struct hosts *hosts);
 
 /* From here on bins and flows speak of these scopes, which are copied: of those that the sinks know already
  * they go on telling, those that are gone they tell no more. 0, or -1 with the fault, and then nothing has

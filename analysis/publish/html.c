@@ -132,6 +132,13 @@ static int html_bin(void *state, const struct bin *bin, struct fault *fault)
     return 0;
 }
 
+static int html_hosts(void *state, const struct hosts *hosts, struct fault *fault)
+{
+    (void)fault;
+    picture_hosts(&((struct html *)state)->picture, hosts);
+    return 0;
+}
+
 static void html_health(void *state, const struct health *health)
 {
     ((struct html *)state)->health = *health;
@@ -482,6 +489,7 @@ const struct sink sink_html = {
     .scopes = html_scopes,
     .event = html_event,
     .bin = html_bin,
+    .hosts = html_hosts,
     .health = html_health,
     .finish = html_finish,
     .close = html_close,

@@ -369,6 +369,16 @@ static int http_bin(void *state, const struct bin *bin, struct fault *fault)
     return 0;
 }
 
+static int http_hosts(void *state, const struct hosts *hosts, struct fault *fault)
+{
+    (void)fault;
+    struct http *http = state;
+    pthread_mutex_lock(&http->lock);
+    picture_hosts(&http->status.picture, hosts);
+    pthread_mutex_unlock(&http->lock);
+    return 0;
+}
+
 static void http_step(void *state, int64_t data_ns, const struct health *health, const struct levels *levels)
 {
     struct http *http = state;
@@ -396,6 +406,7 @@ const struct sink sink_http = {
     .scopes = http_scopes,
     .event = http_event,
     .bin = http_bin,
+    .hosts = http_hosts,
     .step = http_step,
     .finish = http_finish,
     .close = http_close,

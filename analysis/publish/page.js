@@ -254,7 +254,7 @@
     rows.forEach((one, i) => {
       const top = i * each + above, columns = fold(one, size.plot / 2);
       let most = 0;
-      for (const c of columns) most = Math.max(most, c.o || 0, c.e || 0);
+      for (const c of columns) most = Math.max(most, c.o || 0, c.s === 'l' ? 0 : c.e || 0);
       const y = v => round(top + tall - tall * Math.min(1, most > 0 ? v / most : 0));
       const [name, unit] = POPULATIONS[one.name] || [short(one.name), ''];
       out += shade(one, top, tall, 'bmdr') + `<path class="fill" d="${area(columns, y, 0, 'o')}"/><path class="seen" d="${steps(columns, y, 'o')}"/>`;

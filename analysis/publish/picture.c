@@ -397,29 +397,37 @@ static void slide_slots(struct picture *picture, int64_t by)
     picture->slot_first += by;
 }
 
-void picture_host(struct picture *picture, int64_t bin_ns, const uint8_t address[16])
+/* Room for a slot that begins here, by wider slots or older ones going; -1: it lies before all. */
+static int64_t slot_at(struct picture *picture, int64_t at_ns)
 {
     if (picture->slot_width == 0) {
         picture->slot_width = picture->manner == PICTURE_WHOLE ? 1 : PICTURE_LATEST_BINS / PICTURE_SLOTS;
-        picture->slot_first = stretch_of(picture, picture->slot_width, bin_ns);
+        picture->slot_first = stretch_of(picture, picture->slot_width, at_ns);
     }
-    int64_t slot = stretch_of(picture, picture->slot_width, bin_ns) - picture->slot_first;
+    int64_t slot = stretch_of(picture, picture->slot_width, at_ns) - picture->slot_first;
     while (picture->manner == PICTURE_WHOLE && slot >= PICTURE_SLOTS) {
         halve_slots(picture);
-        slot = stretch_of(picture, picture->slot_width, bin_ns) - picture->slot_first;
+        slot = stretch_of(picture, picture->slot_width, at_ns) - picture->slot_first;
     }
-    if (slot < 0)
-        return;
     if (slot >= PICTURE_SLOTS) {
         slide_slots(picture, slot - PICTURE_SLOTS + 1);
         slot = PICTURE_SLOTS - 1;
     }
-    struct picture_host *host = find_host(picture, address);
-    if (host == NULL) {
-        picture->hosts_untold++;
-        return;
+    return slot >= 0 ? slot : -1;
+}
+
+void picture_hosts(struct picture *picture, const struct hosts *hosts)
+{
+    int64_t slot = slot_at(picture, hosts->start_ns);
+    picture->hosts_untold += hosts->more;
+    for (uint32_t i = 0; i < hosts->count && slot >= 0; i++) {
+        struct picture_host *host = find_host(picture, hosts->address[i]);
+        if (host == NULL) {
+            picture->hosts_untold++;
+            continue;
+        }
+        host->bins++;
+        if (host->slot[slot] < UINT16_MAX)
+            host->slot[slot]++;
     }
-    host->bins++;
-    if (host->slot[slot] < UINT16_MAX)
-        host->slot[slot]++;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "event.h"
+#include "hosts.h"
 #include "scope.h"
 
 /* How it stays within bounds when time goes on. */
@@ -94,8 +95,7 @@ int picture_scopes(struct picture *picture, const struct scope_list *scopes);
 void picture_bin(struct picture *picture, const struct bin *bin);
 void picture_event(struct picture *picture, const struct event *event);
 
-/* A watched host has spoken in the bin that starts at `bin_ns`; said once a bin. */
-void picture_host(struct picture *picture, int64_t bin_ns, const uint8_t address[16]);
+void picture_hosts(struct picture *picture, const struct hosts *hosts);
 
 /* So many points of a track from one on, as one. */
 struct picture_point picture_merged(const struct picture_track *track, uint32_t from, uint32_t count);

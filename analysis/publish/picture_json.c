@@ -221,7 +221,7 @@ static bool has_episode(const struct picture *picture, const char *scope)
 static bool was_heard(const struct picture_track *track)
 {
     for (uint32_t i = 0; i < track->count; i++)
-        if (track->point[i].observed > 0 || track->point[i].in > 0)
+        if (track->point[i].observed > 0)
             return true;
     return false;
 }

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,16 @@ static const struct sink *const sinks[] = {&sink_http,         &sink_redis,   &s
                                            &sink_flows_ndjson, &sink_summary, &sink_html};
 enum { SINKS = sizeof sinks / sizeof *sinks, QUEUE_BYTES = 16 * 1024 * 1024, COMMIT_NS = 2000000 };
 
-enum item { ITEM_EVENT, ITEM_BIN, ITEM_FLOW, ITEM_SCOPES, ITEM_STEP, ITEM_CHECKPOINT, ITEM__COUNT };
+enum item {
+    ITEM_EVENT,
+    ITEM_BIN,
+    ITEM_FLOW,
+    ITEM_HOSTS,
+    ITEM_SCOPES,
+    ITEM_STEP,
+    ITEM_CHECKPOINT,
+    ITEM__COUNT
+};
 
 struct outlet {
     const struct sink *sink;
@@ -205,6 +215,8 @@ static int feed_one(const struct outlet *outlet, const struct queue_item *item, 
         return sink->event != NULL ? sink->event(outlet->state, value, fault) : 0;
     case ITEM_BIN:
         return sink->bin != NULL ? sink->bin(outlet->state, value, fault) : 0;
+    case ITEM_HOSTS:
+        return sink->hosts != NULL ? sink->hosts(outlet->state, value, fault) : 0;
     default:
         return sink->flow != NULL ? sink->flow(outlet->state, value, fault) : 0;
     }
@@ -331,6 +343,7 @@ static int open_sinks(struct publish *publish, const struct scope_list *scopes, 
         publish->wanted[ITEM_EVENT] |= sinks[i]->event != NULL;
         publish->wanted[ITEM_BIN] |= sinks[i]->bin != NULL;
         publish->wanted[ITEM_FLOW] |= sinks[i]->flow != NULL;
+        publish->wanted[ITEM_HOSTS] |= sinks[i]->hosts != NULL;
         publish->wanted[ITEM_STEP] |= sinks[i]->step != NULL;
         if (sinks[i]->start != NULL && sinks[i]->start(state, &publish->pulse, fault) != 0)
             return -1;
@@ -407,6 +420,13 @@ void publish_bin(struct publish *publish, const struct bin *bin)
 void publish_flow(struct publish *publish, const struct flow_record *record)
 {
     put(publish, QUEUE_LOW, ITEM_FLOW, record, sizeof *record);
+}
+
+void publish_hosts(struct publish *publish, const struct hosts *hosts)
+{
+    if (hosts->count > 0)
+        put(publish, QUEUE_LOW, ITEM_HOSTS, hosts,
+            offsetof(struct hosts, address) + hosts->count * sizeof hosts->address[0]);
 }
 
 int publish_scopes(struct publish *publish, const struct scope_list *scopes, struct fault *fault)

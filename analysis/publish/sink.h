@@ -46,6 +46,8 @@ struct sink {
     int (*event)(void *state, const struct event *event, struct fault *fault);
     int (*bin)(void *state, const struct bin *bin, struct fault *fault);
     int (*flow)(void *state, const struct flow_record *record, struct fault *fault);
+    int (*hosts)(void *state, const struct hosts *hosts,
+                 struct fault *fault); /* so many as it says, no more */
 
     /* Nothing more waits at the moment: what is buffered goes out. */
     int (*flush)(void *state, struct fault *fault);

@@ -154,8 +154,12 @@ static void scopes_that_stay_keep_their_points(void **state)
 
 static void say_host(struct picture *picture, int64_t minute, uint8_t last)
 {
+    static struct hosts hosts;
     const uint8_t address[16] = {[10] = 0xff, [11] = 0xff, 175, 45, 176, last};
-    picture_host(picture, CANNED_START_NS + minute * minute_ns, address);
+    hosts.start_ns = CANNED_START_NS + minute * minute_ns;
+    hosts.count = 1;
+    memcpy(hosts.address[0], address, sizeof address);
+    picture_hosts(picture, &hosts);
 }
 
 static void hosts_are_told_by_address_and_share_of_the_slot(void **state)
@@ -194,14 +198,21 @@ static void more_hosts_than_there_are_rows_are_counted(void **state)
     (void)state;
     struct picture picture = fresh(PICTURE_WHOLE);
     add(&picture, 0, 0, 1);
-    for (unsigned i = 0; i < PICTURE_HOSTS + 10; i++) {
-        uint8_t address[16] = {[10] = 0xff, [11] = 0xff, 10, 0, (uint8_t)(i >> 8), (uint8_t)i};
-        for (int64_t minute = 0; minute <= (i == 1500); minute++)
-            picture_host(&picture, CANNED_START_NS + minute * minute_ns, address);
+    for (uint8_t i = 0; i < 10; i++) {
+        static struct hosts hosts;
+        hosts = (struct hosts){.start_ns = CANNED_START_NS, .count = 250, .more = i == 9};
+        for (uint8_t j = 0; j < 250; j++)
+            memcpy(hosts.address[j], (const uint8_t[16]){[10] = 0xff, [11] = 0xff, 10, 0, i, j}, 16);
+        picture_hosts(&picture, &hosts);
     }
+    say_host(&picture, 1, 1); /* there is no room any more */
+    static struct hosts again = {.start_ns = CANNED_START_NS + 60 * NS_PER_S,
+                                 .count = 1,
+                                 .address[0] = {[10] = 0xff, [11] = 0xff, 10, 0, 5, 220}};
+    picture_hosts(&picture, &again);
     assert_int_equal(picture.host_count, PICTURE_HOSTS);
     char *json = json_of(&picture);
-    has(json, "\"more\":1792,\"untold\":10}");
+    has(json, "\"more\":1792,\"untold\":454}");
     has(json, "\"10.0.5.220\",\"i2\"");
     free(json);
     picture_clear(&picture);
