@@ -39,6 +39,7 @@ struct row {
 
 static const struct row rows[] = {
     {"lightsout", "sensor", VALUE_TEXT, AT(publish.sensor), 0, 0, NULL, 0, 0},
+    {"lightsout", "utc_offset", VALUE_TEXT, AT(utc_offset), 0, 0, NULL, 0, 0},
     {"lightsout", "bin", VALUE_SECONDS, AT(capture.bin_ns), 1, 3600, "60", 0, 0},
     {"lightsout", "step", VALUE_SECONDS, AT(capture.step_ns), 1, 3600, "5", 0, 0},
     {"lightsout", "events", VALUE_TEXT, AT(publish.events_path), 0, 0, NULL, 0, 0},
@@ -512,8 +513,30 @@ static int check_fuse(const struct settings *settings, struct fault *fault)
     return 0;
 }
 
+/* The clock of the watched side, by which report and live page tell the time too. Korea's is nine hours
+ * ahead, for the embedded watch list. */
+static int read_offset(struct settings *settings, struct fault *fault)
+{
+    unsigned hours, minutes;
+    char sign;
+    int length = -1;
+    if (settings->utc_offset == NULL && settings->own_watches)
+        return 0;
+    if (settings->utc_offset == NULL)
+        settings->utc_offset = "+09:00";
+    const char *text = settings->utc_offset;
+    if (sscanf(text, "%c%2u:%2u%n", &sign, &hours, &minutes, &length) != 3 || text[length] != '\0' ||
+        length != 6 || (sign != '+' && sign != '-') || hours > 14 || minutes > 59)
+        return fault_set(fault, "%sutc_offset = %s: hours and minutes from UTC are wanted, such as +09:00",
+                         place_of(settings, "lightsout", "utc_offset"), text);
+    settings->publish.offset_min = (sign == '-' ? -1 : 1) * (int32_t)(60 * hours + minutes);
+    return 0;
+}
+
 static int finish(struct settings *settings, struct fault *fault)
 {
+    if (read_offset(settings, fault) != 0)
+        return -1;
     if (check_times(settings, fault) != 0 || check_cpus(settings, fault) != 0)
         return -1;
     if (settings_rules_finish(settings, fault) != 0)

@@ -41,6 +41,7 @@ struct settings {
 
     /* while the settings are read */
     bool embedded;                             /* the embedded default is being read */
+    const char *utc_offset;                    /* as it was written; publish.offset_min follows from it */
     bool own_watches, own_paths, own_services; /* not the embedded ones */
     bool command_line_watches;                 /* --watch has put away those of the files */
 };

@@ -525,6 +525,24 @@ static void test_a_service_of_ones_own_keeps_the_embedded_watches(void **state)
     assert_true(settings.rules.path_count > 0);
 }
 
+static void test_the_clock_of_the_watched_side_goes_with_the_watch_list(void **state)
+{
+    (void)state;
+    ACCEPT("-r", "x");
+    assert_int_equal(settings.publish.offset_min, 540);
+    ACCEPT("-r", "x", "-w", "10.0.0.0/8");
+    assert_int_equal(settings.publish.offset_min, 0);
+    accept_config("[lightsout]\nutc_offset = -03:30\n[watch 192.0.2.0/24]\n");
+    assert_int_equal(settings.publish.offset_min, -210);
+    static const char *const bad[] = {"9",     "+9:00",   "+15:00",         "+09:60",
+                                      "09:00", "+09:00h", "Asia/Pyongyang", "+-9:00"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "[lightsout]\nutc_offset = %s\n", bad[i]);
+        refuse_config(text, 2, "such as +09:00");
+    }
+}
+
 static void test_watch_puts_away_the_watches_of_the_file_and_keeps_its_paths(void **state)
 {
     (void)state;
@@ -749,6 +767,7 @@ int main(void)
         TEST(test_times_with_units),
         TEST(test_watches_paths_and_services_of_a_file_replace_the_embedded),
         TEST(test_a_service_of_ones_own_keeps_the_embedded_watches),
+        TEST(test_the_clock_of_the_watched_side_goes_with_the_watch_list),
         TEST(test_watch_puts_away_the_watches_of_the_file_and_keeps_its_paths),
         TEST(test_interfaces_of_the_file_are_watched_when_nothing_else_is_asked_for),
         TEST(test_words_of_yes_and_no),
