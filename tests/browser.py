@@ -52,7 +52,8 @@ class Browser:
 
     def send(self, text):
         data, mask = text.encode(), os.urandom(4)
-        size = struct.pack(">BH", 0xFE, len(data)) if len(data) > 125 else bytes([0x80 | len(data)])
+        size = (struct.pack(">BQ", 0xFF, len(data)) if len(data) > 0xFFFF else
+                struct.pack(">BH", 0xFE, len(data)) if len(data) > 125 else bytes([0x80 | len(data)]))
         self.socket.sendall(b"\x81" + size + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(data)))
 
     def receive(self):
@@ -80,13 +81,43 @@ class Browser:
             if message.get("method") in ("Runtime.exceptionThrown", "Log.entryAdded", "Runtime.consoleAPICalled"):
                 self.said.append(json.dumps(message["params"]))
 
-    def open(self, url, width=1400, dark=False):
+    def open(self, url, width=1400, dark=False, media=""):
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600)
-        self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+        self.ask("Emulation.setEmulatedMedia", media=media, features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
         self.ask("Page.navigate", url=url)
 
     def value(self, expression):
-        return self.ask("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+        done = self.ask("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in done, done
+        return done["result"].get("value")
+
+    def mouse(self, kind, x, y):
+        self.ask("Input.dispatchMouseEvent", type=f"mouse{kind}", x=x, y=y, button="none" if kind == "Moved" else "left",
+                 buttons=0 if kind == "Released" else 1, clickCount=1)
+
+    def key(self, key, text=None):
+        self.ask("Input.dispatchKeyEvent", type="keyDown", key=key, **({"text": text} if text else {}))
+        self.ask("Input.dispatchKeyEvent", type="keyUp", key=key)
+
+    def axe(self):
+        """The accessibility faults that axe finds in the page, by rule; None where this Chromium has no axe. It comes with
+        the Lighthouse of Chromium's own developer tools, as a string in a script."""
+        here = self.value("location.href")
+        self.ask("Page.navigate", url="devtools://devtools/bundled/third_party/lighthouse/lighthouse-dt-bundle.js")
+        text = ""
+        for _ in range(100):
+            text = self.value("document.body && document.readyState == 'complete' ? document.body.textContent : ''")
+            if text:
+                break
+        found = re.search(r"`/\*! axe v(?:[^`\\]|\\.)*`", text, re.DOTALL)
+        self.ask("Page.navigate", url=here)
+        while self.value("document.readyState") != "complete" or self.value("location.href") != here:
+            pass
+        if not found:
+            return None
+        self.ask("Runtime.evaluate", expression=self.value(found[0]))
+        return self.value("axe.run(document, {resultTypes: ['violations']}).then(done => done.violations.map(one => "
+                          "({rule: one.id, impact: one.impact, where: one.nodes.map(node => node.html + ' ' + node.failureSummary)})))")
 
     def picture(self, path):
         """The whole page, as a PNG."""

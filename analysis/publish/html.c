@@ -233,6 +233,21 @@ static void put_period(const struct html *html)
     fputs(".</p>\n", html->out);
 }
 
+/* Of what time nothing is said. */
+static void put_unseen(const struct html *html)
+{
+    const struct story_scope *all = &html->story.scope[SCOPE_NUMBER_ALL];
+    double missing_min = clock_seconds(html->story.start_ns, html->story.end_ns) / 60 - all->minutes;
+    char span[TEXT_SPAN_MAX];
+    text_span(60 * all->state_minutes[STATE_BLIND], span);
+    if (all->state_minutes[STATE_BLIND] > 0)
+        fprintf(html->out,
+                "<p class=\"warn\">For %s the sensor did not see: nothing is said of that time.</p>\n", span);
+    text_span(60 * missing_min, span);
+    if (missing_min > 1)
+        fprintf(html->out, "<p class=\"warn\">%s are missing: nothing was measured.</p>\n", span);
+}
+
 static void put_head(const struct html *html)
 {
     char answer[STORY_ANSWER_MAX];
@@ -247,6 +262,8 @@ static void put_head(const struct html *html)
         put_local(html, worst);
         put_facts(html, worst);
     }
+    if (html->story.start_ns != TIME_NONE)
+        put_unseen(html);
     put_period(html);
     fputs("</header>\n", html->out);
 }

@@ -93,6 +93,9 @@ static void put_keys(FILE *out)
     fputs("<p class=\"dim\" id=\"keys\">", out);
     put_key("<path class=\"seen\" d=\"M1 9H9V4H17V10H25\"/>", "observed", out);
     put_key("<path class=\"usual\" d=\"M0 7H26\"/>", "expected", out);
+    put_key("<rect class=\"range\" x=\"4\" width=\"4\" height=\"14\"/><rect class=\"range\" x=\"12\" "
+            "y=\"4\" width=\"4\" height=\"8\"/>",
+            "lowest and highest bin", out);
     put_key("<rect class=\"band\" y=\"2\" width=\"26\" height=\"10\"/>", "usual: 998 of 1000 bins lie in it",
             out);
     put_key("<rect class=\"d\" width=\"26\" height=\"14\"/><path class=\"edge\" d=\"M1 0V14M25 0V14\"/>"
@@ -288,7 +291,7 @@ void page_why(const struct event *event, int32_t offset_min, FILE *out)
     put_parts(event, "path", "paths", event->paths, event->path_count, offset_min, out);
     put_parts(event, "prefix", "prefixes", event->prefixes, event->prefix_count, offset_min, out);
     put_parts(event, "service", "services", event->services, event->service_count, offset_min, out);
-    if (event->hosts_expected > 0)
+    if (event->hosts_expected > 0 && event->end_ns == TIME_NONE)
         fprintf(out, "<dt>hosts</dt><dd>%u of about %u spoke in the last bin</dd>\n", event->hosts_seen,
                 event->hosts_expected);
     fputs("</dl>\n", out);

@@ -71,8 +71,8 @@
 
   // ---- from points to columns ----
 
-  // The points of a track in the view, as no more columns than there is room for: [from, to, mean, least, most, expected,
-  // low, high, state]. A state outweighs those before it in the string.
+  // The points of a track in the view, as no more columns than there is room for. A state outweighs those before it in the
+  // string.
   function fold(one, columns) {
     const first = Math.max(0, Math.floor((size.from - one.t) / one.w)), last = Math.min(one.n, Math.ceil((size.to - one.t) / one.w));
     const step = Math.max(1, Math.ceil((last - first) / columns)), out = [];
@@ -162,7 +162,7 @@
   function label(t, unit, first, minutes) {
     const text = stamp(t, minutes), midnight = text.slice(11, 16) === '00:00';
     const day = `${+text.slice(8, 10)} ${'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ')[text.slice(5, 7) - 1]}`;
-    return unit >= 86400 ? day : first || midnight ? `${day} ${text.slice(11, 16)}` : text.slice(11, 16);
+    return unit >= 86400 && midnight ? day : first || midnight ? `${day} ${text.slice(11, 16)}` : text.slice(11, 16);
   }
 
   // Lines through the plot, and under it the time in UTC and that of the watched side.
@@ -174,9 +174,9 @@
     out += `<path class="axis" d="M${size.left} ${bottom}H${size.left + size.plot}"/>`;
     const row = (y, name, minutes) => {
       if (!size.narrow) out += `<text x="${size.left - 8}" y="${y}" text-anchor="end">${name}</text>`;
-      let before = '', free = size.left - 30;
+      let before = '', free = size.narrow ? 0 : size.left - 4;
       for (const [t, unit] of at) {
-        const day = stamp(t, minutes).slice(0, 10), text = label(t, unit, day !== before && unit < 86400, minutes), at = x(t);
+        const day = stamp(t, minutes).slice(0, 10), text = label(t, unit, day !== before, minutes), at = x(t);
         const half = text.length * 3.3;
         if (at - half < free || at + half > size.width) continue;
         before = day;
@@ -228,7 +228,7 @@
   function drawMain() {
     const top = 10, height = size.narrow ? 190 : 250, bottom = top + height, one = data.all, columns = fold(one, size.plot / 2);
     let most = 0;
-    for (const c of columns) most = Math.max(most, size.plot / columns.length > 3 || !isFinite(c.z) ? c.o || 0 : c.z, c.h || c.e || 0);
+    for (const c of columns) most = Math.max(most, size.plot / columns.length > 3 || !isFinite(c.z) ? c.o || 0 : c.z, c.s === 'l' ? 0 : c.h || c.e || 0);
     most = niceTop(most);
     const y = v => round(bottom - height * Math.min(1, v / most));
     let out = shade(one, top, height, 'bm') + outages(top, height) + timeAxis(top, bottom + 10, true);
@@ -237,7 +237,7 @@
       out += `<text x="${size.left - 8}" y="${y(most * i / 4) + 4}" text-anchor="end">${+(most * i / 4).toPrecision(3)}</text>`;
     }
     out += `<path class="band" d="${area(columns, y, 'l', 'h')}"/>`;
-    if (columns.length && (columns[0].t1 - columns[0].t0 > data.bin)) out += `<path class="fill" d="${area(columns, y, 'a', 'z')}"/>`;
+    if (columns.length && (columns[0].t1 - columns[0].t0 > data.bin)) out += `<path class="range" d="${area(columns, y, 'a', 'z')}"/>`;
     out += `<path class="usual" d="${steps(columns, y, 'e')}"/><path class="seen" d="${steps(columns, y, 'o')}"/>`;
     states(one, (state, x0, w) => { if (state !== 'm') out += `<path class="k ${state}" d="M${x0} ${bottom + 5}h${w}"/>`; });
     plot('main', bottom + 10 + axisHeight(), out, `Timeline of observed and expected ${data.measure} a minute`);
