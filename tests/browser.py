@@ -116,6 +116,9 @@ class Browser:
         if not found:
             return None
         self.ask("Runtime.evaluate", expression=self.value(found[0]))
+        return self.axe_run()
+
+    def axe_run(self):
         return self.value("axe.run(document, {resultTypes: ['violations']}).then(done => done.violations.map(one => "
                           "({rule: one.id, impact: one.impact, where: one.nodes.map(node => node.html + ' ' + node.failureSummary)})))")
 

@@ -234,10 +234,13 @@ def test_without_script_the_tables_tell_it(show, browser, blackout):
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("name", ["blackout", "blind"])
 def test_axe_finds_no_serious_fault(request, show, name, dark):
-    found = show(request.getfixturevalue(name), name, 1400, dark).axe()
+    browser = show(request.getfixturevalue(name), name, 1400, dark)
+    found = browser.axe()
     if found is None:
         pytest.skip("this Chromium has no axe among its developer tools")
     assert [one for one in found if one["impact"] in ("serious", "critical")] == []
+    browser.value("document.querySelector('main').append(document.createElement('img'))")
+    assert [one["rule"] for one in browser.axe_run()] == ["image-alt"]  # it does look
 
 
 @needs_browser
@@ -303,12 +306,10 @@ def test_a_stretch_that_is_dragged_over_is_shown_alone_and_a_button_brings_all_b
     browser.mouse("Pressed", left + 0.6 * wide, top + high / 2)
     browser.mouse("Moved", left + 0.7 * wide, top + high / 2)
     browser.mouse("Released", left + 0.7 * wide, top + high / 2)
-    browser.mouse("Moved", 1, 1)
-    ticks = browser.value("document.querySelector('#main svg').textContent")
     browser.mouse("Moved", left + 0.2 * wide, top + high / 2)
     first = minute_told(browser)
     browser.mouse("Moved", left + 0.95 * wide, top + high / 2)
-    assert "2025-06-06 13:" < first < minute_told(browser) < "2025-06-06 20:", ticks
+    assert "2025-06-06 11:" < first < minute_told(browser) < "2025-06-06 18:"
     browser.value("document.querySelector('#tools button').click()")
     browser.mouse("Moved", left + 0.2 * wide, top + high / 2)
     assert minute_told(browser) < "2025-06-05 20:" and whole.startswith("2025-06-05 10:00")
