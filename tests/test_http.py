@@ -16,6 +16,8 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.parse
+from pathlib import Path
 
 import pytest
 from browser import Browser, needs_browser
@@ -153,6 +155,75 @@ def test_promtool_finds_nothing_to_say(serve, mode):
         checked = subprocess.run(["promtool", "check", "metrics"], input=page.get("/metrics"), capture_output=True, text=True,
                                  check=False)
         assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
+
+
+class Prometheus:
+    """A server that scrapes a page five times a second."""
+
+    def __init__(self, folder, page):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        (folder / "prometheus.yml").write_text(
+            "global: {scrape_interval: 200ms, evaluation_interval: 200ms}\n"
+            f"rule_files: [{folder}/rules.yml]\n"
+            "scrape_configs:\n- job_name: lightsout\n"
+            f"  static_configs: [{{targets: ['127.0.0.1:{page.port}']}}]\n")
+        (folder / "rules.yml").write_text(
+            "groups:\n- name: lightsout\n  rules:\n"
+            + "".join(f"  - alert: A{number}\n    expr: {rule}\n" for number, rule in enumerate(alerts())))
+        self.said = (folder / "prometheus.said").open("w")
+        self.process = subprocess.Popen(
+            ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb",
+             f"--web.listen-address=127.0.0.1:{self.port}"], stdin=subprocess.DEVNULL, stdout=self.said, stderr=self.said)
+
+    def ask(self, path):
+        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        with contextlib.closing(link), contextlib.suppress(OSError, http.client.HTTPException, ValueError, KeyError):
+            link.request("GET", f"/api/v1/{path}")
+            return json.load(link.getresponse())["data"]
+        return {}
+
+    def value(self, query):
+        found = self.ask("query?query=" + urllib.parse.quote(query)).get("result", [])
+        return float(found[0]["value"][1]) if found else None
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait()
+        self.said.close()
+
+
+def alerts():
+    """What the README tells to alert on."""
+    text = re.search(r"Alert on\s(.*?)\.\n", (TOP / "README.md").read_text(), re.DOTALL)[1]
+    return [" ".join(rule.split()) for rule in re.findall(r"`(.*?)`", text, re.DOTALL)]
+
+
+@pytest.mark.skipif(shutil.which("prometheus") is None, reason="prometheus is not installed")
+def test_a_prometheus_server_scrapes_it_and_its_alerts_fire(serve, tmp_path):
+    page = serve(DRIVE, "--http", ANY, "--live", stdin=subprocess.PIPE)
+    page.tell("bin 50", "step 1")
+    server = Prometheus(tmp_path, page)
+    try:
+        assert until(lambda: server.value('up{job="lightsout"}') == 1), (tmp_path / "prometheus.said").read_text()
+        told = page.metrics()
+        assert until(lambda: server.value('lightsout_answered_flows_total{scope="all"}') == told["lightsout_answered_flows_total", 'scope="all"'])
+        assert server.value("count({job=\"lightsout\", __name__=~\"lightsout_.*\"})") == len(told)
+        assert [target["lastError"] for target in server.ask("targets")["activeTargets"]] == [""]
+        kinds = server.ask("metadata")
+        assert {kind for name, (about, *_) in kinds.items() if name.endswith("_total") and name.startswith("lightsout")
+                for kind in [about["type"]]} == {"counter"}
+        assert len(alerts()) == 3 and all(rule["health"] == "ok" for group in until(lambda: evaluated(server)) for rule in group["rules"])
+        assert server.ask("alerts")["alerts"] == []
+        page.tell("event 1", "step 1")  # the sensor fails
+        assert until(lambda: [one["labels"]["alertname"] for one in server.ask("alerts")["alerts"]] == ["A1"])
+    finally:
+        server.end()
+
+
+def evaluated(server):
+    groups = server.ask("rules").get("groups", [])
+    return groups if groups and all(rule["health"] != "unknown" for group in groups for rule in group["rules"]) else None
 
 
 def test_clients_that_mean_no_good_change_nothing_of_what_a_replay_says(serve, lightsout, tmp_path):
@@ -439,7 +510,7 @@ def browser():
 @needs_browser
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [1400, 420])
-def test_the_page_is_as_wide_as_the_screen_and_breaks_no_rule_of_its_own(page, browser, width, dark):
+def test_the_page_is_as_wide_as_the_screen_and_breaks_no_rule_of_its_own(page, browser, tmp_path, width, dark):
     browser.said.clear()
     browser.open(f"http://127.0.0.1:{page.port}/", width, dark)
     assert until(lambda: browser.value("document.title.startsWith('Outage') && document.readyState == 'complete'"))
@@ -447,7 +518,30 @@ def test_the_page_is_as_wide_as_the_screen_and_breaks_no_rule_of_its_own(page, b
     colours = browser.value("[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]")
     red = [int(re.search(r"\d+", colour)[0]) for colour in colours]
     assert (red[0] > 200 and red[1] < 50) if dark else (red[0] < 50 and red[1] > 200)
+    assert browser.value("document.querySelectorAll('#main svg path.seen').length") == 1
+    browser.picture(Path(os.environ.get("PICTURES", tmp_path)) / f"live-{width}{'-dark' if dark else ''}.png")
     assert browser.said == []
+    found = browser.axe()
+    if found is not None:
+        assert [one for one in found if one["impact"] in ("serious", "critical")] == []
+
+
+@needs_browser
+def test_what_is_zoomed_and_read_off_stays_while_the_page_follows(page, browser):
+    page.tell("bin 200", "step 1")
+    assert until(lambda: json.loads(re.search(r'id="data">(.*?)</script>', page.get("/"), re.DOTALL)[1])["to"] > 1749211200 + 2900)
+    browser.open(f"http://127.0.0.1:{page.port}/")
+    assert until(lambda: browser.value("document.querySelectorAll('#tools button').length") > 4)
+    browser.value("document.querySelectorAll('#tools button')[1].click()")
+    browser.value("document.getElementById('main').focus()")
+    browser.key("Home")
+    span = "(main => [+main.getAttribute('aria-valuemin'), +main.getAttribute('aria-valuemax'), main.getAttribute('aria-valuetext')])(document.getElementById('main'))"
+    before = browser.value(span)
+    bins = browser.value("JSON.parse(document.getElementById('data').textContent).to")
+    page.tell("bin 20", "step 1")
+    assert until(lambda: browser.value("JSON.parse(document.getElementById('data').textContent).to") > bins)
+    assert browser.value(span) == before and before[2].startswith("2025-06-06 12:1")
+    assert browser.value("document.activeElement.id") == "main"
 
 
 @needs_browser

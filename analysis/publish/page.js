@@ -508,9 +508,11 @@
   }
 
   function start() {
+    const before = data && data.to, follows = view && view[1] >= before - data.bin;
     const known = read();
     for (const place of document.querySelectorAll('.drawn')) place.hidden = !known;
     if (!known) return;
+    if (follows) view = view.map(t => t + data.to - before); // who looks at the latest goes on doing so
     tools();
     draw();
     for (const place of document.querySelectorAll('.plot')) {

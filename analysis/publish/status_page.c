@@ -129,9 +129,8 @@ static void put_headline(const struct status *status, const struct headline *lin
         page_escape(status->options->input, out);
     }
     if (status->data_ns != TIME_NONE) {
-        char at[TEXT_TIME_MAX];
-        text_clock(status->data_ns, TIME_NONE, at);
-        fprintf(out, ", as of %s UTC", at);
+        fputs(", as of ", out);
+        page_clock(status->data_ns, TIME_NONE, status->options->offset_min, out);
     }
     fputs("</p></header>\n", out);
 }
@@ -146,7 +145,9 @@ static void put_open(const struct status *status, const struct event *event, FIL
     event_text_subject(event->scope, subject, sizeof subject);
     fprintf(out, "<section class=\"outage%s\"><h2>", sensor ? " sensor" : "");
     page_escape(sensor ? "The sensor" : subject, out);
-    fputs(" <span class=\"dim\">told ", out);
+    fputs(" <span class=\"dim\">since ", out);
+    put_clock(out, status, event->onset_ns);
+    fputs(", told ", out);
     put_clock(out, status, event->time_ns);
     fputs("</span></h2>\n<p>", out);
     page_escape(message, out);
