@@ -100,7 +100,7 @@ static void put_keys(FILE *out)
             out);
     put_key("<rect class=\"d\" width=\"26\" height=\"14\"/><path class=\"edge\" d=\"M1 0V14M25 0V14\"/>"
             "<rect class=\"between\" width=\"8\" height=\"5\"/>",
-            "outage; the bar: when it may have begun and ended", out);
+            "outage; the bar: when it may have begun and ended, or that of a part", out);
     put_key("<rect class=\"r\" width=\"26\" height=\"14\"/>", "coming back", out);
     put_key("<rect width=\"26\" height=\"14\" fill=\"url(#blind)\"/>", "sensor blind", out);
     put_key("<rect width=\"26\" height=\"14\" fill=\"url(#missing)\"/>", "missing: nothing measured", out);
@@ -128,7 +128,7 @@ void page_timeline(const struct picture *picture, FILE *out)
     fprintf(out,
             "<noscript><p class=\"dim\">The pictures are drawn by a script, which is switched off here; the "
             "tables tell the same in figures.</p></noscript>\n"
-            "<div class=\"drawn\" hidden>\n<section><h2>What was heard, and what was expected: %s a minute"
+            "<div class=\"drawn\" hidden>\n<section><h2>The whole watch list: %s a minute"
             "</h2>\n",
             event_text_measure(picture->signal));
     fputs(

@@ -207,10 +207,11 @@
     plots.push({place, height, rows, line: place.querySelector('.cursor'), choice: place.querySelector('.choice')});
   }
 
-  function outages(top, height) {
+  // The outages of a scope, from onset to end, and above them the bars within which these may lie.
+  function outages(scope, top, height) {
     let out = '';
     for (const one of data.episodes) {
-      if (one.sensor || one.scope !== 'all') continue;
+      if (one.sensor || one.scope !== scope) continue;
       const until = one.off ? one.off[1] : size.end;
       if (until < size.from || one.on[1] > size.to) continue;
       const x0 = x(one.on[1]), x1 = x(until);
@@ -225,13 +226,28 @@
     return out;
   }
 
+  // Outages of parts alone, as bars with their names along the top.
+  function partial(top) {
+    let out = '', free = 0;
+    for (const one of data.episodes) {
+      const until = one.off ? one.off[1] : size.end;
+      if (one.sensor || one.scope === 'all' || until < size.from || one.on[1] > size.to) continue;
+      const x0 = x(one.on[1]), wide = Math.max(2, round(x(until) - x0)), name = short(one.scope), from = Math.max(x0, free);
+      out += `<rect class="between" x="${x0}" y="${top}" width="${wide}" height="4"/>`;
+      if (from > x0 + wide || from + name.length * 6.5 > size.width) continue;
+      out += `<text class="small part" x="${from}" y="${top + 16}">${escape(name)}</text>`;
+      free = from + name.length * 6.5 + 8;
+    }
+    return out;
+  }
+
   function drawMain() {
     const top = 10, height = size.narrow ? 190 : 250, bottom = top + height, one = data.all, columns = fold(one, size.plot / 2);
     let most = 0;
     for (const c of columns) most = Math.max(most, size.plot / columns.length > 3 || !isFinite(c.z) ? c.o || 0 : c.z, c.s === 'l' ? 0 : c.h || c.e || 0);
     most = niceTop(most);
     const y = v => round(bottom - height * Math.min(1, v / most));
-    let out = shade(one, top, height, 'bm') + outages(top, height) + timeAxis(top, bottom + 10, true);
+    let out = shade(one, top, height, 'bm') + outages('all', top, height) + timeAxis(top, bottom + 10, true);
     for (let i = 0; i <= 4; i++) {
       out += `<path class="grid" d="M${size.left} ${y(most * i / 4)}H${size.left + size.plot}"/>`;
       out += `<text x="${size.left - 8}" y="${y(most * i / 4) + 4}" text-anchor="end">${+(most * i / 4).toPrecision(3)}</text>`;
@@ -240,6 +256,7 @@
     if (columns.length && (columns[0].t1 - columns[0].t0 > data.bin)) out += `<path class="range" d="${area(columns, y, 'a', 'z')}"/>`;
     out += `<path class="usual" d="${steps(columns, y, 'e')}"/><path class="seen" d="${steps(columns, y, 'o')}"/>`;
     states(one, (state, x0, w) => { if (state !== 'm') out += `<path class="k ${state}" d="M${x0} ${bottom + 5}h${w}"/>`; });
+    out += partial(top);
     plot('main', bottom + 10 + axisHeight(), out, `Timeline of observed and expected ${data.measure} a minute`);
   }
 
@@ -257,7 +274,8 @@
       for (const c of columns) most = Math.max(most, c.o || 0, c.s === 'l' ? 0 : c.e || 0);
       const y = v => round(top + tall - tall * Math.min(1, most > 0 ? v / most : 0));
       const [name, unit] = POPULATIONS[one.name] || [short(one.name), ''];
-      out += shade(one, top, tall, 'bmdr') + `<path class="fill" d="${area(columns, y, 0, 'o')}"/><path class="seen" d="${steps(columns, y, 'o')}"/>`;
+      const own = outages(one.name, top, tall);
+      out += own + shade(one, top, tall, own ? 'bmr' : 'bmdr') + `<path class="fill" d="${area(columns, y, 0, 'o')}"/><path class="seen" d="${steps(columns, y, 'o')}"/>`;
       if (one.e) out += `<path class="usual" d="${steps(columns, y, 'e')}"/>`;
       out += `<path class="axis" d="M${size.left} ${top + tall}H${size.left + size.plot}"/>`;
       const scale = `up to ${figure(most)}${size.narrow && unit ? ` ${unit}` : ''}`;
