@@ -385,7 +385,7 @@
     plots = [];
     measure();
     drawMain();
-    drawRows('populations', ['from', 'towards', 'beside', 'hosts'].map(name => data.populations.find(one => one.name === name)), 'Three populations');
+    drawRows('populations', ['from', 'towards', 'beside', 'hosts'].map(name => data.populations.find(one => one.name === name)).filter(one => one.o.some(v => !isNaN(v))), 'Three populations');
     for (const kind of ['path', 'prefix', 'service'])
       drawRows(kind, data.rows.filter(one => one.name.startsWith(`${kind}:`)), `By ${kind}`);
     drawHosts();

@@ -239,15 +239,20 @@ static bool make_room(const struct picture *picture, struct picture_track *track
     return true;
 }
 
+/* NAN: not known, and so in every sum it is part of. */
+static float count_of(const struct tally *tally, enum tally_measure measure)
+{
+    return tally->known & TALLY_BIT(measure) ? (float)tally->value[measure] : NAN;
+}
+
 static struct picture_point point_of(const struct bin *bin)
 {
     double minutes = bin_text_minutes(bin), observed = bin_text_observed(bin),
            expected = bin_text_expected(bin);
-    const uint64_t *value = bin->tally.value;
     struct picture_point point = {.seconds = (float)(60 * minutes),
-                                  .in = (float)value[TALLY_packets_in],
-                                  .out = (float)value[TALLY_packets_out],
-                                  .hosts = (float)value[TALLY_hosts],
+                                  .in = count_of(&bin->tally, TALLY_packets_in),
+                                  .out = count_of(&bin->tally, TALLY_packets_out),
+                                  .hosts = count_of(&bin->tally, TALLY_hosts),
                                   .detectable_s = (float)bin->detectable_s,
                                   .bins = 1,
                                   .state = (uint8_t)bin->state};

@@ -31,9 +31,9 @@ struct picture_point {
     float seconds;              /* watched */
     float observed, observed_s; /* of the signal, and in how long a time it was known */
     float expected, low, high, expected_s;
-    float least, most; /* rates a minute of single bins; valid where observed_s > 0 */
-    float in, out;     /* packets */
-    float hosts;
+    float least, most;  /* rates a minute of single bins; valid where observed_s > 0 */
+    float in, out;      /* packets; NAN: not known */
+    float hosts;        /* likewise */
     float detectable_s; /* the longest; negative: not known in any */
     uint16_t bins;
     uint8_t state; /* the gravest */

@@ -103,6 +103,7 @@ static void missing_is_neither_zero_nor_unknown(void **state)
     }
     char *json = json_of(&picture);
     has(json, "\"s\":\"u3m2u\",\"o\":\"10,0,-,,,10\"");
+    has(json, "{\"name\":\"hosts\",\"t\":1749211200,\"w\":60,\"s\":\"u3m2u\",\"o\":\"70,,-,,,70\"}");
     has(json, "\"offset\":540");
     free(json);
     picture_clear(&picture);
