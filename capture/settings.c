@@ -520,7 +520,8 @@ static int read_offset(struct settings *settings, struct fault *fault)
     unsigned hours, minutes;
     char sign;
     int length = -1;
-    if (settings->utc_offset == NULL && settings->own_watches)
+    bool from_elsewhere = settings->task == TASK_BINS || settings->task == TASK_FUSE; /* who knows whose */
+    if (settings->utc_offset == NULL && (settings->own_watches || from_elsewhere))
         return 0;
     if (settings->utc_offset == NULL)
         settings->utc_offset = "+09:00";

@@ -164,6 +164,23 @@ static void put_cause(const struct html *html, const struct story_episode *episo
     put_fact(html, "likely cause", cause);
 }
 
+static void put_down(const struct html *html, const struct story_episode *episode)
+{
+    const struct {
+        const char *what;
+        const struct story_parts *parts;
+    } rows[] = {
+        {"prefixes", &episode->prefixes}, {"paths", &episode->paths}, {"services", &episode->services}};
+    char bytes[128];
+    struct text text = text_in(bytes, sizeof bytes);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].parts->known > 0)
+            text_format(&text, "%s%u of %u %s", bytes[0] != '\0' ? ", " : "", rows[i].parts->down,
+                        rows[i].parts->known, rows[i].what);
+    if (bytes[0] != '\0')
+        put_fact(html, "down", bytes);
+}
+
 /* What somebody asks first of the outage that the headline tells of. */
 static void put_facts(const struct html *html, const struct story_episode *episode)
 {
@@ -179,12 +196,7 @@ static void put_facts(const struct html *html, const struct story_episode *episo
     text_span(episode->delay_s, span);
     put_fact(html, "told after", span);
     put_cause(html, episode);
-    if (episode->paths.known > 0) {
-        snprintf(text, sizeof text, "%u of %u prefixes, %u of %u paths, %u of %u services",
-                 episode->prefixes.down, episode->prefixes.known, episode->paths.down, episode->paths.known,
-                 episode->services.down, episode->services.known);
-        put_fact(html, "down", text);
-    }
+    put_down(html, episode);
     fputs("</dl>\n", html->out);
 }
 

@@ -409,7 +409,7 @@
     if (i < 0) return ['', ''];
     const from = one.t + i * one.w, when = one.w > 60 ? `${clock(from)}, ${span(one.w)}` : clock(from);
     let what = `${figure(one.o[i])} ${isNaN(one.e[i]) ? '' : `of ${figure(one.e[i])} expected `}${data.measure} a minute`;
-    if (!isNaN(one.l[i])) what += `, usual ${figure(one.l[i])} to ${figure(one.h[i])}`;
+    if (!isNaN(one.l[i])) what += isNaN(one.h[i]) ? `, usual ${figure(one.l[i])} and more` : `, usual ${figure(one.l[i])} to ${figure(one.h[i])}`;
     what += one.s[i] === 'm' ? '' : `; ${STATES[one.s[i]]}`;
     return [when, one.s[i] === 'm' ? STATES.m : what];
   }

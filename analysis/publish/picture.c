@@ -264,7 +264,7 @@ static struct picture_point point_of(const struct bin *bin)
     if (expected >= 0) {
         point.expected = (float)expected;
         point.low = (float)fmax(bin->low, 0);
-        point.high = (float)fmax(bin->high, expected);
+        point.high = bin->high > 0 ? (float)bin->high : NAN; /* not told of bins made elsewhere */
         point.expected_s = point.seconds;
     }
     return point;

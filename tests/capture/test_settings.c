@@ -532,6 +532,8 @@ static void test_the_clock_of_the_watched_side_goes_with_the_watch_list(void **s
     assert_int_equal(settings.publish.offset_min, 540);
     ACCEPT("-r", "x", "-w", "10.0.0.0/8");
     assert_int_equal(settings.publish.offset_min, 0);
+    ACCEPT("-b", "x");
+    assert_int_equal(settings.publish.offset_min, 0);
     accept_config("[lightsout]\nutc_offset = -03:30\n[watch 192.0.2.0/24]\n");
     assert_int_equal(settings.publish.offset_min, -210);
     static const char *const bad[] = {"9",     "+9:00",   "+15:00",         "+09:60",
