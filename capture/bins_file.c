@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "capture.h"
+#include "instant.h"
 
 enum { COLUMNS_MAX = 256, LINE_MAX_BYTES = 65536 };
 
@@ -75,48 +75,6 @@ static char *cut_cell(char **rest)
     return cell;
 }
 
-/* Whether so many seconds from the epoch are a time as those of packets are: up to 2115, so that the distance
- * of any two fits as well. */
-static bool is_in_reach(double seconds)
-{
-    return seconds > -4.6e9 && seconds < 4.6e9;
-}
-
-/* ISO 8601 in UTC ("2025-06-07T00:14:00Z", a blank for the T, a fraction, +00:00 or nothing for the Z) or
- * seconds since the epoch. */
-static bool read_time(const char *text, int64_t *time_ns)
-{
-    struct tm tm = {0};
-    char *rest;
-    if (strlen(text) > 10 && text[4] == '-') {
-        char date[20];
-        snprintf(date, sizeof date, "%s", text);
-        if (date[10] == ' ')
-            date[10] = 'T';
-        const char *end = strptime(date, "%Y-%m-%dT%H:%M:%S", &tm);
-        if (end == NULL || *end != '\0')
-            return false;
-        const char *tail = text + (end - date);
-        double fraction = 0;
-        if (*tail == '.') {
-            fraction = strtod(tail, &rest);
-            tail = fraction < 1 ? rest : tail; /* it may be written with an exponent */
-        }
-        if (*tail != '\0' && strcmp(tail, "Z") != 0 && strcmp(tail, "+00:00") != 0)
-            return false;
-        int64_t seconds = timegm(&tm);
-        if (!is_in_reach((double)seconds))
-            return false;
-        *time_ns = seconds * NS_PER_S + (int64_t)(fraction * (double)NS_PER_S);
-        return true;
-    }
-    double seconds = strtod(text, &rest);
-    if (rest == text || *rest != '\0' || !is_in_reach(seconds))
-        return false;
-    *time_ns = (int64_t)(seconds * (double)NS_PER_S);
-    return true;
-}
-
 /* Most rows have the time of the row before. */
 static bool read_time_again(struct bins_file *file, const char *text, int64_t *time_ns)
 {
@@ -125,7 +83,7 @@ static bool read_time_again(struct bins_file *file, const char *text, int64_t *t
         *time_ns = file->time_ns;
         return true;
     }
-    if (!read_time(text, time_ns))
+    if (!instant_read(text, time_ns))
         return false;
     file->time_ns = *time_ns;
     file->time_text[0] = '\0';
@@ -423,8 +381,8 @@ static void open_interval(struct bins_file *file, int64_t start_ns)
         file->tallies[i] = tally_empty(start_ns, start_ns, 0); /* missing until its row comes */
 }
 
-int capture_bins_run(struct bins_file *file, int64_t resume_ns, const struct capture_output *output,
-                     const atomic_bool *stop, struct fault *fault)
+int capture_bins_run(struct bins_file *file, int64_t from_ns, int64_t to_ns,
+                     const struct capture_output *output, const atomic_bool *stop, struct fault *fault)
 {
     struct bins_row row;
     int64_t now_ns = TIME_NONE;
@@ -434,7 +392,7 @@ int capture_bins_run(struct bins_file *file, int64_t resume_ns, const struct cap
     if (fgets(file->line, LINE_MAX_BYTES, file->file) == NULL)
         return fault_set(fault, "%s: %s", file->path, strerror(errno));
     while (!*stop && (status = read_row(file, &row, fault)) > 0) {
-        if (resume_ns != TIME_NONE && row.time_ns < resume_ns)
+        if (row.time_ns < from_ns || (to_ns != TIME_NONE && row.time_ns >= to_ns))
             continue;
         if (row.time_ns != now_ns) {
             if (now_ns != TIME_NONE)

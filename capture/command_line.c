@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "instant.h"
 #include "prefix_list.h"
 #include "settings.h"
 
@@ -20,6 +21,7 @@ const char settings_help[] =
     "  -T, --check              check the configuration, print what is in force, exit\n"
     "  -w, --watch CIDR[,LABEL] replaces the watch list; repeatable\n"
     "      --watch-from FILE[,CC]  prefixes from a list, or of a country from an RIR's delegated statistics\n"
+    "      --from TIME, --to TIME  of a replay: only what lies between (ISO 8601, UTC)\n"
     "      --bin SECONDS        the published interval (60)\n"
     "  -f, --filter EXPR        an additional pcap filter\n"
     "      --events FILE        events as NDJSON, appended; - is standard output\n"
@@ -39,7 +41,16 @@ const char settings_help[] =
     "\n"
     "Exit status: 0 done; 1 failed while running, or the input was damaged; 2 unusable arguments.\n";
 
-enum { OPTION_WATCH_FROM = 256, OPTION_FUSE, OPTION_SPEED, OPTION_PROGRESS, OPTION_NO_PROGRESS, OPTION_KEY };
+enum {
+    OPTION_WATCH_FROM = 256,
+    OPTION_FUSE,
+    OPTION_SPEED,
+    OPTION_PROGRESS,
+    OPTION_NO_PROGRESS,
+    OPTION_FROM,
+    OPTION_TO,
+    OPTION_KEY
+};
 
 /* Options that only set a key of [lightsout] or another section. */
 struct key_option {
@@ -67,6 +78,8 @@ static const struct option long_options[] = {
     {"speed", required_argument, NULL, OPTION_SPEED},
     {"progress", no_argument, NULL, OPTION_PROGRESS},
     {"no-progress", no_argument, NULL, OPTION_NO_PROGRESS},
+    {"from", required_argument, NULL, OPTION_FROM},
+    {"to", required_argument, NULL, OPTION_TO},
     {"quiet", no_argument, NULL, 'q'},
     {"verbose", no_argument, NULL, 'v'},
     {"version", no_argument, NULL, 'V'},
@@ -121,6 +134,14 @@ static int take_speed(struct settings *settings, const char *argument, struct fa
     return 0;
 }
 
+static int take_instant(const char *option, const char *argument, int64_t *time_ns, struct fault *fault)
+{
+    if (instant_read(argument, time_ns))
+        return 0;
+    return fault_set(fault, "%s %s: a time is wanted, as in 2025-06-06 or 2025-06-06T17:23:41Z", option,
+                     argument);
+}
+
 static int take_key_option(struct settings *settings, const struct key_option *option, const char *argument,
                            struct fault *fault)
 {
@@ -164,6 +185,10 @@ static int take_option(struct settings *settings, int option, const char *argume
         return option == 'w' ? watch_one(settings, argument, fault) : watch_from(settings, argument, fault);
     case OPTION_SPEED:
         return take_speed(settings, argument, fault);
+    case OPTION_FROM:
+        return take_instant("--from", argument, &settings->capture.from_ns, fault);
+    case OPTION_TO:
+        return take_instant("--to", argument, &settings->capture.to_ns, fault);
     case 'f':
         return take_key_option(settings, &key_options[KEY_OPTION_COUNT - 1], argument, fault);
     case 'T':

@@ -42,6 +42,17 @@ static struct source *open_live(struct capture *capture, size_t interface, uint3
     return source_live_open(options->interfaces[interface], options->filter, &live, fault);
 }
 
+static struct source *open_files(struct capture *capture, struct fault *fault)
+{
+    const struct capture_options *options = capture->options;
+    const struct source_file_options files = {.paths = options->reads,
+                                              .path_count = options->read_count,
+                                              .filter = options->filter,
+                                              .from_ns = options->from_ns,
+                                              .to_ns = options->to_ns};
+    return source_file_open(&files, capture->health, fault);
+}
+
 /* A source for each worker on each interface; in a replay one. */
 static int open_sources(struct capture *capture, struct fault *fault)
 {
@@ -56,8 +67,7 @@ static int open_sources(struct capture *capture, struct fault *fault)
     for (size_t i = 0; i < count; i++) {
         struct source *source =
             live ? open_live(capture, i / options->workers, (uint32_t)(i % options->workers), fault)
-                 : source_file_open(options->reads, options->read_count, options->filter, capture->health,
-                                    fault);
+                 : open_files(capture, fault);
         if (source == NULL)
             return -1;
         capture->sources[capture->source_count++] = source;

@@ -303,8 +303,11 @@ static int read_input(struct wiring *wiring, struct input *input, struct fault *
                                           .say = pass_message,
                                           .progress = pass_progress,
                                           .changed = pass_changed};
-    if (input->bins != NULL)
-        return capture_bins_run(input->bins, settings->capture.resume_ns, &output, &stop, fault);
+    if (input->bins != NULL) {
+        const int64_t from_ns = settings->capture.from_ns, resume_ns = settings->capture.resume_ns;
+        return capture_bins_run(input->bins, from_ns > resume_ns ? from_ns : resume_ns,
+                                settings->capture.to_ns, &output, &stop, fault);
+    }
     return capture_run(input->capture, &output, &stop, fault);
 }
 
@@ -315,7 +318,10 @@ static void say_of_input(const struct settings *settings, const struct health *h
     if (settings->task == TASK_BINS || settings->quiet)
         return;
     if (read == 0)
-        log_say("%s: there is no packet in it: nothing was measured", settings->publish.input);
+        log_say("%s: there is no packet %s: nothing was measured", settings->publish.input,
+                settings->capture.from_ns != TIME_NONE || settings->capture.to_ns != TIME_NONE
+                    ? "between --from and --to"
+                    : "in it");
     else if (health->packets_watched == 0)
         log_say("none of the %llu packets has a watched address: see --check for the watch list, --watch for "
                 "another",

@@ -444,6 +444,18 @@ static int check_times(struct settings *settings, struct fault *fault)
     return 0;
 }
 
+static int check_period(const struct settings *settings, struct fault *fault)
+{
+    const struct capture_options *capture = &settings->capture;
+    bool from = capture->from_ns != TIME_NONE, to = capture->to_ns != TIME_NONE;
+    if ((from || to) && settings->task == TASK_LIVE)
+        return fault_set(fault,
+                         "--from and --to are of a replay (-r, -b): an interface is watched from now on");
+    if (from && to && capture->from_ns >= capture->to_ns)
+        return fault_set(fault, "--from is not before --to: nothing lies between");
+    return 0;
+}
+
 static int check_cpus(struct settings *settings, struct fault *fault)
 {
     for (size_t i = 0; i < settings->capture.cpu_count; i++) {
@@ -538,7 +550,8 @@ static int finish(struct settings *settings, struct fault *fault)
 {
     if (read_offset(settings, fault) != 0)
         return -1;
-    if (check_times(settings, fault) != 0 || check_cpus(settings, fault) != 0)
+    if (check_times(settings, fault) != 0 || check_period(settings, fault) != 0 ||
+        check_cpus(settings, fault) != 0)
         return -1;
     if (settings_rules_finish(settings, fault) != 0)
         return -1;
@@ -569,7 +582,7 @@ static int finish(struct settings *settings, struct fault *fault)
 
 int settings_read(struct settings *settings, int argc, char **argv, struct fault *fault)
 {
-    *settings = (struct settings){.progress = -1};
+    *settings = (struct settings){.progress = -1, .capture = {.from_ns = TIME_NONE, .to_ns = TIME_NONE}};
     settings->store = calloc(1, sizeof *settings->store);
     if (settings->store == NULL)
         return fault_set(fault, "no memory");

@@ -13,7 +13,7 @@
 enum source_news {
     SOURCE_FRAME, /* a frame was filled in */
     SOURCE_TICK,  /* no frame, but data time has reached frame.time_ns all the same (live only) */
-    SOURCE_IDLE,  /* neither, yet: look for signals and ask again (live only) */
+    SOURCE_IDLE,  /* neither, yet: look for signals and ask again */
     SOURCE_SAYS,  /* the fault says what the operator should know and is nobody's damage: that an interface
                      is down, or up again (live only) */
     SOURCE_END,   /* there is no more */
@@ -45,15 +45,23 @@ struct source {
     const struct source_kind *kind;
 };
 
+struct source_file_options {
+    const char *const *paths;
+    size_t path_count;
+    const char *filter;     /* a pcap filter expression, or NULL */
+    int64_t from_ns, to_ns; /* packets before the one, and from the other on, are passed over; TIME_NONE */
+};
+
 /* Savefiles and directories, merged into one capture in time order. A path is a file, a directory (its
  * regular files, not descending, hidden ones left out) or "-" for standard input; pcap or pcapng, plain, gzip
- * or zstd, told by their first bytes. `filter` is a pcap filter expression or NULL. Only as many files are
- * open at a time as overlap in time. A file without a packet is no fault. What is no capture is refused when
- * it was named and passed over in a directory. A damaged file is told when its turn comes. A read of standard
- * input that a signal interrupts (whose handler was set without SA_RESTART) counts as its end. Returns NULL
- * with the fault naming the path. */
-struct source *source_file_open(const char *const *paths, size_t path_count, const char *filter,
-                                struct health *health, struct fault *fault);
+ * or zstd, told by their first bytes. Only as many files are open at a time as overlap in time. It ends with
+ * the first packet, in the order of time, at or after `to_ns`; while it passes over what is before `from_ns`
+ * it is SOURCE_IDLE. Borrows the options and what they point to during the call. A file without a packet is
+ * no fault. What is no capture is refused when it was named and passed over in a directory. A damaged file is
+ * told when its turn comes. A read of standard input that a signal interrupts (whose handler was set without
+ * SA_RESTART) counts as its end. Returns NULL with the fault naming the path. */
+struct source *source_file_open(const struct source_file_options *options, struct health *health,
+                                struct fault *fault);
 
 struct source_live_options {
     uint16_t number;          /* frame.interface */

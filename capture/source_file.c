@@ -47,7 +47,8 @@ struct input {
 struct file_source {
     struct source source;
     struct health *health;
-    char *filter; /* NULL: none */
+    char *filter;           /* NULL: none */
+    int64_t from_ns, to_ns; /* what is asked for: without bounds, everything */
     struct link **links;
     size_t link_count;
     struct input *inputs;
@@ -383,14 +384,29 @@ static enum source_news file_next(struct source *source, struct frame *frame, st
         return SOURCE_END;
 
     const struct input *file = self->heap[0];
+    if (file->key_ns >= self->to_ns)
+        return SOURCE_END;
+    self->used = true;
+    if (file->key_ns < self->from_ns)
+        return SOURCE_IDLE;
     *frame = *file->run;
     frame->link_type = file->link->dlt;
-    self->used = true;
     return SOURCE_FRAME;
 }
 
+static bool is_bounded(const struct file_source *self)
+{
+    return self->from_ns != TIME_NONE || self->to_ns != INT64_MAX;
+}
+
+/* Whether a packet of a time, if it has one, is asked for. */
+static bool is_asked_for(const struct file_source *self, int64_t time_ns)
+{
+    return time_ns == TIME_NONE || (time_ns >= self->from_ns && time_ns < self->to_ns);
+}
+
 /* Where one file alone has its turn and there is no filter, its packets are handed out as they were read, up
- * to the first of another link type, or before which another file may have to begin. */
+ * to the first of another link type, not asked for, or before which another file may have to begin. */
 static size_t file_more(struct source *source, const struct frame **frames)
 {
     struct file_source *self = (struct file_source *)source;
@@ -401,10 +417,11 @@ static size_t file_more(struct source *source, const struct frame **frames)
         return 0;
     const struct frame *next = file->run + 1;
     size_t count = 0, most = file->run_count - 1;
-    if (self->begun == self->count && savefile_link_type(file->savefile) >= 0)
+    if (self->begun == self->count && savefile_link_type(file->savefile) >= 0 && !is_bounded(self))
         count = most; /* nothing can come between them */
     else
         while (count < most && next[count].link_type == file->link->dlt &&
+               is_asked_for(self, next[count].time_ns) &&
                (self->begun == self->count || next[count].time_ns < self->inputs[self->begun].first_ns))
             count++;
     for (size_t i = count; i > 0; i--)
@@ -596,21 +613,23 @@ static int by_first_packet(const void *a, const void *b)
     return one->order < other->order ? -1 : one->order > other->order;
 }
 
-struct source *source_file_open(const char *const *paths, size_t path_count, const char *filter,
-                                struct health *health, struct fault *fault)
+struct source *source_file_open(const struct source_file_options *options, struct health *health,
+                                struct fault *fault)
 {
     struct file_source *self = calloc(1, sizeof *self);
     if (self == NULL) {
-        fault_set(fault, "no memory for %s", paths[0]);
+        fault_set(fault, "no memory for %s", options->paths[0]);
         return NULL;
     }
     self->source.kind = &file_kind;
     self->health = health;
+    self->from_ns = options->from_ns;
+    self->to_ns = options->to_ns != TIME_NONE ? options->to_ns : INT64_MAX;
     int result = 0;
-    if (filter != NULL && (self->filter = strdup(filter)) == NULL)
+    if (options->filter != NULL && (self->filter = strdup(options->filter)) == NULL)
         result = fault_set(fault, "no memory for the filter");
-    for (size_t i = 0; i < path_count && result == 0; i++)
-        result = add_path(self, paths[i], fault);
+    for (size_t i = 0; i < options->path_count && result == 0; i++)
+        result = add_path(self, options->paths[i], fault);
     if (result == 0 && self->count > 0) {
         qsort(self->inputs, self->count, sizeof *self->inputs, by_first_packet);
         self->heap = calloc(self->count, sizeof(struct input *));

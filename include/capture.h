@@ -21,10 +21,12 @@ struct capture_options {
     size_t read_count;
     const char *const *interfaces; /* … interfaces */
     size_t interface_count;
-    const char *filter; /* a pcap filter expression, or NULL */
-    bool decapsulate;   /* tunnels are opened, to the innermost IP; else the outermost counts */
-    bool deduplicate;   /* second copies of packets are left out */
-    uint32_t sampling;  /* one packet in so many reaches the tap */
+    int64_t from_ns, to_ns; /* of a replay: what is before the one, or at or after the other, is not read;
+                               TIME_NONE: no bound */
+    const char *filter;     /* a pcap filter expression, or NULL */
+    bool decapsulate;       /* tunnels are opened, to the innermost IP; else the outermost counts */
+    bool deduplicate;       /* second copies of packets are left out */
+    uint32_t sampling;      /* one packet in so many reaches the tap */
 
     int64_t bin_ns, step_ns; /* a step divides a bin */
     int64_t gap_max_ns;      /* longer without any packet is a hole in a replay */
@@ -96,7 +98,8 @@ struct bins_file *capture_bins_open(const char *path, const struct scope_list *k
 const struct scope_list *capture_bins_scopes(const struct bins_file *file);
 int64_t capture_bins_length_ns(const struct bins_file *file);
 
-/* Gives every interval from `resume_ns` on to output->step. Returns as capture_run. */
-int capture_bins_run(struct bins_file *file, int64_t resume_ns, const struct capture_output *output,
-                     const atomic_bool *stop, struct fault *fault);
+/* Gives every interval that begins at or after `from_ns` and before `to_ns` (TIME_NONE: no bound) to
+ * output->step. Returns as capture_run. */
+int capture_bins_run(struct bins_file *file, int64_t from_ns, int64_t to_ns,
+                     const struct capture_output *output, const atomic_bool *stop, struct fault *fault);
 void capture_bins_close(struct bins_file *file);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clock.h"
 #include "decode.h"
 #include "source.h"
 
@@ -64,8 +65,11 @@ int main(int argc, char **argv)
 {
     struct health health = {0};
     struct fault fault;
-    struct source *source =
-        source_file_open((const char *const *)argv + 1, (size_t)argc - 1, NULL, &health, &fault);
+    const struct source_file_options options = {.paths = (const char *const *)argv + 1,
+                                                .path_count = (size_t)argc - 1,
+                                                .from_ns = TIME_NONE,
+                                                .to_ns = TIME_NONE};
+    struct source *source = source_file_open(&options, &health, &fault);
     if (source == NULL) {
         fprintf(stderr, "%s\n", fault.text);
         return 2;

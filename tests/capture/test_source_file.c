@@ -163,6 +163,7 @@ static int tear_down(void **state)
 static struct health health;
 static struct fault fault;
 static char told[4096];
+static int64_t from_ns = TIME_NONE, to_ns = TIME_NONE;
 
 /* The time in seconds, or with its fraction of nanoseconds where there is one, "-" for none. */
 static int tell_time(char *to, size_t room, int64_t ns)
@@ -197,6 +198,9 @@ static const char *tell_all(struct source *source, bool by_runs)
             for (size_t i = 0, count = by_runs ? source->kind->more(source, &frames) : 0; i < count; i++)
                 at = tell_frame(at, &frames[i]);
             break;
+        case SOURCE_IDLE:
+            assert_true(from_ns != TIME_NONE); /* it passes over what is not asked for */
+            break;
         case SOURCE_FAILED:
             fault = news;
             at += (size_t)snprintf(told + at, sizeof told - at, "%s!", at > 0 ? " " : "");
@@ -210,7 +214,7 @@ static const char *tell_all(struct source *source, bool by_runs)
             source->kind->close(source);
             return told;
         default:
-            fail_msg("a savefile neither ticks nor idles");
+            fail_msg("a savefile does not tick");
         }
     }
 }
@@ -227,7 +231,9 @@ static struct source *open_paths(const char *filter, const char *const *paths)
         count++;
     memset(&health, 0, sizeof health);
     memset(&fault, 0, sizeof fault);
-    return source_file_open(paths, count, filter, &health, &fault);
+    const struct source_file_options options = {
+        .paths = paths, .path_count = count, .filter = filter, .from_ns = from_ns, .to_ns = to_ns};
+    return source_file_open(&options, &health, &fault);
 }
 
 /* Reads twice, packet by packet and by runs, which must come to the same. */
@@ -559,6 +565,25 @@ static void only_files_that_overlap_are_open_together(void **state)
     assert_int_equal(source->kind->next(source, &frame, &fault), SOURCE_END);
     assert_int_equal(open_files(), before);
     source->kind->close(source);
+}
+
+static void only_what_lies_between_two_times_is_read(void **state)
+{
+    (void)state;
+    const char *early = write_bytes("early", capture_of(&work, 1, SECONDS(100, 105, 104, 110)));
+    const char *late = write_bytes("late", capture_of(&work, 8, SECONDS(103, 107, 109)));
+    from_ns = 104 * NS_PER_S;
+    assert_string_equal(READ(early, late), "2@105 3@104 9@107 10@109 4@110.");
+    to_ns = 109 * NS_PER_S;
+    assert_string_equal(READ(early, late), "2@105 3@104 9@107.");
+    assert_string_equal(READ(late), "9@107.");
+    from_ns = 111 * NS_PER_S;
+    to_ns = TIME_NONE;
+    assert_string_equal(READ(early, late), ".");
+    from_ns = TIME_NONE;
+    to_ns = 105 * NS_PER_S;
+    assert_string_equal(READ(early, late), "1@100 8@103.");
+    to_ns = TIME_NONE;
 }
 
 static void a_packet_without_a_time_stays_behind_the_one_before_it(void **state)
@@ -955,6 +980,7 @@ int main(void)
         TEST(files_that_overlap_are_merged_and_equal_times_keep_the_order_given),
         TEST(many_files_are_merged_like_one),
         TEST(only_files_that_overlap_are_open_together),
+        TEST(only_what_lies_between_two_times_is_read),
         TEST(a_packet_without_a_time_stays_behind_the_one_before_it),
         TEST(a_directory_is_read_in_time_order_without_what_is_no_capture),
         TEST(a_directory_without_a_capture_is_refused),

@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .context = study, .step = take_step, .say = take_words, .progress = take_progress};
     atomic_bool stop = false;
     if (study != NULL) {
-        capture_bins_run(file, TIME_NONE, &output, &stop, &fault);
+        capture_bins_run(file, TIME_NONE, TIME_NONE, &output, &stop, &fault);
         analysis_finish(study);
     }
     analysis_free(study);

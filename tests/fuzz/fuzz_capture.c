@@ -2,6 +2,7 @@
 /* A file through the whole reader: pcap and pcapng, plain or packed, told by its first bytes. */
 #include <string.h>
 
+#include "clock.h"
 #include "fuzz.h"
 #include "source.h"
 
@@ -10,7 +11,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *path = fuzz_file(data, size);
     struct health health = {0};
     struct fault fault = {""};
-    struct source *source = source_file_open(&path, 1, NULL, &health, &fault);
+    const struct source_file_options options = {
+        .paths = &path, .path_count = 1, .from_ns = TIME_NONE, .to_ns = TIME_NONE};
+    struct source *source = source_file_open(&options, &health, &fault);
     if (source == NULL)
         return 0;
     struct frame frame;
