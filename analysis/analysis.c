@@ -1023,14 +1023,30 @@ static void judge_all(struct analysis *analysis, const struct tally *tallies)
 
 /* ---- the door ---- */
 
+/* What a scope is compared with lies before a stretch that was not watched: other traffic was not silent in
+ * it.
+ */
+static void bridge_marks(const struct tap *tap, struct series *series, int64_t from_ns, int64_t to_ns)
+{
+    tap_mark_bridge(tap, &series->so_far.tap, from_ns, to_ns);
+    tap_mark_bridge(tap, &series->at_last_life.tap, from_ns, to_ns);
+    for (unsigned i = 0; i < PAST_MARKS; i++) {
+        tap_mark_bridge(tap, &series->past.mark[i].tap, from_ns, to_ns);
+        tap_mark_bridge(tap, &series->late.mark[i].tap, from_ns, to_ns);
+    }
+}
+
 /* A stretch without tallies was not watched. */
 static void bridge_gap(struct analysis *analysis, int64_t start_ns)
 {
     if (analysis->end_ns == TIME_NONE || start_ns <= analysis->end_ns)
         return;
-    detect_restart(&analysis->tap.control, start_ns);
-    for (uint32_t i = 0; i < analysis->scopes->count; i++)
+    tap_bridge(&analysis->tap, start_ns);
+    for (uint32_t i = 0; i < analysis->scopes->count; i++) {
         watch_anew(&analysis->series[i], start_ns);
+        change_bridge(&analysis->series[i].change, analysis->end_ns);
+        bridge_marks(&analysis->tap, &analysis->series[i], analysis->end_ns, start_ns);
+    }
 }
 
 /* What was silent while the tap was silent too counts once the tap is heard again, unless the tap's own gap

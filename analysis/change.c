@@ -44,9 +44,15 @@ enum {
 
 void change_restart(struct change *change)
 {
-    change->from_ns = change->pin_ns = TIME_NONE;
+    change->from_ns = change->unseen_ns = change->pin_ns = TIME_NONE;
     change->quiet = INFINITY;
     change->count = 0;
+}
+
+void change_bridge(struct change *change, int64_t unseen_ns)
+{
+    change_restart(change);
+    change->unseen_ns = unseen_ns;
 }
 
 void change_pin(struct change *change, int64_t at_ns)
@@ -75,6 +81,7 @@ static double finest(const struct change *change)
 static void forget_oldest(struct change *change, uint32_t number)
 {
     change->from_ns = change->pieces[number - 1].to_ns;
+    change->unseen_ns = TIME_NONE;
     change->count -= number;
     for (uint32_t i = 0; i < change->count; i++)
         change->pieces[i] = change->pieces[i + number];
@@ -255,6 +262,14 @@ static int64_t end_within(const struct stretch *stretch, const struct posterior 
     return last->to_ns - (int64_t)(too_much / last->weight * (double)(last->to_ns - from_ns));
 }
 
+/* Nobody knows when in an unwatched stretch it was: all of that belongs to the interval. */
+static struct change_found reach_back(const struct change *change, struct change_found found)
+{
+    if (change->unseen_ns != TIME_NONE && found.earliest_ns <= change->from_ns)
+        found.earliest_ns = change->unseen_ns;
+    return found;
+}
+
 /* The shortest interval that holds enough, and the instant with half on either side. */
 static struct change_found sum_up(const struct stretch *stretch, const struct posterior *posterior,
                                   double certain)
@@ -407,7 +422,7 @@ struct change_found change_fall(const struct change *change, double shape, doubl
     }
     normalise(&posterior);
     struct change_found found = sum_up(&stretch, &posterior, onset_held);
-    return found.seen > 0 ? sum_up(&stretch, &posterior, onset_held_in_part) : found;
+    return reach_back(change, found.seen > 0 ? sum_up(&stretch, &posterior, onset_held_in_part) : found);
 }
 
 /* ---- a return ---- */
@@ -489,5 +504,5 @@ struct change_found change_return(const struct change *change, int64_t since_ns,
     normalise(&posterior);
     if (first_ns != TIME_NONE)
         prefer_until(&posterior, first_ns);
-    return sum_up(&stretch, &posterior, end_held);
+    return reach_back(change, sum_up(&stretch, &posterior, end_held));
 }

@@ -19,9 +19,11 @@ struct change_piece {
 /* Kept fine where it matters: a piece is hardly longer than a small part of its distance, in clusters
  * expected, from the present, or from an instant to be remembered. Plain data. */
 struct change {
-    int64_t from_ns; /* where the first piece begins; TIME_NONE: nothing was watched yet */
-    int64_t pin_ns;  /* the instant to be remembered; TIME_NONE: the present */
-    double quiet;    /* signs of life expected since the last one */
+    int64_t from_ns;   /* where the first piece begins; TIME_NONE: nothing was watched yet */
+    int64_t unseen_ns; /* what lies between this and from_ns was not watched; TIME_NONE: it was, or does not
+                          matter */
+    int64_t pin_ns;    /* the instant to be remembered; TIME_NONE: the present */
+    double quiet;      /* signs of life expected since the last one */
     uint32_t count;
     struct change_piece pieces[CHANGE_PIECES];
 };
@@ -43,6 +45,10 @@ struct change_step {
 
 /* Forgets everything; what lay before was not watched, or was another outage. */
 void change_restart(struct change *change);
+
+/* The same, but that it is the same story that goes on: an instant found where the watch begins again may lie
+ * as far back as `unseen_ns`. */
+void change_bridge(struct change *change, int64_t unseen_ns);
 
 /* Takes an interval; returns the number of clusters that began in it. */
 double change_take(struct change *change, const struct change_step *step);

@@ -238,6 +238,16 @@ double detect_threshold(struct population *population, double alarms_per_year)
     return calibrate_threshold(&population->calibrate, silences_per_year, alarms_per_year);
 }
 
+double detect_prudent_at(const struct population *population, int64_t at_ns)
+{
+    const struct baseline *baseline = &population->baseline;
+    const struct baseline_lending lending = lending_now(population);
+    return rate_now(population, least_of(baseline_at(baseline, at_ns - shift_ns, &lending),
+                                         baseline_at(baseline, at_ns, &lending),
+                                         baseline_at(baseline, at_ns + shift_ns, &lending)))
+        .per_s;
+}
+
 double detect_shortest(const struct population *population, int64_t at_ns, double threshold)
 {
     const struct baseline *baseline = &population->baseline;

@@ -77,6 +77,9 @@ double detect_events_per_year(const struct population *population);
 /* The score at which this population may raise an alarm. */
 double detect_threshold(struct population *population, double alarms_per_year);
 
+/* What may be counted on at an instant, a second; 0 before anything was learned. */
+double detect_prudent_at(const struct population *population, int64_t at_ns);
+
 /* Seconds of total silence, starting at `at_ns`, until the score reaches `threshold`; negative when a week is
  * not enough. */
 double detect_shortest(const struct population *population, int64_t at_ns, double threshold);

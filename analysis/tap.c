@@ -48,6 +48,24 @@ struct tap_mark tap_mark(const struct tap *tap, int64_t at_ns)
     return (struct tap_mark){at_ns, tap->control.total, tap->per_s};
 }
 
+/* Of hours that may lie far apart the lower rate counts. */
+static double bridged_per_s(const struct tap *tap, double per_s, int64_t to_ns)
+{
+    return fmin(per_s, detect_prudent_at(&tap->control, to_ns));
+}
+
+void tap_bridge(struct tap *tap, int64_t to_ns)
+{
+    detect_restart(&tap->control, to_ns);
+    tap->per_s = bridged_per_s(tap, tap->per_s, to_ns);
+}
+
+void tap_mark_bridge(const struct tap *tap, struct tap_mark *mark, int64_t from_ns, int64_t to_ns)
+{
+    mark->at_ns += to_ns - from_ns; /* as if it had been made as long before the watch begins again */
+    mark->per_s = bridged_per_s(tap, mark->per_s, to_ns);
+}
+
 /* The packets to be expected from a mark to now: at the rate of then, or less where that is usual for an hour
  * of the day. The hour of the week is no judge here: it learns from a loss within minutes. */
 static double expected_since(const struct tap *tap, const struct tap_mark *mark, int64_t now_ns)

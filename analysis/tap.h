@@ -58,6 +58,11 @@ bool tap_collapsed(const struct tap *tap);
 
 struct tap_mark tap_mark(const struct tap *tap, int64_t at_ns);
 
+/* What lies between two instants was not watched: goes on at the second, and makes of a mark from before the
+ * first one that can be compared with. */
+void tap_bridge(struct tap *tap, int64_t to_ns);
+void tap_mark_bridge(const struct tap *tap, struct tap_mark *mark, int64_t from_ns, int64_t to_ns);
+
 /* Whether other traffic fell by a good part from a mark to now, though it did not cease: as when one leg of a
  * mirror is lost. Less than before may be usual for the hours, and is then no loss. When it did fall, and the
  * sensor is then blamed, it sees again once most of what was lost is back. */

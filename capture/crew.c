@@ -73,6 +73,7 @@ static int make_owner(struct crew *crew, struct hand *hand, struct fault *fault)
     options.flows_max = share_of(options.flows_max, crew->owner_count);
     options.classify_max = share_of(options.classify_max, crew->owner_count);
     options.speed = 0;
+    options.gap_max_ns = options.step_ns; /* its reader leaves nothing out but holes */
     hand->source = source_ring_open(&crew->to_owners[hand->member * crew->reader_count], crew->reader_count);
     if (hand->source == NULL)
         return fault_set(fault, "no memory for %zu readers", crew->reader_count);

@@ -12,6 +12,7 @@
 
 enum source_news {
     SOURCE_FRAME, /* a frame was filled in */
+    SOURCE_SEAM,  /* the same, but the files before it had all ended (savefiles only) */
     SOURCE_TICK,  /* no frame, but data time has reached frame.time_ns all the same (live only) */
     SOURCE_IDLE,  /* neither, yet: look for signals and ask again */
     SOURCE_SAYS,  /* the fault says what the operator should know and is nobody's damage: that an interface

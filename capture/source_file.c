@@ -56,7 +56,9 @@ struct file_source {
     size_t begun; /* inputs[begun] is the next to begin */
     struct input **heap;
     size_t heap_count;
-    bool used; /* the packet of heap[0] is done with */
+    bool used;      /* the packet of heap[0] is done with */
+    bool at_seam;   /* all files ended since the last packet was delivered, … */
+    bool delivered; /* … if any was */
     bool finished;
 };
 
@@ -375,6 +377,7 @@ static enum source_news file_next(struct source *source, struct frame *frame, st
         if (result == READ_TOLD || result == READ_DAMAGED)
             return SOURCE_FAILED;
     }
+    self->at_seam |= self->heap_count == 0;
     while (is_time_to_begin(self)) {
         enum reading result = begin(self, fault);
         if (result == READ_TOLD || result == READ_DAMAGED)
@@ -391,7 +394,10 @@ static enum source_news file_next(struct source *source, struct frame *frame, st
         return SOURCE_IDLE;
     *frame = *file->run;
     frame->link_type = file->link->dlt;
-    return SOURCE_FRAME;
+    enum source_news news = self->at_seam && self->delivered ? SOURCE_SEAM : SOURCE_FRAME;
+    self->at_seam = false;
+    self->delivered = true;
+    return news;
 }
 
 static bool is_bounded(const struct file_source *self)

@@ -44,6 +44,7 @@ struct worker {
     int64_t closing_ns;                 /* where the step ends that is being closed; TIME_NONE: none is */
     int64_t told_ns;                    /* the time that the owners of flows know */
     int64_t paced_from_ns, paced_at_ns; /* data and wall time at which a paced replay began */
+    int64_t first_ns, left_out_ns; /* when the first packet came, and how much was not watched since then */
     uint64_t drops_before;
     struct capture_change change; /* its rules NULL: none is ahead */
     struct packet plain;          /* the latest one that was not watched, as far as paths ask for */
@@ -344,15 +345,25 @@ static void close_step(struct worker *worker, struct source *source, int64_t end
         worker->output->progress(worker->output->context, worker->health, end_ns);
 }
 
+/* A hole: what lies up to `to_ns` was not watched. Owners of flows have it from their reader, who counts it.
+ */
+static void leave_out(struct worker *worker, struct source *source, int64_t to_ns)
+{
+    close_step(worker, source, worker->now_ns + 1);
+    worker->health->holes += !worker->part.shared || worker->part.dispatch != NULL;
+    worker->left_out_ns += to_ns - worker->now_ns;
+    open_step(worker, source, to_ns);
+    worker->now_ns = to_ns;
+}
+
 /* Closes every step that ended before `to_ns`, with zeros where nothing came. */
 static void advance_steps(struct worker *worker, struct source *source, int64_t to_ns)
 {
     if (worker->now_ns == TIME_NONE) {
         open_step(worker, source, to_ns);
+        worker->first_ns = to_ns;
     } else if (!worker->live && to_ns - worker->now_ns > worker->options.gap_max_ns) {
-        close_step(worker, source, worker->now_ns + 1); /* a hole: what lies in it was not watched */
-        worker->health->holes++;
-        open_step(worker, source, to_ns);
+        leave_out(worker, source, to_ns);
     }
     while (to_ns >= worker->step_end_ns) {
         close_step(worker, source, worker->step_end_ns);
@@ -369,6 +380,23 @@ static inline void advance(struct worker *worker, struct source *source, int64_t
         worker->now_ns = to_ns;
     else
         advance_steps(worker, source, to_ns);
+}
+
+/* Between two files the capture may have been stopped: it was where so much of the other traffic is missing,
+ * at its pace so far, that no silence explains it. What is watched does not count: its silence is what is
+ * looked for, and a writer that waits for a packet to begin the next file puts every silence between two
+ * files. */
+static void cross_seam(struct worker *worker, struct source *source, int64_t to_ns)
+{
+    const double missed_least = 100;
+    const int64_t pause_ns = to_ns - worker->now_ns, step_ns = worker->options.step_ns;
+    if (worker->now_ns == TIME_NONE || to_ns == TIME_NONE || pause_ns <= step_ns)
+        return;
+    int64_t watched_ns = worker->now_ns - worker->first_ns - worker->left_out_ns;
+    double seen = (double)(worker->health->packets_read - worker->health->packets_watched);
+    double per_ns = seen / (double)(watched_ns > step_ns ? watched_ns : step_ns);
+    if (per_ns * (double)pause_ns >= missed_least)
+        leave_out(worker, source, to_ns);
 }
 
 /* Where the source loses sight the step is cut: what came so far was seen, and the rest is unknown, not zero,
@@ -692,6 +720,9 @@ static bool take_news(struct worker *worker, struct source *source, const atomic
     if (worker->live && worker->part.dispatch != NULL && worker->now_ns - worker->told_ns >= tell_ns)
         tell_time(worker, worker->now_ns);
     switch (source->kind->next(source, &frame, &fault)) {
+    case SOURCE_SEAM:
+        cross_seam(worker, source, frame.time_ns);
+        /* fall through */
     case SOURCE_FRAME:
         take_frames(worker, source, &frame, stop);
         return true;

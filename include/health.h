@@ -44,7 +44,7 @@
     X(classify_refused, "flows that found no room for classification")                                       \
     X(addresses_uncounted, "addresses beyond the cap on exact counting of hosts and peers")                  \
     X(bursts_evicted, "bursts forgotten for want of room: if they went on, they count twice")                \
-    X(holes, "stretches longer than gap_max without any packet")                                             \
+    X(holes, "holes: longer than gap_max without any packet, or missing between files")                      \
     X(files_read, "savefiles read to their end or to the damage")                                            \
     X(files_damaged, "savefiles that were cut off or damaged")                                               \
     X(events_published, "events decided")                                                                    \

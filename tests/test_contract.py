@@ -437,7 +437,7 @@ def test_one_packet_is_one_bin(told):
 def test_no_rows_in_a_hole_and_the_summary_tells_of_it(told):
     run = told([knock(30), (90000, other()), (90030, other())])
     assert run.times == [instant(0), instant(90000)]
-    assert "holes      1 " in run.out
+    assert "missing    1 stretch " in run.out
     assert run.events == []
 
 
@@ -445,12 +445,12 @@ def test_no_rows_in_a_hole_and_the_summary_tells_of_it(told):
 def test_a_gap_up_to_gap_max_is_silence(told, gap, holes):
     run = told([(30, other()), (30 + gap, other())], config="[capture]\ngap_max = 1h\n")
     assert len(run.times) == (2 if holes else 61)
-    assert ("holes" in run.out) == bool(holes)
+    assert ("missing" in run.out) == bool(holes)
 
 
 def test_a_gap_of_exactly_a_day_is_silence_by_default(told):
     run = told([(0, other()), (86400, other())], "-w", "175.45.176.0/22")
-    assert len(run.times) == 1441 and "holes" not in run.out
+    assert len(run.times) == 1441 and "missing" not in run.out
 
 
 def test_a_flow_does_not_live_through_a_hole(told):

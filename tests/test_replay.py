@@ -67,3 +67,86 @@ def test_where_nothing_lies_between_it_is_said(lightsout):
     done = lightsout("-r", SAMPLE, "--from", "2031-01-01")
     assert "there is no packet between --from and --to" in done.stderr
     assert "nothing was measured" in done.stdout
+
+
+# ---- many files as one capture, and what is missing between them ----
+
+
+@pytest.fixture(scope="module")
+def hours(sample_pcap, tmp_path_factory):
+    """The sample in files of an hour, by their hour of the scenario, which begins at 2025-06-05 10:00 UTC."""
+    folder = tmp_path_factory.mktemp("hours")
+    subprocess.run(["editcap", "-F", "pcap", "-i", "3600", sample_pcap, folder / "hour.pcap"], check=True)
+    return sorted(folder.iterdir())
+
+
+def without(hours, folder, *missing):
+    """A directory of the hours that are there, in two levels of names that say nothing of their order."""
+    folder.mkdir()
+    for number, path in enumerate(hours):
+        if number not in missing:
+            (folder / f"{'ba'[number % 2]}-{len(hours) - number}.pcap").symlink_to(path)
+    return folder
+
+
+def test_files_that_are_missing_are_no_silence(lightsout, hours, tmp_path):
+    # Three hours before the blackout, and its last four with the return.
+    part = without(hours, tmp_path / "part", 20, 21, 22, 38, 39, 40, 41)
+    done = lightsout("-r", part, "--sensor", "test", "--events", tmp_path / "events", "--bins", tmp_path / "bins")
+    assert "missing    2 stretches without any packet" in done.stdout
+    assert "2025-06-06 06:00:00 to 09:00:00 UTC (3 h 0 min 1 s)" in done.stdout
+    assert "2025-06-06 23:59:55 to 2025-06-07 04:00:00 UTC (4 h 0 min 5 s)" in done.stdout
+    events = read_events(tmp_path / "events")
+    assert {event["event"]["dataset"] for event in events} == {"lightsout.outage"}
+    assert {event["outage"]["scope"] for event in events} == {"all"}
+    assert [event["event"]["action"] for event in events].count("outage-started") == 1
+    ended = events[-1]["outage"]
+    assert ended["end_earliest"] < "2025-06-07T02:30:12" < ended["end_latest"]
+    rows = [row.split(",") for row in (tmp_path / "bins").read_text().splitlines()[1:]]
+    times = {row[0] for row in rows if row[1] == "all"}
+    assert "2025-06-06T05:59:00Z" in times and "2025-06-06T09:00:00Z" in times
+    assert not [time for time in times if "2025-06-06T06:01" <= time < "2025-06-06T09"]
+    # Rows that are absent are not silence when the table is read back either.
+    again = lightsout("-b", tmp_path / "bins", "--events", tmp_path / "again")
+    assert "missing    2 stretches" in again.stdout
+    assert {event["event"]["dataset"] for event in read_events(tmp_path / "again")} == {"lightsout.outage"}
+
+
+def test_an_outage_that_begins_in_what_is_missing_is_told_once_it_is_seen(lightsout, hours, tmp_path):
+    # Other traffic, which nobody captured meanwhile, was once taken for lost, and the sensor for blind.
+    part = without(hours, tmp_path / "part", 31, 32)
+    lightsout("-r", part, "--events", tmp_path / "events", "--bins", tmp_path / "bins")
+    lightsout("-b", tmp_path / "bins", "--events", tmp_path / "again")
+    for name in ("events", "again"):
+        events = read_events(tmp_path / name)
+        assert {event["event"]["dataset"] for event in events} == {"lightsout.outage"}
+        actions = [event["event"]["action"] for event in events]
+        assert actions[0] == "outage-started" and actions.count("outage-started") == 1
+        outage = events[0]["outage"]
+        assert outage["onset_earliest"] < "2025-06-06T17:23:41" < outage["onset_latest"]
+        assert events[0]["@timestamp"] < "2025-06-06T19:20"
+
+
+def test_what_is_missing_is_the_same_for_several_workers(lightsout, hours, tmp_path):
+    part = without(hours, tmp_path / "part", 20, 21, 22)
+    config = tmp_path / "workers.conf"
+    config.write_text("[capture]\nworkers = 2\n")
+    one = lightsout("-r", part, "--bins", tmp_path / "one")
+    two = lightsout("-c", config, "-r", part, "--bins", tmp_path / "two")
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    assert "missing    1 stretch without" in one.stdout and one.stdout == two.stdout
+
+
+def test_a_capture_of_watched_traffic_only_tells_silence_between_two_files(lightsout, hours, tmp_path):
+    # tcpdump begins the next file with the next packet: then the outage itself lies between two files.
+    watched = tmp_path / "watched"
+    watched.mkdir()
+    for number, path in enumerate(hours):
+        subprocess.run(["tcpdump", "-r", path, "-w", watched / f"{number:02}.pcap",
+                        "vlan and net 175.45.176.0/22"],
+                       check=True, stderr=subprocess.DEVNULL)
+    for number in range(32, 40):
+        (watched / f"{number}.pcap").unlink()
+    done = lightsout("-r", watched, "--events", tmp_path / "events")
+    assert "missing" not in done.stdout
+    assert "outage-started" in [event["event"]["action"] for event in read_events(tmp_path / "events")]

@@ -35,6 +35,22 @@ void story_clear(struct story *story)
 {
     free(story->scope);
     free(story->episodes);
+    free(story->gaps);
+}
+
+/* Items, with room for one more unless there is no memory for it. */
+static void *with_room(struct story *story, void *items, size_t count, size_t *room, size_t size)
+{
+    if (count < *room)
+        return items;
+    size_t more = *room > 0 ? 2 * *room : 16;
+    void *grown = reallocarray(items, more, size);
+    if (grown == NULL) {
+        story->short_of_memory = true;
+        return items;
+    }
+    *room = more;
+    return grown;
 }
 
 /* The newest are last, and most events speak of one of those. */
@@ -48,16 +64,10 @@ static struct story_episode *find_episode(struct story *story, uint64_t episode)
 
 static struct story_episode *add_episode(struct story *story, const struct event *event)
 {
-    if (story->episode_count == story->episode_room) {
-        size_t room = story->episode_room > 0 ? 2 * story->episode_room : 16;
-        struct story_episode *more = realloc(story->episodes, room * sizeof *more);
-        if (more == NULL) {
-            story->short_of_memory = true;
-            return NULL;
-        }
-        story->episodes = more;
-        story->episode_room = room;
-    }
+    story->episodes = with_room(story, story->episodes, story->episode_count, &story->episode_room,
+                                sizeof *story->episodes);
+    if (story->episode_count == story->episode_room)
+        return NULL;
     struct story_episode *episode = &story->episodes[story->episode_count++];
     *episode = (struct story_episode){.episode = event->episode, .delay_s = event->delay_s};
     episode->sensor = event->action == EVENT_SENSOR_IMPAIRED || event->action == EVENT_SENSOR_RESTORED;
@@ -122,6 +132,13 @@ static void count_expected(struct story_scope *scope, const struct bin *bin, dou
     scope->minutes_hour[hour] += minutes;
 }
 
+static void add_gap(struct story *story, int64_t from_ns, int64_t to_ns)
+{
+    story->gaps = with_room(story, story->gaps, story->gap_count, &story->gap_room, sizeof *story->gaps);
+    if (story->gap_count < story->gap_room)
+        story->gaps[story->gap_count++] = (struct story_gap){from_ns, to_ns};
+}
+
 void story_bin(struct story *story, const struct bin *bin)
 {
     struct story_scope *scope = &story->scope[bin->scope];
@@ -140,6 +157,8 @@ void story_bin(struct story *story, const struct bin *bin)
         return;
     if (story->start_ns == TIME_NONE)
         story->start_ns = bin->tally.start_ns;
+    else if (bin->tally.start_ns > story->end_ns)
+        add_gap(story, story->end_ns, bin->tally.start_ns);
     story->end_ns = bin->tally.end_ns;
     story->watched_packets += bin->tally.value[TALLY_packets_in] + bin->tally.value[TALLY_packets_out];
 }

@@ -42,11 +42,18 @@ struct story_scope {
     double state_minutes[STATE__COUNT];
 };
 
+/* A stretch of which nothing is known: no row tells of it. */
+struct story_gap {
+    int64_t from_ns, to_ns;
+};
+
 struct story {
     const struct scope_list *scopes;
     struct story_scope *scope; /* as many as there are scopes */
     struct story_episode *episodes;
     size_t episode_count, episode_room;
+    struct story_gap *gaps;
+    size_t gap_count, gap_room;
     int64_t start_ns, end_ns; /* of what was watched; TIME_NONE: nothing was */
     uint64_t watched_packets; /* in and out, of `all` */
     bool short_of_memory;     /* something is not told */

@@ -64,6 +64,29 @@ static void summary_health(void *state, const struct health *health)
     ((struct summary *)state)->health = *health;
 }
 
+/* What was not captured is not silence. Gaps within one bin are counted, though no row shows them. */
+static void tell_gaps(const struct summary *summary)
+{
+    enum { GAPS_TOLD = 10 };
+    const struct story *story = &summary->story;
+    size_t counted = summary->health.holes > story->gap_count ? summary->health.holes : story->gap_count;
+    char from[TEXT_TIME_MAX], to[TEXT_TIME_MAX], span[TEXT_SPAN_MAX], count[32];
+    if (counted == 0)
+        return;
+    fprintf(summary->out, "missing    %s stretch%s without any packet: nothing is said of %s\n",
+            text_grouped(counted, count), counted == 1 ? "" : "es", counted == 1 ? "it" : "them");
+    for (size_t i = 0; i < story->gap_count && i < GAPS_TOLD; i++) {
+        const struct story_gap *gap = &story->gaps[i];
+        text_clock(gap->from_ns, TIME_NONE, from);
+        text_clock(gap->to_ns, gap->from_ns, to);
+        text_span(clock_seconds(gap->from_ns, gap->to_ns), span);
+        fprintf(summary->out, "             %s to %s UTC (%s)\n", from, to, span);
+    }
+    if (story->gap_count > GAPS_TOLD)
+        fprintf(summary->out, "             and %s more\n",
+                text_grouped(story->gap_count - GAPS_TOLD, count));
+}
+
 static void tell_input(const struct summary *summary)
 {
     const struct health *health = &summary->health;
@@ -83,9 +106,7 @@ static void tell_input(const struct summary *summary)
     text_clock(story->end_ns, story->start_ns, to);
     text_span(clock_seconds(story->start_ns, story->end_ns), span);
     fprintf(summary->out, "period     %s to %s UTC (%s)\n", from, to, span);
-    if (health->holes > 0)
-        fprintf(summary->out, "holes      %s without any packet: nothing is said of them\n",
-                text_grouped(health->holes, packets));
+    tell_gaps(summary);
 }
 
 static void tell_baseline(const struct summary *summary)

@@ -233,6 +233,45 @@ static void test_the_past_is_kept_more_and_more_coarsely(void **state)
     assert_true(last->expected <= 1);
 }
 
+/* Ten steps a minute, with a cluster a minute in the first `alive` of so many minutes. */
+static void take_minutes(struct change *change, int minutes, int alive)
+{
+    for (int i = 0; i < minutes * 10; i++) {
+        const int64_t from_ns = START + i * GAP / 10;
+        const bool comes = i % 10 == 5 && i / 10 < alive;
+        const struct change_step took = {.start_ns = from_ns,
+                                         .end_ns = from_ns + GAP / 10,
+                                         .expected = 0.1,
+                                         .seen = comes ? 1 : 0,
+                                         .span = {comes ? from_ns : TIME_NONE, comes ? from_ns : TIME_NONE},
+                                         .cluster = 1};
+        change_take(change, &took);
+    }
+}
+
+static void test_an_onset_may_lie_anywhere_in_what_was_not_watched(void **state)
+{
+    (void)state;
+    struct change change;
+    change_bridge(&change, START - 3600 * NS_PER_S);
+    take_minutes(&change, 30, 0);
+    struct change_found onset = change_fall(&change, 50, 0.02);
+    assert_int_equal(onset.earliest_ns, START - 3600 * NS_PER_S);
+    assert_in_range(onset.best_ns, START, START + 2 * GAP);
+    change_restart(&change); /* without a stretch before it that was not watched */
+    take_minutes(&change, 30, 0);
+    assert_int_equal(change_fall(&change, 50, 0.02).earliest_ns, START);
+}
+
+static void test_an_onset_well_after_what_was_not_watched_lies_there(void **state)
+{
+    (void)state;
+    struct change change;
+    change_bridge(&change, START - 3600 * NS_PER_S);
+    take_minutes(&change, 60, 30);
+    assert_in_range(change_fall(&change, 50, 0.02).earliest_ns, START + 25 * GAP, START + 31 * GAP);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +282,8 @@ int main(void)
         cmocka_unit_test(test_the_interval_holds_the_begin_of_a_trickle_back),
         cmocka_unit_test(test_without_instants_the_onset_may_lie_in_the_interval_of_the_last_sign),
         cmocka_unit_test(test_the_past_is_kept_more_and_more_coarsely),
+        cmocka_unit_test(test_an_onset_may_lie_anywhere_in_what_was_not_watched),
+        cmocka_unit_test(test_an_onset_well_after_what_was_not_watched_lies_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -157,8 +157,8 @@ static int tear_down(void **state)
     return system(command);
 }
 
-/* --- what a source delivers, as a line: "1@100 2@101 ! 3b@102." with "!" for a failure, "." for the end, and
- * letters for the interfaces after the first --- */
+/* --- what a source delivers, as a line: "1@100 2@101 ! / 3b@102." with "!" for a failure, "/" for a seam
+ * between files, "." for the end, and letters for the interfaces after the first --- */
 
 static struct health health;
 static struct fault fault;
@@ -193,6 +193,9 @@ static const char *tell_all(struct source *source, bool by_runs)
         struct fault news;
         const struct frame *frames;
         switch (source->kind->next(source, &frame, &news)) {
+        case SOURCE_SEAM:
+            at += (size_t)snprintf(told + at, sizeof told - at, " /");
+            /* fall through */
         case SOURCE_FRAME:
             at = tell_frame(at, &frame);
             for (size_t i = 0, count = by_runs ? source->kind->more(source, &frames) : 0; i < count; i++)
@@ -493,7 +496,7 @@ static void files_are_read_in_the_order_of_their_first_packets(void **state)
     const char *early = write_bytes("b", capture_of(&work, 1, SECONDS(100, 101)));
     const char *between = write_bytes("c", capture_of(&work, 3, SECONDS(200, 201)));
     const char *none = write_bytes("d", capture_of(&work, 0, SECONDS(0)));
-    assert_string_equal(READ(late, none, early, between), "1@100 2@101 3@200 4@201 5@300 6@301.");
+    assert_string_equal(READ(late, none, early, between), "1@100 2@101 / 3@200 4@201 / 5@300 6@301.");
     assert_int_equal(health.files_read, 4);
 }
 
@@ -559,7 +562,7 @@ static void only_files_that_overlap_are_open_together(void **state)
     static const int wanted[] = {1, 2, 2, 1, 1, 1}; /* 1@100, 3@105, 4@106, 2@110, 5@111, 6@112 */
     struct frame frame;
     for (size_t i = 0; i < 6; i++) {
-        assert_int_equal(source->kind->next(source, &frame, &fault), SOURCE_FRAME);
+        assert_int_equal(source->kind->next(source, &frame, &fault), i == 4 ? SOURCE_SEAM : SOURCE_FRAME);
         assert_int_equal(open_files() - before, wanted[i]);
     }
     assert_int_equal(source->kind->next(source, &frame, &fault), SOURCE_END);
@@ -617,9 +620,9 @@ static void a_directory_is_read_in_time_order_without_what_is_no_capture(void **
     write_file("d/truth.json", "{}", 2);
     write_file("d/empty", "", 0);
     assert_int_equal(mkfifo(path_of("d/fifo"), 0600), 0); /* opening it would wait for ever */
-    assert_string_equal(READ(path_of("d")), "1@100 4@150 2@200 3@200.");
+    assert_string_equal(READ(path_of("d")), "1@100 / 4@150 / 2@200 3@200.");
     assert_int_equal(health.files_read, 4);
-    assert_string_equal(READ(path_of("d/"), path_of("outside")), "1@100 4@150 4@150 2@200 3@200.");
+    assert_string_equal(READ(path_of("d/"), path_of("outside")), "1@100 / 4@150 4@150 / 2@200 3@200.");
 }
 
 static void a_directory_without_a_capture_is_refused(void **state)
@@ -800,7 +803,7 @@ static void a_file_that_vanishes_before_its_turn_is_told(void **state)
     const char *three = write_bytes("three", capture_of(&work, 3, SECONDS(300)));
     struct source *source = open_paths(NULL, PATHS(one, two, three));
     assert_int_equal(unlink(two), 0);
-    assert_string_equal(tell(source), "1@100 ! 3@300.");
+    assert_string_equal(tell(source), "1@100 ! / 3@300.");
     assert_fault_says(two);
 }
 

@@ -178,9 +178,9 @@ static struct line *tcp(int64_t time_ns, uint32_t from, uint16_t from_port, uint
     return line;
 }
 
-static void knock(int64_t time_ns)
+static struct line *knock(int64_t time_ns)
 {
-    tcp(time_ns, OUTSIDE, 4000, INSIDE, 80, TCP_SYN);
+    return tcp(time_ns, OUTSIDE, 4000, INSIDE, 80, TCP_SYN);
 }
 
 static void answer(int64_t time_ns)
@@ -391,6 +391,55 @@ static void test_after_a_hole_hosts_are_new_again(void **state)
     run_script();
     assert_int_equal(sum_of(ALL, TALLY_hosts), 2);
     assert_int_equal(sum_of(ALL, TALLY_flows), 2);
+}
+
+/* Eleven packets in ten seconds, then a file that begins so much later. */
+static void say_seam(struct line *(*packet)(int64_t time_ns), int64_t pause_ns)
+{
+    for (int64_t i = 0; i <= 10; i++)
+        packet(T0 + i * S);
+    other(T0 + 10 * S + pause_ns)->news = SOURCE_SEAM;
+}
+
+static void test_what_is_missing_between_two_files_is_a_hole(void **state)
+{
+    (void)state;
+    say_seam(other, 92 * S);
+    run_script();
+    assert_int_equal(health.holes, 1);
+    assert_steps_in_order();
+    assert_int_equal(got.steps, 4);
+    assert_int_equal(got.tally[2][ALL].end_ns, T0 + 10 * S + 1);
+    assert_int_equal(got.tally[3][ALL].start_ns, T0 + 102 * S);
+    assert_int_equal(sum_of(TAP, TALLY_packets_in), 12);
+}
+
+static void test_between_two_files_less_than_a_hundred_packets_may_be_silence(void **state)
+{
+    (void)state;
+    say_seam(other, 90 * S);
+    run_script();
+    assert_int_equal(health.holes, 0);
+    assert_int_equal(got.steps, 21);
+}
+
+static void test_silence_of_what_is_watched_makes_no_hole_between_two_files(void **state)
+{
+    (void)state;
+    say_seam(knock, 3600 * S);
+    run_script();
+    assert_int_equal(health.holes, 0);
+    assert_int_equal(got.steps, 723);
+}
+
+static void test_what_was_missing_does_not_thin_the_pace_by_which_more_is_missed(void **state)
+{
+    (void)state;
+    say_seam(other, 36000 * S);
+    other(T0 + 36012 * S);
+    other(T0 + 36112 * S)->news = SOURCE_SEAM;
+    run_script();
+    assert_int_equal(health.holes, 2);
 }
 
 static void test_any_packet_of_the_tap_fills_a_gap(void **state)
@@ -816,6 +865,10 @@ int main(void)
         TEST(test_a_gap_of_exactly_gap_max_is_silence),
         TEST(test_a_longer_one_is_a_hole_of_which_nothing_is_told),
         TEST(test_after_a_hole_hosts_are_new_again),
+        TEST(test_what_is_missing_between_two_files_is_a_hole),
+        TEST(test_between_two_files_less_than_a_hundred_packets_may_be_silence),
+        TEST(test_silence_of_what_is_watched_makes_no_hole_between_two_files),
+        TEST(test_what_was_missing_does_not_thin_the_pace_by_which_more_is_missed),
         TEST(test_any_packet_of_the_tap_fills_a_gap),
         TEST(test_a_packet_older_than_the_data_time_counts_now),
         TEST(test_a_packet_without_a_time_has_that_of_the_one_before),
