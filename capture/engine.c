@@ -132,6 +132,12 @@ int capture_run(struct capture *capture, const struct capture_output *output, co
     return status;
 }
 
+double capture_share(const struct capture *capture)
+{
+    const struct source *source = capture->sources[0];
+    return source->kind->share != NULL ? source->kind->share(source) : -1;
+}
+
 void capture_change(struct capture *capture, const struct capture_change *change)
 {
     if (capture->worker != NULL)

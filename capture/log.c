@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "terminal.h"
+
 static bool progress_shown;
 
 void log_progress_end(void)
 {
     if (progress_shown)
-        fputs(isatty(STDERR_FILENO) ? "\r\033[K" : "\n", stderr);
+        fputs("\r\033[K", stderr);
     progress_shown = false;
 }
 
@@ -36,7 +38,7 @@ void log_progress(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    fprintf(stderr, isatty(STDERR_FILENO) ? "\r\033[K%s" : "%s\n", line);
+    progress_shown = terminal_is_screen(STDERR_FILENO);
+    fprintf(stderr, progress_shown ? "\r\033[K%s" : "%s\n", line);
     fflush(stderr);
-    progress_shown = isatty(STDERR_FILENO);
 }

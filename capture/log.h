@@ -4,7 +4,7 @@
 
 __attribute__((format(printf, 1, 2))) void log_say(const char *format, ...);
 
-/* A line about how far it is, over the last one when standard error is a terminal; log_say ends it properly.
+/* A line about how far it is, over the last one when standard error is a screen; log_say ends it properly.
  */
 __attribute__((format(printf, 1, 2))) void log_progress(const char *format, ...);
 

@@ -13,9 +13,11 @@
 #include "classify.h"
 #include "fuser.h"
 #include "log.h"
+#include "progress.h"
 #include "publish.h"
 #include "reload.h"
 #include "settings.h"
+#include "terminal.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_UNUSABLE = 2 };
 
@@ -51,12 +53,17 @@ struct wiring {
     struct analysis *study;      /* for the next ones */
     bool event_told;             /* since the last checkpoint */
     bool scopes_owed;            /* the letterbox has not taken the scopes in force yet */
-    bool progress;
-    int64_t shown_ns;
-    double saved_at_s; /* by the wall clock */
-    int64_t grid_ns;   /* whole intervals end on it */
-    int64_t told_ns;   /* the last publish_step: so far the study has seen whole intervals; TIME_NONE: none */
+    struct progress progress;
+    enum scope_state all, tap; /* at the end of the last bin */
+    double saved_at_s;         /* by the wall clock */
+    int64_t grid_ns;           /* whole intervals end on it */
+    int64_t told_ns; /* the last publish_step: so far the study has seen whole intervals; TIME_NONE: none */
 };
+
+static const struct settings *in_force(const struct wiring *wiring)
+{
+    return wiring->now != NULL ? wiring->now : wiring->settings;
+}
 
 static double wall_s(void)
 {
@@ -102,6 +109,10 @@ static void pass_hosts(void *context, const struct hosts *hosts)
 static void pass_bin(void *context, const struct bin *bin)
 {
     struct wiring *wiring = context;
+    if (bin->scope == SCOPE_NUMBER_ALL)
+        wiring->all = bin->state;
+    else if (bin->scope == scope_number_tap(&in_force(wiring)->scopes))
+        wiring->tap = bin->state;
     if (scopes_told(wiring))
         publish_bin(wiring->publish, bin);
 }
@@ -114,11 +125,6 @@ static void pass_event(void *context, const struct event *event)
 }
 
 /* ---- SIGHUP ---- */
-
-static const struct settings *in_force(const struct wiring *wiring)
-{
-    return wiring->now != NULL ? wiring->now : wiring->settings;
-}
 
 /* Readies settings that were read anew, from a bin on. What cannot change stays as it is. */
 static void announce(struct wiring *wiring, struct settings *next, int64_t from_ns)
@@ -247,14 +253,14 @@ static void pass_progress(void *context, const struct health *health, int64_t da
 {
     struct wiring *wiring = context;
     publish_health(wiring->publish, health);
-    if (!wiring->progress || (wiring->shown_ns != TIME_NONE && data_ns - wiring->shown_ns < 600 * NS_PER_S))
-        return;
-    wiring->shown_ns = data_ns;
-    time_t at = (time_t)(data_ns / NS_PER_S);
-    struct tm tm;
-    char text[32];
-    strftime(text, sizeof text, "%Y-%m-%d %H:%M", gmtime_r(&at, &tm));
-    log_progress("%s UTC, %llu packets", text, (unsigned long long)health->packets_read);
+    const struct progress_now now = {.share = capture_share(wiring->capture),
+                                     .data_ns = data_ns,
+                                     .packets = health->packets_read,
+                                     .dropped =
+                                         health->kernel_drops + health->interface_drops + health->ring_drops,
+                                     .all = wiring->all,
+                                     .tap = wiring->tap};
+    progress_show(&wiring->progress, &now);
 }
 
 static int say_unusable(const struct fault *fault)
@@ -367,7 +373,7 @@ static int read_and_publish(struct wiring *wiring, struct input *input)
 {
     struct fault fault;
     int status = read_input(wiring, input, &fault);
-    log_progress_end();
+    progress_end(&wiring->progress);
     if (status < 0)
         log_say("%s", fault.text);
     analysis_finish(wiring->analysis);
@@ -394,6 +400,13 @@ static void end_reload(struct wiring *wiring)
     }
 }
 
+/* A table of bins is read at once. */
+static int progress_wish(const struct settings *settings)
+{
+    bool never = settings->task == TASK_BINS || (settings->quiet && settings->progress < 0);
+    return never ? 0 : settings->progress;
+}
+
 /* From the open input to everything written. Outputs are touched last, when nothing else can be refused any
  * more. */
 static int run(const struct settings *settings, struct input *input, struct reload *reload)
@@ -401,14 +414,12 @@ static int run(const struct settings *settings, struct input *input, struct relo
     struct wiring wiring = {.settings = settings,
                             .capture = input->capture,
                             .reload = reload,
-                            .shown_ns = TIME_NONE,
                             .told_ns = TIME_NONE,
                             .saved_at_s = wall_s()};
     struct fault fault;
     int status = -1;
     wiring.grid_ns = input->bins != NULL ? settings->analysis.bin_ns : settings->capture.step_ns;
-    wiring.progress =
-        settings->progress >= 0 ? settings->progress : !settings->quiet && isatty(STDERR_FILENO);
+    progress_begin(&wiring.progress, progress_wish(settings), settings->task == TASK_LIVE);
     wiring.analysis = make_study(&wiring, input->scopes, &fault);
     if (wiring.analysis != NULL)
         wiring.publish = publish_open(&settings->publish, input->scopes, &fault);
@@ -490,6 +501,7 @@ static int start(struct settings *settings, int argc, char **argv, char **shown)
     settings->publish.replay = settings->task != TASK_LIVE;
     settings->publish.summary =
         settings->publish.replay && !settings->quiet && (events == NULL || strcmp(events, "-") != 0);
+    settings->publish.colour = terminal_has_colours(STDOUT_FILENO);
     catch_signals();
     int status = EXIT_FAILED;
     struct publish_checkpoint resume = {.data_ns = TIME_NONE};

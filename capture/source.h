@@ -35,6 +35,9 @@ struct source_kind {
     /* Whether it sees all that it should; false while an interface is down, without a link or gone, as two of
      * them may be the two directions of one wire. Changes with SOURCE_SAYS and SOURCE_FAILED only. */
     bool (*sees)(struct source *source);
+    /* How much of it has been read, 0 to 1, or negative where nobody can know; from any thread. NULL: nobody
+     * can. */
+    double (*share)(const struct source *source);
     /* Asks for the end. Live: what was captured by now is still delivered, for a second at most, then comes
      * SOURCE_END. A savefile ends at once. */
     void (*finish)(struct source *source);

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <pcap/pcap.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -28,10 +29,12 @@ struct link {
  * is when its first packet was. */
 struct input {
     char *path;
-    size_t order;          /* among the arguments, and by name within a directory */
-    int64_t first_ns;      /* the bound by which it waits; TIME_NONE: at once */
-    char *damage;          /* already found to be damaged: what there is to say, owned */
-    struct unpack *unpack; /* open when `savefile` is */
+    size_t order;           /* among the arguments, and by name within a directory */
+    int64_t first_ns;       /* the bound by which it waits; TIME_NONE: at once */
+    uint64_t size_bytes;    /* as it was found; 0: nobody knows */
+    uint64_t counted_bytes; /* of those, in read_bytes */
+    char *damage;           /* already found to be damaged: what there is to say, owned */
+    struct unpack *unpack;  /* open when `savefile` is */
     struct savefile *savefile;
     const struct frame *run; /* packets read ahead, the first of them looked at, if any … */
     size_t run_count;
@@ -60,7 +63,12 @@ struct file_source {
     bool at_seam;   /* all files ended since the last packet was delivered, … */
     bool delivered; /* … if any was */
     bool finished;
+    bool endless; /* nobody knows how much there is */
+    uint64_t whole_bytes;
+    _Atomic uint64_t read_bytes;
 };
+
+enum { PASSED_OVER = 4096 }; /* packets before `from_ns`, between two looks at signals */
 
 enum opening { OPENED, NOT_A_CAPTURE, REFUSED, DAMAGED };
 
@@ -318,6 +326,15 @@ static void heap_push(struct file_source *self, struct input *file)
 
 /* --- reading --- */
 
+/* Counts what was read of a file so far. */
+static void count_bytes(struct file_source *self, struct input *file, uint64_t upto_bytes)
+{
+    if (upto_bytes <= file->counted_bytes || upto_bytes > file->size_bytes)
+        return;
+    atomic_fetch_add_explicit(&self->read_bytes, upto_bytes - file->counted_bytes, memory_order_relaxed);
+    file->counted_bytes = upto_bytes;
+}
+
 /* Reads on in the file on top; a file at its end, or damaged from here on, leaves the heap. */
 static enum reading read_on(struct file_source *self, struct fault *fault)
 {
@@ -325,6 +342,7 @@ static enum reading read_on(struct file_source *self, struct fault *fault)
     enum reading result = input_read(self, file, fault);
     if (result == READ_TOLD)
         return result;
+    count_bytes(self, file, result == READ_PACKET ? unpack_taken_bytes(file->unpack) : file->size_bytes);
     if (result != READ_PACKET) {
         input_close(file);
         self->heap[0] = self->heap[--self->heap_count];
@@ -353,6 +371,7 @@ static enum reading begin(struct file_source *self, struct fault *fault)
         heap_push(self, file);
         return result;
     }
+    count_bytes(self, file, file->size_bytes);
     input_close(file);
     self->health->files_read++;
     self->health->files_damaged += result == READ_DAMAGED;
@@ -366,11 +385,9 @@ static bool is_time_to_begin(const struct file_source *self)
            (self->heap_count == 0 || self->inputs[self->begun].first_ns <= self->heap[0]->key_ns);
 }
 
-static enum source_news file_next(struct source *source, struct frame *frame, struct fault *fault)
+/* Goes to the next packet: SOURCE_FRAME when it is at hand, on top of the heap. */
+static enum source_news go_on(struct file_source *self, struct fault *fault)
 {
-    struct file_source *self = (struct file_source *)source;
-    if (self->finished)
-        return SOURCE_END;
     if (self->used) {
         enum reading result = read_on(self, fault);
         self->used = result == READ_TOLD;
@@ -383,18 +400,26 @@ static enum source_news file_next(struct source *source, struct frame *frame, st
         if (result == READ_TOLD || result == READ_DAMAGED)
             return SOURCE_FAILED;
     }
-    if (self->heap_count == 0)
-        return SOURCE_END;
-
-    const struct input *file = self->heap[0];
-    if (file->key_ns >= self->to_ns)
-        return SOURCE_END;
+    self->finished = self->heap_count == 0 || self->heap[0]->key_ns >= self->to_ns;
     self->used = true;
+    return self->finished ? SOURCE_END : SOURCE_FRAME;
+}
+
+static enum source_news file_next(struct source *source, struct frame *frame, struct fault *fault)
+{
+    struct file_source *self = (struct file_source *)source;
+    enum source_news news = self->finished ? SOURCE_END : go_on(self, fault);
+    for (int i = 0; i < PASSED_OVER && news == SOURCE_FRAME && self->heap[0]->key_ns < self->from_ns; i++)
+        news = go_on(self, fault);
+    if (news != SOURCE_FRAME)
+        return news;
+    const struct input *file = self->heap[0];
     if (file->key_ns < self->from_ns)
         return SOURCE_IDLE;
     *frame = *file->run;
     frame->link_type = file->link->dlt;
-    enum source_news news = self->at_seam && self->delivered ? SOURCE_SEAM : SOURCE_FRAME;
+    if (self->at_seam && self->delivered)
+        news = SOURCE_SEAM;
     self->at_seam = false;
     self->delivered = true;
     return news;
@@ -454,6 +479,14 @@ static bool file_sees(struct source *source)
     return true;
 }
 
+static double file_share(const struct source *source)
+{
+    const struct file_source *self = (const struct file_source *)source;
+    if (self->endless || self->whole_bytes == 0)
+        return -1;
+    return (double)atomic_load_explicit(&self->read_bytes, memory_order_relaxed) / (double)self->whole_bytes;
+}
+
 static void file_finish(struct source *source)
 {
     ((struct file_source *)source)->finished = true;
@@ -479,6 +512,7 @@ static const struct source_kind file_kind = {.next = file_next,
                                              .more = file_more,
                                              .drops = file_drops,
                                              .sees = file_sees,
+                                             .share = file_share,
                                              .finish = file_finish,
                                              .close = file_close};
 
@@ -528,6 +562,17 @@ static int examine(struct file_source *self, struct input *file, bool named, boo
     return result == READ_PACKET;
 }
 
+/* Notes how much there is to read. */
+static void measure(struct file_source *self, struct input *file)
+{
+    struct stat status;
+    if (strcmp(file->path, "-") == 0 || stat(file->path, &status) != 0 || !S_ISREG(status.st_mode))
+        self->endless = true;
+    else
+        file->size_bytes = (uint64_t)status.st_size;
+    self->whole_bytes += file->size_bytes;
+}
+
 /* Adds a file to those to be read. Returns -1 with the fault, else 1 when it is a capture at all, else 0. */
 static int add_file(struct file_source *self, const char *path, bool named, struct fault *fault)
 {
@@ -545,10 +590,12 @@ static int add_file(struct file_source *self, const char *path, bool named, stru
         return fault_set(fault, "no memory for %s", path);
     bool is_one;
     int result = examine(self, file, named, &is_one, fault);
-    if (result == 1)
+    if (result == 1) {
+        measure(self, file);
         self->count++;
-    else
+    } else {
         input_clear(file);
+    }
     return result < 0 ? -1 : is_one;
 }
 

@@ -36,6 +36,8 @@ struct unpack {
     /* Gives up to `room` unpacked bytes; 0 at the end; -1 with `trouble` set. */
     ssize_t (*read)(struct unpack *unpack, uint8_t *to, size_t room);
 
+    _Atomic uint64_t taken_bytes; /* from the file */
+
     uint8_t *packed; /* as read from the file: packed_length bytes, of which packed_at are used up */
     size_t packed_at, packed_length;
 
@@ -64,8 +66,10 @@ static ssize_t read_file(struct unpack *unpack, void *to, size_t room)
     pthread_setcancelstate(unpack->ahead != NULL ? PTHREAD_CANCEL_ENABLE : PTHREAD_CANCEL_DISABLE, &state);
     ssize_t got = read(unpack->fd, to, room);
     pthread_setcancelstate(state, NULL);
-    if (got >= 0)
+    if (got >= 0) {
+        atomic_fetch_add_explicit(&unpack->taken_bytes, (uint64_t)got, memory_order_relaxed);
         return got;
+    }
     unpack->interrupted = errno == EINTR;
     return trouble_set(unpack, strerror(errno));
 }
@@ -366,6 +370,11 @@ bool unpack_interrupted(const struct unpack *unpack)
 bool unpack_is_packed(const struct unpack *unpack)
 {
     return unpack->read != plain_read;
+}
+
+uint64_t unpack_taken_bytes(const struct unpack *unpack)
+{
+    return atomic_load_explicit(&unpack->taken_bytes, memory_order_relaxed);
 }
 
 bool unpack_reopens(const struct unpack *unpack)

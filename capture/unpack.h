@@ -36,6 +36,9 @@ bool unpack_interrupted(const struct unpack *unpack);
 /* Whether the bytes are compressed, so that offsets are those of the unpacked bytes. */
 bool unpack_is_packed(const struct unpack *unpack);
 
+/* How many bytes of the file, packed as they are, were taken from it so far: from any thread. */
+uint64_t unpack_taken_bytes(const struct unpack *unpack);
+
 /* Whether the path can be opened a second time and give the same bytes: false for standard input and pipes.
  */
 bool unpack_reopens(const struct unpack *unpack);

@@ -731,6 +731,8 @@ static bool take_news(struct worker *worker, struct source *source, const atomic
             advance(worker, source, frame.time_ns);
         return true;
     case SOURCE_IDLE:
+        if (!worker->part.shared)
+            worker->output->progress(worker->output->context, worker->health, worker->now_ns);
         return true;
     case SOURCE_FAILED:
         *status = 1;

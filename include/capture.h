@@ -57,7 +57,8 @@ struct capture_output {
     void (*hosts)(void *context, const struct hosts *hosts); /* of all prefixes that count; before its step */
     void (*flow)(void *context, const struct flow_record *record);
     void (*say)(void *context, const char *text); /* a message for the operator, one line */
-    void (*progress)(void *context, const struct health *health, int64_t data_ns); /* now and then */
+    /* Now and then; `data_ns` is TIME_NONE before the first packet. */
+    void (*progress)(void *context, const struct health *health, int64_t data_ns);
     void (*changed)(void *context); /* what was said to capture_change holds from the next step on */
 };
 
@@ -81,6 +82,9 @@ struct capture *capture_open(const struct capture_options *options, const struct
 int capture_run(struct capture *capture, const struct capture_output *output, const atomic_bool *stop,
                 struct fault *fault);
 void capture_close(struct capture *capture);
+
+/* How much of the input has been read, 0 to 1; negative where nobody can know. From any thread. */
+double capture_share(const struct capture *capture);
 
 /* From within output->step: has other rules and scopes hold from the first bin at or after change->from_ns
  * on, when output->changed is called between its steps, with no packet lost. Flows of what stays watched go

@@ -46,6 +46,7 @@ struct publish_options {
     const char *command; /* the command line, for the report */
     const char *input;   /* what was read or watched, for summary and report */
     bool summary;        /* a summary for people on standard output at the end */
+    bool colour;         /* … with what matters most in colour */
     bool replay;         /* the data are not of now: wait for room instead of dropping */
     int64_t bin_ns, step_ns;
     int32_t offset_min; /* of the watched side's clock from UTC, for the pages; 0: UTC is told alone */

@@ -220,31 +220,47 @@ static void answer_nothing(const struct story *story, struct text *out)
         text_put(out, "No outage of the watched address space was seen.");
 }
 
-void story_answer(const struct story *story, char text[STORY_ANSWER_MAX])
+/* What the answer rests on, where that is not all of the time. */
+static void answer_reservations(const struct story *story, struct text *out)
+{
+    size_t blind = story_count(story, true);
+    if (blind > 0)
+        text_format(out, " The sensor was impaired %s: nothing is said of that time.",
+                    blind == 1 ? "once" : "more than once");
+    if (story->gap_count > 0)
+        text_put(out, " Parts of the time are missing from what was read.");
+}
+
+static void answer_outage(const struct story *story, const struct story_episode *worst, struct text *out)
 {
     char subject[4 * SCOPE_TEXT_MAX], onset[TEXT_TIME_MAX], end[TEXT_TIME_MAX], span[TEXT_SPAN_MAX];
-    struct text out = text_in(text, STORY_ANSWER_MAX);
-    const struct story_episode *worst = story_gravest(story);
-    if (worst == NULL) {
-        answer_nothing(story, &out);
-        return;
-    }
     const char *dark = event_text_darkness(worst->depth);
     event_text_subject(worst->scope, subject, sizeof subject);
     text_clock(worst->onset_ns, TIME_NONE, onset);
     if (worst->end_ns == TIME_NONE) {
-        text_format(&out, "%s has been %s since %s UTC, and still is when the data end.", subject, dark,
+        text_format(out, "%s has been %s since %s UTC, and still is when the data end.", subject, dark,
                     onset);
     } else if (worst->level_accepted > 0) {
         text_clock(worst->end_ns, TIME_NONE, end);
-        text_format(&out, "%s fell to %.0f %% of its former level at %s UTC, which is normal since %s UTC.",
+        text_format(out, "%s fell to %.0f %% of its former level at %s UTC, which is normal since %s UTC.",
                     subject, 100 * worst->level_accepted, onset, end);
     } else {
         text_clock(worst->end_ns, worst->onset_ns, end);
         text_span(clock_seconds(worst->onset_ns, worst->end_ns), span);
-        text_format(&out, "%s was %s from %s to %s UTC (%s).", subject, dark, onset, end, span);
+        text_format(out, "%s was %s from %s to %s UTC (%s).", subject, dark, onset, end, span);
     }
     size_t more = story_count(story, false) - 1;
     if (more > 0)
-        text_format(&out, " %zu more episode%s.", more, more == 1 ? "" : "s");
+        text_format(out, " %zu more episode%s.", more, more == 1 ? "" : "s");
+}
+
+void story_answer(const struct story *story, char text[STORY_ANSWER_MAX])
+{
+    struct text out = text_in(text, STORY_ANSWER_MAX);
+    const struct story_episode *worst = story_gravest(story);
+    if (worst == NULL)
+        answer_nothing(story, &out);
+    else
+        answer_outage(story, worst, &out);
+    answer_reservations(story, &out);
 }

@@ -83,6 +83,7 @@ double story_observed(const struct story_scope *scope);
 /* The outage that matters most: the widest, of those the deepest; NULL when there was none. */
 const struct story_episode *story_gravest(const struct story *story);
 
-/* One sentence that answers whether, since when and how deep. */
+/* A sentence that answers whether, since when and how deep, and another where the sensor did not see it all.
+ */
 enum { STORY_ANSWER_MAX = 512 };
 void story_answer(const struct story *story, char text[STORY_ANSWER_MAX]);

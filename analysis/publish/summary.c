@@ -64,6 +64,35 @@ static void summary_health(void *state, const struct health *health)
     ((struct summary *)state)->health = *health;
 }
 
+enum { WIDTH = 79 };
+
+/* For what should catch the eye, on a terminal that has colours. */
+static const char red[] = "1;31", green[] = "32", yellow[] = "33";
+
+/* Begins a line with what it is about. */
+static void tell_label(const struct summary *summary, const char *label, const char *colour)
+{
+    if (summary->options->colour)
+        fprintf(summary->out, "\033[%sm%-10s\033[0m ", colour, label);
+    else
+        fprintf(summary->out, "%-10s ", label);
+}
+
+/* The answer, in lines no wider than a terminal. */
+static void tell_answer(const struct summary *summary)
+{
+    char answer[STORY_ANSWER_MAX], *rest = NULL;
+    size_t column = 0;
+    story_answer(&summary->story, answer);
+    fputs(summary->options->colour ? "\033[1m" : "", summary->out);
+    for (char *word = strtok_r(answer, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
+        bool fits = column + 1 + strlen(word) <= WIDTH;
+        fprintf(summary->out, "%s%s", column == 0 ? "" : fits ? " " : "\n", word);
+        column = strlen(word) + (fits && column > 0 ? column + 1 : 0);
+    }
+    fputs(summary->options->colour ? "\033[0m\n\n" : "\n\n", summary->out);
+}
+
 /* What was not captured is not silence. Gaps within one bin are counted, though no row shows them. */
 static void tell_gaps(const struct summary *summary)
 {
@@ -73,7 +102,8 @@ static void tell_gaps(const struct summary *summary)
     char from[TEXT_TIME_MAX], to[TEXT_TIME_MAX], span[TEXT_SPAN_MAX], count[32];
     if (counted == 0)
         return;
-    fprintf(summary->out, "missing    %s stretch%s without any packet: nothing is said of %s\n",
+    tell_label(summary, "missing", yellow);
+    fprintf(summary->out, "%s stretch%s without any packet: nothing is said of %s\n",
             text_grouped(counted, count), counted == 1 ? "" : "es", counted == 1 ? "it" : "them");
     for (size_t i = 0; i < story->gap_count && i < GAPS_TOLD; i++) {
         const struct story_gap *gap = &story->gaps[i];
@@ -131,9 +161,9 @@ static void tell_baseline(const struct summary *summary)
 /* One of several things after each other, on lines no wider than a terminal. */
 static void tell_item(const struct summary *summary, size_t *column, const char *item)
 {
-    const size_t margin = 13, width = 79;
+    const size_t margin = 13;
     size_t length = strlen(item);
-    if (*column > margin && *column + 2 + length > width) {
+    if (*column > margin && *column + 2 + length > WIDTH) {
         fprintf(summary->out, ",\n");
         *column = 0;
     } else if (*column > margin) {
@@ -274,8 +304,8 @@ static void tell_outage(const struct summary *summary, const struct story_episod
     char name[3 * SCOPE_TEXT_MAX], observed[32], expected[32], span[TEXT_SPAN_MAX];
     text_utf8(episode->scope, name, sizeof name);
     text_span(episode->delay_s, span);
-    fprintf(summary->out, "outage     %s: %s, told %s after its onset\n", name,
-            event_text_depth(episode->depth), span);
+    tell_label(summary, "outage", red);
+    fprintf(summary->out, "%s: %s, told %s after its onset\n", name, event_text_depth(episode->depth), span);
     tell_when(summary, episode);
     fprintf(summary->out, "             depth    %.0f %%: %s of %s %s a minute\n", 100 * episode->depth,
             text_rate(episode->observed_rate, observed), text_rate(episode->expected_rate, expected),
@@ -297,14 +327,17 @@ static void tell_outage(const struct summary *summary, const struct story_episod
 static void tell_episodes(const struct summary *summary)
 {
     const struct story *story = &summary->story;
-    if (story_count(story, false) == 0)
-        fprintf(summary->out, "outage     none was told\n");
+    if (story_count(story, false) == 0) {
+        tell_label(summary, "outage", green);
+        fprintf(summary->out, "none was told\n");
+    }
     for (size_t i = 0; i < story->episode_count; i++)
         if (!story->episodes[i].sensor)
             tell_outage(summary, &story->episodes[i]);
     for (size_t i = 0; i < story->episode_count; i++)
         if (story->episodes[i].sensor) {
-            fprintf(summary->out, "sensor     impaired: nothing is said of the watch list meanwhile\n");
+            tell_label(summary, "sensor", yellow);
+            fprintf(summary->out, "impaired: nothing is said of the watch list meanwhile\n");
             tell_when(summary, &story->episodes[i]);
         }
     if (story->short_of_memory)
@@ -330,6 +363,7 @@ static int summary_finish(void *state, struct fault *fault)
     summary->out = open_memstream(&text, &length);
     if (summary->out == NULL)
         return fault_set(fault, "no memory for the summary");
+    tell_answer(summary);
     tell_input(summary);
     tell_baseline(summary);
     tell_sight(summary);
