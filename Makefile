@@ -12,6 +12,7 @@
 #   make bench-faults         programs, servers, links and disks that fail: is each event delivered once, and how soon
 #   make walls                hold the plan of the house: who may include and call what
 #   make format, format-check clang-format 14
+#   make samples              the captures in samples/ from their scripts, and their pictures
 #   make deps                 install the packages that building and testing need (the list is in .ci/deps)
 #   make install, uninstall   below $(DESTDIR)$(PREFIX)
 
@@ -208,6 +209,10 @@ format format-check:
 	*' version 14.'*) $(CLANG_FORMAT) $(CHECK) $(FORMATTED) ;; \
 	*) echo 'left out: the format is that of clang-format 14, which is not here' ;; \
 	esac
+
+.PHONY: samples
+samples: $(PROGRAM) $(SYNTH)
+	$(Q)PYTHON=$(PYTHON) tests/make_samples.sh $(abspath $(OUT)) samples
 
 deps:
 	@.ci/deps build test
