@@ -17,6 +17,7 @@ struct watch {
     bool counted; /* in `all` */
     uint32_t scope;
     const char *tier, *label; /* "": none */
+    int origin;               /* where it was said, as settings_origin tells */
 };
 
 enum path_key_kind {
@@ -46,6 +47,7 @@ struct path {
     size_t key_count;
     struct prefix *routers; /* addresses of routers that stand on it */
     size_t router_count;
+    int origin;
 };
 
 /* A service: the watched end of a flow that has one of the ports (if any is given), and one of the addresses
@@ -59,6 +61,7 @@ struct service {
     size_t address_count;
     uint16_t *ports;
     size_t port_count;
+    int origin;
 };
 
 struct rules {

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "nearest.h"
+
 enum value_type {
     VALUE_TEXT,
     VALUE_WORDS,
@@ -93,15 +95,12 @@ static const struct row rows[] = {
 
 enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
 
-/* Where a value comes from: a line of the configuration (> 0), or … */
-enum { FROM_DEFAULT = 0, FROM_COMMAND_LINE = -1 };
-
 /* What the settings own, and what is only of use while they are read. */
 struct settings_store {
     void **owned;
     size_t owned_count;
-    int origin[ROW_COUNT];
-    int line; /* under way */
+    int origin[ROW_COUNT]; /* as settings_origin tells */
+    int line;              /* under way */
     bool command_line;
     char **seen; /* section and key of this file, to find duplicates */
     size_t seen_count;
@@ -260,15 +259,38 @@ static const struct row *find_row(const char *section, const char *key)
     return NULL;
 }
 
+int settings_origin(const struct settings *settings)
+{
+    return settings->embedded              ? SETTINGS_DEFAULT
+           : settings->store->command_line ? SETTINGS_COMMAND_LINE
+                                           : settings->store->line;
+}
+
+/* Names the key that may have been meant: one of the section, or the same one elsewhere. */
+static int refuse_key(const char *section, const char *key, struct fault *fault)
+{
+    struct nearest nearest;
+    nearest_begin(&nearest, key);
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        if (strcmp(rows[i].key, key) == 0)
+            return fault_set(fault, "there is no key '%s' in [%s]: it is one of [%s]", key, section,
+                             rows[i].section);
+        if (strcmp(rows[i].section, section) == 0)
+            nearest_try(&nearest, rows[i].key);
+    }
+    if (nearest.found != NULL)
+        return fault_set(fault, "there is no key '%s' in [%s]: is '%s' meant?", key, section, nearest.found);
+    return fault_set(fault, "there is no key '%s' in [%s]; samples/lightsout.conf shows them all", key,
+                     section);
+}
+
 int settings_set(struct settings *settings, const char *section, const char *key, const char *value,
                  struct fault *fault)
 {
     const struct row *row = find_row(section, key);
     if (row == NULL)
-        return fault_set(fault, "there is no key '%s' in [%s]; samples/lightsout.conf shows them all", key,
-                         section);
-    settings->store->origin[row - rows] =
-        settings->store->command_line ? FROM_COMMAND_LINE : settings->store->line;
+        return refuse_key(section, key, fault);
+    settings->store->origin[row - rows] = settings_origin(settings);
     return put(settings, row, value, fault);
 }
 
@@ -435,7 +457,7 @@ static int check_times(struct settings *settings, struct fault *fault)
     if (capture->bin_ns % NS_PER_S != 0 || (3600 * NS_PER_S) % capture->bin_ns != 0)
         return fault_set(fault, "%sbin = %g: a whole number of seconds that divides an hour is wanted",
                          place_of(settings, "lightsout", "bin"), bin_s);
-    bool asked = store->origin[find_row("lightsout", "step") - rows] != FROM_DEFAULT;
+    bool asked = store->origin[find_row("lightsout", "step") - rows] != SETTINGS_DEFAULT;
     if (!asked && (capture->step_ns > capture->bin_ns || capture->bin_ns % capture->step_ns != 0))
         settings->capture.step_ns = capture->bin_ns < 5 * NS_PER_S ? capture->bin_ns : NS_PER_S;
     else if (capture->bin_ns % capture->step_ns != 0)
@@ -562,8 +584,10 @@ static int finish(struct settings *settings, struct fault *fault)
     if (check_sensor(settings->publish.sensor, &why) != 0)
         return fault_set(fault, "%s%s", place_of(settings, "lightsout", "sensor"), why.text);
     const char *password = getenv("LIGHTSOUT_REDIS_PASSWORD");
-    if (settings->publish.redis.password == NULL && password != NULL)
+    if (settings->publish.redis.password == NULL && password != NULL) {
         settings->publish.redis.password = settings_own_text(settings, password);
+        settings->store->origin[find_row("redis", "password_file") - rows] = SETTINGS_ENVIRONMENT;
+    }
     if (settings->publish.redis.url != NULL && publish_check_redis(&settings->publish, &why) != 0)
         return fault_set(fault, "%s%s", place_of(settings, "redis", "url"), why.text);
     if (settings->publish.http_listen != NULL && publish_check_http(settings->publish.http_listen, &why) != 0)
@@ -723,6 +747,16 @@ static bool is_set(const struct settings *settings, const struct row *row)
     return (row->type != VALUE_TEXT && row->type != VALUE_PASSWORD_FILE) || *(const char *const *)at != NULL;
 }
 
+void settings_print_origin(const struct settings *settings, int origin)
+{
+    if (origin > 0)
+        printf("  # %s:%d\n", settings->config_path, origin);
+    else
+        printf("  # %s\n", origin == SETTINGS_COMMAND_LINE  ? "command line"
+                           : origin == SETTINGS_ENVIRONMENT ? "environment"
+                                                            : "default");
+}
+
 static void print_rows(const struct settings *settings)
 {
     const char *section = "";
@@ -739,17 +773,12 @@ static void print_rows(const struct settings *settings)
             printf("(not shown: it may hold a password)");
         else
             print_value(settings, &rows[i]);
-        int origin = settings->store->origin[i];
-        if (origin > 0)
-            printf("  # line %d of %s", origin, settings->config_path);
-        else if (origin == FROM_COMMAND_LINE)
-            printf("  # command line");
-        putchar('\n');
+        settings_print_origin(settings, settings->store->origin[i]);
     }
 }
 
 void settings_print(const struct settings *settings)
 {
     print_rows(settings);
-    settings_rules_print(&settings->rules);
+    settings_rules_print(settings);
 }

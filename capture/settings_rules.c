@@ -9,10 +9,15 @@
 
 enum { PREFIX_SCOPES_MAX = 1024 }; /* longer watch lists count in `all` alone */
 
-static struct watch watch_of(const struct prefix *prefix)
+static struct watch watch_of(const struct settings *settings, const struct prefix *prefix)
 {
-    return (struct watch){
-        .prefix = *prefix, .enabled = true, .counted = true, .scope = SCOPE_NONE, .tier = "", .label = ""};
+    return (struct watch){.prefix = *prefix,
+                          .enabled = true,
+                          .counted = true,
+                          .scope = SCOPE_NONE,
+                          .tier = "",
+                          .label = "",
+                          .origin = settings_origin(settings)};
 }
 
 struct watch *settings_watch(struct settings *settings, const char *cidr, struct fault *fault)
@@ -25,7 +30,7 @@ struct watch *settings_watch(struct settings *settings, const char *cidr, struct
         if (memcmp(&rules->watches[i].prefix, &prefix, sizeof prefix) == 0)
             return &rules->watches[i];
     struct watch *watch = SETTINGS_APPEND(settings, rules->watches, rules->watch_count);
-    *watch = watch_of(&prefix);
+    *watch = watch_of(settings, &prefix);
     return watch;
 }
 
@@ -59,7 +64,7 @@ void settings_watch_many(struct settings *settings, const struct prefix *prefixe
     rules->watches = watches;
     for (size_t i = 0; i < count; i++)
         if (!known[i])
-            watches[rules->watch_count++] = watch_of(&prefixes[i]);
+            watches[rules->watch_count++] = watch_of(settings, &prefixes[i]);
 }
 
 static int set_watch(struct settings *settings, const char *cidr, const char *key, const char *value,
@@ -186,6 +191,7 @@ static int set_path(struct settings *settings, const char *name, const char *key
     if (path == NULL) {
         path = SETTINGS_APPEND(settings, rules->paths, rules->path_count);
         snprintf(path->name, sizeof path->name, "%s", name);
+        path->origin = settings_origin(settings);
     }
     if (key == NULL)
         return 0;
@@ -243,6 +249,7 @@ static int set_service(struct settings *settings, const char *name, const char *
     if (service == NULL) {
         service = SETTINGS_APPEND(settings, rules->services, rules->service_count);
         snprintf(service->name, sizeof service->name, "%s", name);
+        service->origin = settings_origin(settings);
     }
     if (key == NULL)
         return 0;
@@ -281,10 +288,10 @@ int settings_rule_set(struct settings *settings, const char *section, const char
         replace_embedded(settings, &settings->own_services, &rules->services, &rules->service_count);
         return set_service(settings, name, key, value, fault);
     }
-    return fault_set(
-        fault,
-        "there is no section [%s]: capture, detect, lightsout, redis, path NAME, service NAME, watch CIDR",
-        section);
+    return fault_set(fault,
+                     "there is no section [%s]: capture, detect, http, lightsout, redis, path NAME, service "
+                     "NAME, watch CIDR",
+                     section);
 }
 
 /* ---- what follows from them ---- */
@@ -400,9 +407,10 @@ int settings_rules_finish(struct settings *settings, struct fault *fault)
 
 /* ---- --check ---- */
 
-static void print_path(const struct path *path)
+static void print_path(const struct settings *settings, const struct path *path)
 {
-    printf("\n[path %s]\n", path->name);
+    printf("\n[path %s]", path->name);
+    settings_print_origin(settings, path->origin);
     for (int kind = PATH_INTERFACE; kind <= PATH_PREFIX; kind++) {
         bool any = false;
         for (size_t i = 0; i < path->key_count; i++) {
@@ -435,9 +443,10 @@ static void print_path(const struct path *path)
     }
 }
 
-static void print_service(const struct service *service)
+static void print_service(const struct settings *settings, const struct service *service)
 {
-    printf("\n[service %s]\n", service->name);
+    printf("\n[service %s]", service->name);
+    settings_print_origin(settings, service->origin);
     for (size_t i = 0; i < service->host_count; i++)
         printf("%s%s%s", i == 0 ? "host = " : " ", service->hosts[i],
                i + 1 == service->host_count ? "\n" : "");
@@ -451,13 +460,15 @@ static void print_service(const struct service *service)
                i + 1 == service->port_count ? "\n" : "");
 }
 
-void settings_rules_print(const struct rules *rules)
+void settings_rules_print(const struct settings *settings)
 {
+    const struct rules *rules = &settings->rules;
     for (size_t i = 0; i < rules->watch_count; i++) {
         const struct watch *watch = &rules->watches[i];
         char text[PREFIX_TEXT_MAX];
         prefix_format(&watch->prefix, text);
-        printf("\n[watch %s]\n", text);
+        printf("\n[watch %s]", text);
+        settings_print_origin(settings, watch->origin);
         if (watch->tier[0] != '\0')
             printf("tier = %s\n", watch->tier);
         if (watch->label[0] != '\0')
@@ -465,7 +476,7 @@ void settings_rules_print(const struct rules *rules)
         printf("enabled = %s\ncounted = %s\n", watch->enabled ? "yes" : "no", watch->counted ? "yes" : "no");
     }
     for (size_t i = 0; i < rules->path_count; i++)
-        print_path(&rules->paths[i]);
+        print_path(settings, &rules->paths[i]);
     for (size_t i = 0; i < rules->service_count; i++)
-        print_service(&rules->services[i]);
+        print_service(settings, &rules->services[i]);
 }

@@ -17,10 +17,10 @@ static uint16_t web_ports[] = {80, 443}, mail_ports[] = {25};
 static struct prefix addresses[5];
 
 static struct service services[] = {
-    {"web", WEB, web_hosts, 2, &addresses[0], 2, web_ports, 2},
-    {"mail", MAIL, NULL, 0, &addresses[0], 1, mail_ports, 1},
-    {"any", ANY_PORT, any_hosts, 1, &addresses[2], 1, NULL, 0},
-    {"six", SIX, NULL, 0, &addresses[3], 1, web_ports, 2},
+    {"web", WEB, web_hosts, 2, &addresses[0], 2, web_ports, 2, 0},
+    {"mail", MAIL, NULL, 0, &addresses[0], 1, mail_ports, 1, 0},
+    {"any", ANY_PORT, any_hosts, 1, &addresses[2], 1, NULL, 0, 0},
+    {"six", SIX, NULL, 0, &addresses[3], 1, web_ports, 2, 0},
 };
 static const struct rules rules = {.services = services, .service_count = 4};
 
@@ -113,7 +113,7 @@ static void test_a_name_is_never_read_as_a_pattern(void **state)
 static void test_a_service_by_name_alone_has_no_address(void **state)
 {
     (void)state;
-    struct service by_name = {"n", WEB, web_hosts, 2, NULL, 0, NULL, 0};
+    struct service by_name = {"n", WEB, web_hosts, 2, NULL, 0, NULL, 0, 0};
     const struct rules one = {.services = &by_name, .service_count = 1};
     struct prefix prefix = parsed("192.0.2.71");
     assert_int_equal(service_find_address(&one, prefix.address, 80), SCOPE_NONE);

@@ -236,7 +236,7 @@ static void ignore_progress(void *context, const struct health *health, int64_t 
 static struct watch watch = {.enabled = true, .counted = true, .scope = PREFIX};
 static struct prefix web_address;
 static uint16_t web_port[] = {80};
-static struct service service = {"web", WEB, NULL, 0, &web_address, 1, web_port, 1};
+static struct service service = {"web", WEB, NULL, 0, &web_address, 1, web_port, 1, 0};
 static struct rules rules = {.watches = &watch, .watch_count = 1, .services = &service, .service_count = 1};
 static struct health health;
 static struct capture_options options;
