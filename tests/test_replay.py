@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The analyst's replay: a part of a capture, many files as one, a capture that is still being written."""
 
+import re
 import subprocess
 
 import pytest
-from conftest import SAMPLE, read_events
+from conftest import SAMPLE, TOP, read_events
 
 FROM, TO = "2025-06-06T12:00:00Z", "2025-06-06T20:00:00Z"
 
@@ -150,3 +151,18 @@ def test_a_capture_of_watched_traffic_only_tells_silence_between_two_files(light
     done = lightsout("-r", watched, "--events", tmp_path / "events")
     assert "missing" not in done.stdout
     assert "outage-started" in [event["event"]["action"] for event in read_events(tmp_path / "events")]
+
+
+# ---- settings compared on one table of bins ----
+
+
+def test_the_comparison_in_the_readme_comes_out_as_it_says(lightsout, tmp_path):
+    lightsout("-r", SAMPLE, "-q", "--bin", 10, "--bins", tmp_path / "bins.csv")
+    told = []
+    for number in ("0.01", "1", "100"):
+        (tmp_path / "tuned.conf").write_text(f"[detect]\nfalse_alarms_per_year = {number}\n")
+        done = lightsout("-b", tmp_path / "bins.csv", "-c", tmp_path / "tuned.conf")
+        told += [line for line in done.stdout.splitlines() if line.startswith("outage")]
+    shown = [line.split("  #")[0].strip() for line in (TOP / "README.md").read_text().splitlines()
+             if re.match(r"    outage .* after its onset  +#|    outage     service", line)]
+    assert told == shown and len(told) == 4
