@@ -750,11 +750,11 @@ static bool is_set(const struct settings *settings, const struct row *row)
 void settings_print_origin(const struct settings *settings, int origin)
 {
     if (origin > 0)
-        printf("  # %s:%d\n", settings->config_path, origin);
+        printf("# %s:%d\n", settings->config_path, origin);
     else
-        printf("  # %s\n", origin == SETTINGS_COMMAND_LINE  ? "command line"
-                           : origin == SETTINGS_ENVIRONMENT ? "environment"
-                                                            : "default");
+        printf("# %s\n", origin == SETTINGS_COMMAND_LINE  ? "command line"
+                         : origin == SETTINGS_ENVIRONMENT ? "environment"
+                                                          : "default");
 }
 
 static void print_rows(const struct settings *settings)
@@ -773,6 +773,7 @@ static void print_rows(const struct settings *settings)
             printf("(not shown: it may hold a password)");
         else
             print_value(settings, &rows[i]);
+        printf("  ");
         settings_print_origin(settings, settings->store->origin[i]);
     }
 }

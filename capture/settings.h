@@ -91,9 +91,8 @@ int settings_rule_set(struct settings *settings, const char *section, const char
 int settings_rules_finish(struct settings *settings, struct fault *fault);
 void settings_rules_print(const struct settings *settings);
 
-/* Where what is read just now comes from: a line of the configuration (> 0), or … And says it behind a line
- * of
- * --check, which it ends. */
+/* Where what is read just now comes from: a line of the configuration (> 0), or … And says it as a comment,
+ * for --check. */
 enum { SETTINGS_DEFAULT = 0, SETTINGS_COMMAND_LINE = -1, SETTINGS_ENVIRONMENT = -2 };
 int settings_origin(const struct settings *settings);
 void settings_print_origin(const struct settings *settings, int origin);

@@ -409,8 +409,9 @@ int settings_rules_finish(struct settings *settings, struct fault *fault)
 
 static void print_path(const struct settings *settings, const struct path *path)
 {
-    printf("\n[path %s]", path->name);
+    printf("\n");
     settings_print_origin(settings, path->origin);
+    printf("[path %s]\n", path->name);
     for (int kind = PATH_INTERFACE; kind <= PATH_PREFIX; kind++) {
         bool any = false;
         for (size_t i = 0; i < path->key_count; i++) {
@@ -445,8 +446,9 @@ static void print_path(const struct settings *settings, const struct path *path)
 
 static void print_service(const struct settings *settings, const struct service *service)
 {
-    printf("\n[service %s]", service->name);
+    printf("\n");
     settings_print_origin(settings, service->origin);
+    printf("[service %s]\n", service->name);
     for (size_t i = 0; i < service->host_count; i++)
         printf("%s%s%s", i == 0 ? "host = " : " ", service->hosts[i],
                i + 1 == service->host_count ? "\n" : "");
@@ -467,8 +469,9 @@ void settings_rules_print(const struct settings *settings)
         const struct watch *watch = &rules->watches[i];
         char text[PREFIX_TEXT_MAX];
         prefix_format(&watch->prefix, text);
-        printf("\n[watch %s]", text);
+        printf("\n");
         settings_print_origin(settings, watch->origin);
+        printf("[watch %s]\n", text);
         if (watch->tier[0] != '\0')
             printf("tier = %s\n", watch->tier);
         if (watch->label[0] != '\0')

@@ -165,12 +165,12 @@ def test_an_interrupted_replay_ends_with_everything_written(tmp_path):
 
 
 def test_the_sample_configuration_is_the_default(lightsout):
-    strip = lambda text: [line.split("  # ")[0] for line in text.splitlines()]
+    strip = lambda text: [line.split("  # ")[0] for line in text.splitlines() if line[:1] != "#"]
     default = lightsout("-T").stdout
     sample = lightsout("-T", "-c", "samples/lightsout.conf", cwd=TOP).stdout
     assert strip(default) == strip(sample)
     text = (TOP / "samples" / "lightsout.conf").read_text()
-    for line in default.split("\n[watch", maxsplit=1)[0].splitlines():
+    for line in default.split("\n# default\n[watch", maxsplit=1)[0].splitlines():
         key = line.removeprefix("# ").split(" ")[0]
         assert f"\n{key} = " in text or f"\n#{key} = " in text or line.startswith("[") or not line, key
 
@@ -182,17 +182,17 @@ def test_check_says_where_each_value_comes_from(lightsout, tmp_path):
     environment = {**os.environ, "LIGHTSOUT_REDIS_PASSWORD": "secret"}
     said = lightsout("-c", config, "-T", "--bin", "120", env=environment).stdout
     for line in (f"sensor = ix-1  # {config}:2", "bin = 120  # command line", f"step = 10  # {config}:3",
-                 "flow_timeout = 120  # default", f"url = redis://h  # {config}:5", f"[path north]  # {config}:6",
-                 f"[watch 192.0.2.0/24]  # {config}:8", "password_file = (not shown)  # environment"):
+                 "flow_timeout = 120  # default", f"url = redis://h  # {config}:5", f"# {config}:6\n[path north]",
+                 f"# {config}:8\n[watch 192.0.2.0/24]", "password_file = (not shown)  # environment"):
         assert f"\n{line}\n" in said, line
     assert "secret" not in said
-    assert "\n[watch 198.51.100.0/24]  # command line\n" in lightsout("-T", "-w", "198.51.100.0/24").stdout
-    assert "\n[watch 175.45.176.0/24]  # default\n" in lightsout("-T").stdout
-    assert "\n[service kcna.kp]  # default\n" in lightsout("-T").stdout
+    assert "\n# command line\n[watch 198.51.100.0/24]\n" in lightsout("-T", "-w", "198.51.100.0/24").stdout
+    assert "\n# default\n[watch 175.45.176.0/24]\n" in lightsout("-T").stdout
+    assert "\n# default\n[service kcna.kp]\n" in lightsout("-T").stdout
     # It is a configuration itself.
     again = tmp_path / "again"
     again.write_text("".join(line for line in said.splitlines(True) if "(not shown)" not in line))
-    strip = lambda text: [line.split("  # ")[0] for line in text.splitlines() if "(not shown)" not in line]
+    strip = lambda text: [line.split("  # ")[0] for line in text.splitlines() if line[:1] != "#" and "(not shown)" not in line]
     assert [line for line in strip(lightsout("-c", again, "-T").stdout) if "password" not in line] == \
         [line for line in strip(said) if "password" not in line]
 
