@@ -23,25 +23,34 @@ enum {
     BACK_OFF_CLOSING_MS = 300
 };
 
-/* Puts events into the stream and tells them on the channel, all at once or none, and those that it has put
- * in before not again: whatever became of the answer last time, they can be sent again. What was put in is
- * remembered for longer than it stays in the stream, and forgotten when somebody has deleted the stream. The
- * channel is a hint: an event that may not be told there is stored all the same, and the reason returned. */
-static const char put_events[] =
-    "local stream, seen, trouble = KEYS[1], KEYS[2], false\n"
-    "if redis.call('EXISTS', stream) == 0 then redis.call('DEL', seen) end\n"
-    "for i = 4, #ARGV, 5 do\n"
-    "  if not redis.call('ZSCORE', seen, ARGV[i]) then\n"
-    "    local at = redis.call('XADD', stream, 'MAXLEN', '~', ARGV[1], '*', 'id', ARGV[i], 'action', ARGV[i "
-    "+ 1],\n"
-    "      'scope', ARGV[i + 2], 'severity', ARGV[i + 3], 'event', ARGV[i + 4])\n"
-    "    redis.call('ZADD', seen, string.match(at, '^%d+'), ARGV[i])\n"
-    "    local told = redis.pcall('PUBLISH', ARGV[3], ARGV[i + 4])\n"
-    "    if type(told) == 'table' and told.err then trouble = told.err end\n"
+/* Puts one event into the stream, unless it is there: whatever became of the answer last time, it can be sent
+ * again. Arguments: the stream's length; the event that should be the last one there; whether this one must
+ * not come without it; the event. Answers where it was put ("+ID"), where it stands among the last ones
+ * ("=ID"), or "" if it is among those seen before. An event behind one that was not taken is not taken
+ * either, so that many can be on their way and stay in order.
+ *
+ * The script writes one thing only. Of one that writes several, a server that dies leaves a part in its
+ * append-only file, and having started twice obeys that part too: Redis and Valkey truncate the file within
+ * the transaction instead of before it (valkey pull request 4342). */
+static const char put_event[] =
+    "local stream, seen, before, id, scan = KEYS[1], KEYS[2], ARGV[2], ARGV[4], nil\n"
+    "local function find(wanted)\n"
+    "  scan = scan or redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 200)\n"
+    "  for _, entry in ipairs(scan) do\n"
+    "    if entry[2][2] == wanted then return entry[1] end\n"
     "  end\n"
     "end\n"
-    "redis.call('ZREMRANGEBYRANK', seen, 0, -1 - ARGV[2])\n"
-    "return trouble or 'OK'\n";
+    "local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]\n"
+    "if last and last[2][2] ~= before then\n"
+    "  if redis.call('ZSCORE', seen, id) then return '' end\n"
+    "  local at = find(id)\n"
+    "  if at then return '=' .. at end\n"
+    "  if ARGV[3] == '1' and not redis.call('ZSCORE', seen, before) and not find(before) then\n"
+    "    return redis.error_reply('TRYAGAIN the event before this one was not taken')\n"
+    "  end\n"
+    "end\n"
+    "return '+' .. redis.call('XADD', stream, 'MAXLEN', '~', ARGV[1], '*', 'id', id, 'action', ARGV[5],\n"
+    "  'scope', ARGV[6], 'severity', ARGV[7], 'event', ARGV[8])\n";
 
 /* What is sent. */
 enum part {
@@ -59,7 +68,7 @@ struct redis {
     const struct publish_options *options;
     struct outbox *outbox;
     char *events_key, *seen_key, *state_key, *bins_key, *heartbeat_key, *channel, *sensors_key;
-    char maxlen[16], seen_max[16], bins_maxlen[24], heartbeat_ms[24];
+    char maxlen[16], seen_last[24], bins_maxlen[24], heartbeat_ms[24];
     char shown[512]; /* where it is, as it was asked for */
     _Atomic uint64_t errors[REDIS_TROUBLE__COUNT];
     _Atomic unsigned troubles; /* a bit for each under way */
@@ -70,7 +79,9 @@ struct redis {
     struct redis_link *link;
     int64_t until_ns, heartbeat_due_ns;
     unsigned back_off_ms, random;
-    long long length; /* of the stream when we looked last */
+    long long length;           /* of the stream when we looked last */
+    char last_id[EVENT_ID_MAX]; /* of the event delivered last */
+    size_t tried; /* of the oldest events, so many may have been put in and were not told on the channel */
     bool reached, troubled, state_cleared;
     struct said {
         enum part part;
@@ -171,31 +182,67 @@ static bool reach(struct redis *redis)
     return !is_over(judge(redis, PART_SENSORS, NULL));
 }
 
-/* One call of the script with the oldest events. It puts in all or none, so that their order is kept. */
-static enum redis_class put(struct redis *redis, const struct outbox_event **events, size_t count,
-                            struct redisReply **reply)
+/* What became of events that were put: where they stand, for `seen`; which are to be told on the channel. */
+struct put {
+    size_t noted, told;
+    char milliseconds[EVENTS_A_TIME][24];
+    const char *ids[EVENTS_A_TIME], *texts[EVENTS_A_TIME];
+};
+
+/* Sends the oldest events and takes the answers. Those that an earlier attempt may have put in, and did not
+ * tell, are told as well. */
+static bool put(struct redis *redis, const struct outbox_event **events, size_t count, struct put *put)
 {
-    const char *arguments[8 + 5 * EVENTS_A_TIME];
-    char severity[EVENTS_A_TIME][16];
-    size_t n = 0;
-    arguments[n++] = "EVAL";
-    arguments[n++] = put_events;
-    arguments[n++] = "2";
-    arguments[n++] = redis->events_key;
-    arguments[n++] = redis->seen_key;
-    arguments[n++] = redis->maxlen;
-    arguments[n++] = redis->seen_max;
-    arguments[n++] = redis->channel;
+    const char *before = redis->last_id;
+    size_t tried = redis->tried;
+    char severity[16];
+    redis->tried = count;
     for (size_t i = 0; i < count; i++) {
-        snprintf(severity[i], sizeof severity[i], "%d", events[i]->severity);
-        arguments[n++] = events[i]->id;
-        arguments[n++] = events[i]->action;
-        arguments[n++] = events[i]->scope;
-        arguments[n++] = severity[i];
-        arguments[n++] = events[i]->json;
+        snprintf(severity, sizeof severity, "%d", events[i]->severity);
+        SEND(redis, redis->events_key, "EVAL", put_event, "2", redis->events_key, redis->seen_key,
+             redis->maxlen, before, i > 0 ? "1" : "0", events[i]->id, events[i]->action, events[i]->scope,
+             severity, events[i]->json);
+        before = events[i]->id;
     }
-    redis_link_send(redis->link, redis->events_key, n, arguments, NULL);
-    return judge(redis, PART_EVENTS, reply);
+    for (size_t i = 0; i < count; i++) {
+        struct redisReply *reply;
+        if (judge(redis, PART_EVENTS, &reply) != REDIS_TAKEN)
+            return false;
+        const char *at = redis_reply_text(reply, NULL);
+        if (at[0] != '\0') {
+            snprintf(put->milliseconds[put->noted], sizeof put->milliseconds[0], "%.*s",
+                     (int)strcspn(at + 1, "-"), at + 1);
+            put->ids[put->noted++] = events[i]->id;
+        }
+        if (at[0] == '+' || i < tried)
+            put->texts[put->told++] = events[i]->json;
+        redis_reply_free(reply);
+    }
+    return true;
+}
+
+/* What was put in is remembered for longer than it stays in the stream, and told on the channel, which is a
+ * hint: an event that may not be told there is stored all the same. */
+static bool note(struct redis *redis, const struct put *put)
+{
+    const char *arguments[2 + 2 * EVENTS_A_TIME] = {"ZADD", redis->seen_key};
+    for (size_t i = 0; i < put->noted; i++) {
+        arguments[2 + 2 * i] = put->milliseconds[i];
+        arguments[3 + 2 * i] = put->ids[i];
+    }
+    if (put->noted > 0) {
+        redis_link_send(redis->link, redis->seen_key, 2 + 2 * put->noted, arguments, NULL);
+        SEND(redis, redis->seen_key, "ZREMRANGEBYRANK", redis->seen_key, "0", redis->seen_last);
+    }
+    for (size_t i = 0; i < put->told; i++)
+        SEND(redis, redis->events_key, "PUBLISH", redis->channel, put->texts[i]);
+    redis->tried = 0;
+    bool taken = true;
+    for (size_t i = 0; i < (put->noted > 0 ? 2 : 0); i++)
+        taken = taken && judge(redis, PART_EVENTS, NULL) == REDIS_TAKEN;
+    for (size_t i = 0; i < put->told && taken; i++)
+        taken = !is_over(judge(redis, PART_CHANNEL, NULL));
+    return taken;
 }
 
 /* Asks how long the stream is. It gets shorter only when we add to it and it is full (`added`: we just have),
@@ -220,19 +267,6 @@ static bool check_length(struct redis *redis, bool added)
     }
     redis->length = length;
     return true;
-}
-
-/* What the script says of the channel. */
-static void judge_channel(struct redis *redis, const char *said)
-{
-    struct fault why;
-    if (strcmp(said, "OK") != 0) {
-        fault_set(&why, "Redis at %s stores events but does not tell them on the channel %s: %s",
-                  redis_link_shown(redis->link), redis->channel, said);
-        complain(redis, PART_CHANNEL, redis_trouble_of(said), &why);
-    } else if (settle_part(redis, PART_CHANNEL)) {
-        publish_say("Redis at %s takes %s again", redis_link_shown(redis->link), redis->channel);
-    }
 }
 
 /* What only the master has is lost when another takes its place: where Sentinels may do that, an event counts
@@ -265,13 +299,10 @@ static bool send_events(struct redis *redis)
     const struct outbox_event *events[EVENTS_A_TIME];
     size_t count;
     while ((count = outbox_events(redis->outbox, events, EVENTS_A_TIME)) > 0) {
-        struct redisReply *reply;
-        if (put(redis, events, count, &reply) != REDIS_TAKEN)
+        struct put done = {0};
+        if (!put(redis, events, count, &done) || !note(redis, &done) || !wait_replica(redis))
             return false;
-        judge_channel(redis, redis_reply_text(reply, NULL));
-        redis_reply_free(reply);
-        if (!wait_replica(redis))
-            return false;
+        snprintf(redis->last_id, sizeof redis->last_id, "%s", events[count - 1]->id);
         outbox_events_sent(redis->outbox, count);
         if (!check_length(redis, true))
             return false;
@@ -473,7 +504,7 @@ static bool make_names(struct redis *redis)
     unsigned long long maxlen = redis->options->redis.maxlen > 0 ? redis->options->redis.maxlen : 1;
     snprintf(redis->maxlen, sizeof redis->maxlen, "%llu", maxlen);
     /* A stream trimmed about its length keeps up to a node (100 entries) more. */
-    snprintf(redis->seen_max, sizeof redis->seen_max, "%llu", 2 * maxlen + 1000);
+    snprintf(redis->seen_last, sizeof redis->seen_last, "-%llu", 2 * maxlen + 1001);
     snprintf(redis->bins_maxlen, sizeof redis->bins_maxlen, "%llu", BINS_PER_EVENT * maxlen);
     snprintf(redis->heartbeat_ms, sizeof redis->heartbeat_ms, "%lld",
              (long long)(3000 * redis->options->redis.heartbeat_s));
