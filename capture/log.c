@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "say.h"
 #include "terminal.h"
 
 static bool progress_shown;
@@ -17,18 +18,39 @@ void log_progress_end(void)
     progress_shown = false;
 }
 
-void log_say(const char *format, ...)
+static void say(enum say_level level, const char *format, va_list arguments)
 {
     char line[1024];
-    va_list arguments;
-    va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
     for (char *c = line; *c != '\0'; c++) /* names of files and interfaces are not ours to trust */
         if ((unsigned char)*c < ' ' || *c == 0x7f)
             *c = '?';
     log_progress_end();
-    fprintf(stderr, "lightsout: %s\n", line);
+    fprintf(stderr, "%s%s\n", say_head(level), line);
+}
+
+void log_say(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say(SAY_INFO, format, arguments);
+    va_end(arguments);
+}
+
+void log_warn(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say(SAY_WARNING, format, arguments);
+    va_end(arguments);
+}
+
+void log_error(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say(SAY_ERROR, format, arguments);
+    va_end(arguments);
 }
 
 void log_progress(const char *format, ...)

@@ -13,6 +13,7 @@
 #include "classify.h"
 #include "fuser.h"
 #include "log.h"
+#include "notify.h"
 #include "progress.h"
 #include "publish.h"
 #include "reload.h"
@@ -109,10 +110,14 @@ static void pass_hosts(void *context, const struct hosts *hosts)
 static void pass_bin(void *context, const struct bin *bin)
 {
     struct wiring *wiring = context;
+    bool is_tap = bin->scope == scope_number_tap(&in_force(wiring)->scopes); /* the last of its bins */
     if (bin->scope == SCOPE_NUMBER_ALL)
         wiring->all = bin->state;
-    else if (bin->scope == scope_number_tap(&in_force(wiring)->scopes))
+    else if (is_tap)
         wiring->tap = bin->state;
+    if (is_tap && !wiring->settings->publish.replay)
+        notify_status("%s: all is %s, the tap is %s", wiring->settings->publish.input,
+                      progress_states[wiring->all], progress_states[wiring->tap]);
     if (scopes_told(wiring))
         publish_bin(wiring->publish, bin);
 }
@@ -134,13 +139,13 @@ static void announce(struct wiring *wiring, struct settings *next, int64_t from_
     char keys[256];
     size_t unlike = settings_unlike(start, next, keys, sizeof keys);
     if (unlike > 0)
-        log_say("%s: takes effect with the next start", keys);
+        log_warn("%s: takes effect with the next start", keys);
     next->analysis.bin_ns = start->analysis.bin_ns;
     next->analysis.half_life_s = start->analysis.half_life_s;
     path_bind_interfaces(&next->rules, start->capture.interfaces, start->capture.interface_count);
     wiring->study = analysis_new(&next->analysis, &next->scopes, &output);
     if (wiring->study == NULL) {
-        log_say("no memory for %u scopes: what was in force stays", next->scopes.count);
+        log_warn("no memory for %u scopes: what was in force stays", next->scopes.count);
         settings_free(next);
         free(next);
         return;
@@ -160,18 +165,22 @@ static void follow_reload(struct wiring *wiring, int64_t end_ns)
         if (wiring->capture == NULL)
             log_say("a table of bins has scopes of its own: there is nothing to read again");
         else if (wiring->reload == NULL || reload_begin(wiring->reload, &fault) != 0)
-            log_say("no memory to read the settings again: what was in force stays");
+            log_warn("no memory to read the settings again: what was in force stays");
+        else
+            notify_reloading();
     }
     if (wiring->reload == NULL || wiring->next != NULL)
         return;
     switch (reload_look(wiring->reload, &next, &fault)) {
     case RELOAD_REFUSED:
-        log_say("%s: what was in force stays", fault.text);
+        log_warn("%s: what was in force stays", fault.text);
+        notify_reloaded();
         break;
     case RELOAD_READ:
         announce(
             wiring, next,
             clock_floor(end_ns + wiring->settings->capture.bin_ns - 1, wiring->settings->capture.bin_ns));
+        notify_reloaded();
         break;
     case RELOAD_NOTHING:
         break;
@@ -238,6 +247,8 @@ static void pass_step(void *context, const struct tally *tallies)
     analysis_step(wiring->analysis, tallies);
     wiring->told_ns = last ? TIME_NONE : end_ns;
     publish_step(wiring->publish, end_ns);
+    if (!settings->publish.replay)
+        notify_step();
     if (settings->publish.state_path != NULL && settings->task == TASK_LIVE && wiring->event_told && !last)
         save_state(wiring, end_ns);
     follow_reload(wiring, end_ns);
@@ -246,7 +257,7 @@ static void pass_step(void *context, const struct tally *tallies)
 static void pass_message(void *context, const char *text)
 {
     (void)context;
-    log_say("%s", text);
+    log_warn("%s", text);
 }
 
 static void pass_progress(void *context, const struct health *health, int64_t data_ns)
@@ -265,7 +276,7 @@ static void pass_progress(void *context, const struct health *health, int64_t da
 
 static int say_unusable(const struct fault *fault)
 {
-    log_say("%s", fault->text);
+    log_error("%s", fault->text);
     return EXIT_UNUSABLE;
 }
 
@@ -324,17 +335,18 @@ static void say_of_input(const struct settings *settings, const struct health *h
     if (settings->task == TASK_BINS || settings->quiet)
         return;
     if (read == 0)
-        log_say("%s: there is no packet %s: nothing was measured", settings->publish.input,
-                settings->capture.from_ns != TIME_NONE || settings->capture.to_ns != TIME_NONE
-                    ? "between --from and --to"
-                    : "in it");
+        log_warn("%s: there is no packet %s: nothing was measured", settings->publish.input,
+                 settings->capture.from_ns != TIME_NONE || settings->capture.to_ns != TIME_NONE
+                     ? "between --from and --to"
+                     : "in it");
     else if (health->packets_watched == 0)
-        log_say("none of the %llu packets has a watched address: see --check for the watch list, --watch for "
-                "another",
-                read);
+        log_warn(
+            "none of the %llu packets has a watched address: see --check for the watch list, --watch for "
+            "another",
+            read);
     else if (health->packets_watched == read)
-        log_say("all traffic read is watched: without other traffic beside it a blind sensor cannot be told "
-                "from an outage");
+        log_warn("all traffic read is watched: without other traffic beside it a blind sensor cannot be told "
+                 "from an outage");
 }
 
 /* --verbose: every counter of the capture that is not zero, with what it counts. */
@@ -372,10 +384,13 @@ static struct analysis *make_study(struct wiring *wiring, const struct scope_lis
 static int read_and_publish(struct wiring *wiring, struct input *input)
 {
     struct fault fault;
+    notify_ready(wiring->settings->publish.replay, wiring->settings->capture.step_ns);
+    notify_status("reading %s", wiring->settings->publish.input);
     int status = read_input(wiring, input, &fault);
+    notify_stopping();
     progress_end(&wiring->progress);
     if (status < 0)
-        log_say("%s", fault.text);
+        log_error("%s", fault.text);
     analysis_finish(wiring->analysis);
     publish_health(wiring->publish, &input->health);
     if (status == 0)
@@ -384,7 +399,7 @@ static int read_and_publish(struct wiring *wiring, struct input *input)
         say_counters(&input->health);
     if (publish_close(wiring->publish, &fault) == 0)
         return status;
-    log_say("%s", fault.text);
+    log_error("%s", fault.text);
     return -1;
 }
 
@@ -424,7 +439,7 @@ static int run(const struct settings *settings, struct input *input, struct relo
     if (wiring.analysis != NULL)
         wiring.publish = publish_open(&settings->publish, input->scopes, &fault);
     if (wiring.publish == NULL)
-        log_say("%s", fault.text);
+        log_error("%s", fault.text);
     else
         status = read_and_publish(&wiring, input);
     analysis_free(wiring.analysis);
@@ -482,9 +497,10 @@ static int start_fuser(struct settings *settings)
         .verbose = settings->verbose,
     };
     catch_signals();
+    notify_ready(true, settings->capture.step_ns);
     if (fuser_run(&options, &stop, &fault) == 0)
         return EXIT_DONE;
-    log_say("%s", fault.text);
+    log_error("%s", fault.text);
     return EXIT_FAILED;
 }
 
@@ -506,7 +522,7 @@ static int start(struct settings *settings, int argc, char **argv, char **shown)
     int status = EXIT_FAILED;
     struct publish_checkpoint resume = {.data_ns = TIME_NONE};
     if (open_input(settings, &input, &fault) != 0 || read_state(settings, &resume, &fault) != 0)
-        log_say("%s", fault.text);
+        log_error("%s", fault.text);
     else
         status = run(settings, &input, reload_new(argc, argv));
     close_input(&input);
@@ -544,7 +560,7 @@ int main(int argc, char **argv)
     int status = EXIT_DONE;
     char **own = take_arguments(argc, argv);
     if (own == NULL) {
-        log_say("no memory");
+        log_error("no memory");
         return EXIT_FAILED;
     }
     if (settings_read(&settings, argc, own, &fault) != 0)

@@ -88,15 +88,16 @@ static size_t make_replay(const struct progress *progress, double now_s, struct 
     return count;
 }
 
+const char *const progress_states[STATE__COUNT] = {"learning", "up",         "suspect",
+                                                   "down",     "recovering", "blind"};
+
 static size_t make_live(const struct progress *progress, double per_s, struct piece *pieces)
 {
-    static const char *const states[STATE__COUNT] = {"learning", "up",         "suspect",
-                                                     "down",     "recovering", "blind"};
     const struct progress_now *now = &progress->last;
     size_t count = 0;
-    snprintf(pieces[count++].text, sizeof pieces->text, "all is %s", states[now->all]);
+    snprintf(pieces[count++].text, sizeof pieces->text, "all is %s", progress_states[now->all]);
     pieces[count].spare = 2;
-    snprintf(pieces[count++].text, sizeof pieces->text, "tap is %s", states[now->tap]);
+    snprintf(pieces[count++].text, sizeof pieces->text, "tap is %s", progress_states[now->tap]);
     if (now->data_ns != TIME_NONE) {
         pieces[count].spare = 3;
         say_time(progress, now->data_ns, &pieces[count++]);

@@ -7,6 +7,9 @@
 
 #include "event.h"
 
+/* The words for enum scope_state. */
+extern const char *const progress_states[STATE__COUNT];
+
 /* How it stands. */
 struct progress_now {
     double share; /* read so far, 0 to 1; negative: nobody knows */

@@ -23,6 +23,7 @@ wall 'libpcap beyond capture/source_*.c (capture/decode.c and link.c may have <p
     "$(includes pcap | grep -vE '^capture/(source_[a-z]+\.c:|(decode|link)\.c:[0-9]+:#include <pcap/dlt\.h>)')"
 wall 'nDPI beyond capture/classify.c' "$(includes ndpi | grep -v '^capture/classify\.c:')"
 wall 'libmicrohttpd beyond analysis/publish/http.c' "$(includes microhttpd | grep -v '^analysis/publish/http\.c:')"
+wall 'libsystemd beyond capture/notify.c' "$(includes systemd | grep -v '^capture/notify\.c:')"
 wall 'hiredis beyond analysis/publish/redis_link.c' "$(includes hiredis | grep -v '^analysis/publish/redis_link\.c:')"
 wall 'OpenSSL beyond analysis/publish/redis_tls.c' "$(includes openssl | grep -v '^analysis/publish/redis_tls\.c:')"
 

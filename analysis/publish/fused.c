@@ -358,7 +358,7 @@ void fused_publish(struct fused *fused, struct publish *publish, int64_t data_ns
         struct given *given = &fused->given[i];
         const struct scope_list list = {.items = given->as.scopes, .count = given->count};
         if (given->kind == GIVEN_SCOPES && publish_scopes(publish, &list, &fault) != 0)
-            publish_say("%s", fault.text);
+            publish_warn("%s", fault.text);
         else if (given->kind == GIVEN_BIN)
             publish_bin(publish, &given->as.bin);
         else if (given->kind == GIVEN_EVENT)

@@ -25,7 +25,7 @@ void talk_complain(struct fuser_talk *talk, const struct fault *why)
     if (talk->said_count == TALK_SAID_MAX)
         return;
     talk->said[talk->said_count++] = *why;
-    publish_say("%s", why->text);
+    publish_warn("%s", why->text);
 }
 
 enum redis_class talk_answer(struct fuser_talk *talk, const char *what, const char *but,

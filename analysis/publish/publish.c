@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "http_address.h"
 #include "queue.h"
+#include "say.h"
 #include "sink.h"
 
 /* In the order in which they finish: the summary and the report tell what became of the others. */
@@ -63,14 +64,27 @@ struct publish {
     uint32_t mark_count;
 };
 
-void publish_say(const char *format, ...)
+static void say(enum say_level level, const char *format, va_list arguments)
 {
     char line[1024];
+    vsnprintf(line, sizeof line, format, arguments);
+    fprintf(stderr, "%s%s\n", say_head(level), line);
+}
+
+void publish_say(const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    say(SAY_INFO, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "lightsout: %s\n", line);
+}
+
+void publish_warn(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say(SAY_WARNING, format, arguments);
+    va_end(arguments);
 }
 
 int publish_check_redis(const struct publish_options *options, struct fault *fault)
@@ -90,7 +104,7 @@ int publish_check_http(const char *listen, struct fault *fault)
 static void note(struct publish *publish, struct outlet *outlet, const struct fault *fault, bool at_end)
 {
     if (!outlet->faulty && (publish->failed || !at_end))
-        publish_say("%s: %s", outlet->sink->name, fault->text);
+        publish_warn("%s: %s", outlet->sink->name, fault->text);
     outlet->faulty = true;
     if (!publish->failed)
         publish->fault = *fault;
@@ -199,7 +213,7 @@ static void take_checkpoint(struct publish *publish, const void *item)
         if (!publish->failed)
             publish->fault = fault;
         if (!publish->checkpoint_failed)
-            publish_say("%s", fault.text);
+            publish_warn("%s", fault.text);
         publish->failed = publish->checkpoint_failed = true;
     }
     free(checkpoint.bytes);
@@ -401,7 +415,7 @@ static void put(struct publish *publish, enum queue_rank rank, enum item item, c
     bool first = publish->own.queue_dropped++ == 0;
     pthread_mutex_unlock(&publish->lock);
     if (first)
-        publish_say("what is written cannot keep up: it is dropped and counted, flows first, events last");
+        publish_warn("what is written cannot keep up: it is dropped and counted, flows first, events last");
 }
 
 void publish_event(struct publish *publish, const struct event *event)

@@ -108,10 +108,10 @@ static void complain(struct redis *redis, enum part part, enum redis_trouble tro
     char waiting[64] = "";
     if (part == PART_ROUND)
         snprintf(waiting, sizeof waiting, "; events wait (%zu)", outbox_waiting(redis->outbox, NULL));
-    publish_say("%s%s%s", why->text, waiting,
-                trouble == REDIS_TROUBLE_unreachable ? "; check --redis"
-                : apart                              ? "; check --redis and the server"
-                                                     : "");
+    publish_warn("%s%s%s", why->text, waiting,
+                 trouble == REDIS_TROUBLE_unreachable ? "; check --redis"
+                 : apart                              ? "; check --redis and the server"
+                                                      : "");
 }
 
 /* The end of what was said of a part. True: there was something. */
@@ -262,8 +262,8 @@ static bool check_length(struct redis *redis, bool added)
     redis_reply_free(reply);
     if (length < redis->length && (!added || length < redis->options->redis.maxlen)) {
         if (redis->errors[REDIS_TROUBLE_trimmed]++ == 0)
-            publish_say("%lld entries of %s at %s are gone: somebody else trims or deletes it",
-                        redis->length - length, redis->events_key, redis_link_shown(redis->link));
+            publish_warn("%lld entries of %s at %s are gone: somebody else trims or deletes it",
+                         redis->length - length, redis->events_key, redis_link_shown(redis->link));
     }
     redis->length = length;
     return true;

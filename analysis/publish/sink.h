@@ -87,5 +87,7 @@ int64_t sink_resume(const struct publish_options *options, const char *sink);
 extern const struct sink sink_http, sink_redis, sink_ndjson, sink_bins_csv, sink_flows_ndjson, sink_summary,
     sink_html;
 
-/* The one place of the letterbox that speaks to the operator: a line on standard error, "lightsout: …". */
+/* The one place of the letterbox that speaks to the operator: a line on standard error, "lightsout: …", of
+ * what is good to know, or of what somebody should look at. */
 __attribute__((format(printf, 1, 2))) void publish_say(const char *format, ...);
+__attribute__((format(printf, 1, 2))) void publish_warn(const char *format, ...);
