@@ -1,45 +1,39 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "instant.h"
+#include "nearest.h"
 #include "prefix_list.h"
 #include "settings.h"
 
 const char settings_help[] =
-    "Usage: lightsout -r PATH [-r PATH ...] [options]    replay captures (files, directories, -)\n"
-    "       lightsout -i IFACE [-i IFACE ...] [options]  watch interfaces\n"
-    "       lightsout -b FILE [options]                  analyse bins written with --bins\n"
-    "       lightsout --fuse --redis URL [options]       judge the bins of several sensors together\n"
-    "\n"
-    "  -r, --read PATH          pcap or pcapng, plain, gzip or zstd; repeatable\n"
-    "  -i, --interface IFACE    repeatable\n"
-    "  -b, --read-bins FILE     CSV\n"
-    "      --fuse               the bins of all sensors in Redis: several sensors, one verdict\n"
-    "  -c, --config FILE        configuration; without it the DPRK is watched\n"
-    "  -T, --check              check the configuration, print what is in force, exit\n"
-    "  -w, --watch CIDR[,LABEL] replaces the watch list; repeatable\n"
-    "      --watch-from FILE[,CC]  prefixes from a list, or of a country from an RIR's delegated statistics\n"
-    "      --from TIME, --to TIME  of a replay: only what lies between (ISO 8601, UTC)\n"
-    "      --bin SECONDS        the published interval (60)\n"
-    "  -f, --filter EXPR        an additional pcap filter\n"
-    "      --events FILE        events as NDJSON, appended; - is standard output\n"
-    "      --bins FILE          a row per scope and bin as CSV\n"
-    "      --flows FILE         a record per watched flow as NDJSON\n"
-    "      --report FILE        a self-contained HTML report\n"
-    "      --redis URL          redis://[user[:password]@]host[:port][/db], rediss:// for TLS, "
-    "unix:///path[?db=N],\n"
-    "                           redis+sentinel://host:port,host:port/name[/db]\n"
-    "      --redis-prefix TEXT  before every key (lightsout:, of a replay lightsout-replay:)\n"
-    "      --state FILE         checkpoint: loaded at start, written at intervals and at the end\n"
-    "      --http ADDR:PORT     status page, /metrics for Prometheus, /healthz, /api/state\n"
-    "      --speed N            replay at N times real time (default: as fast as it goes)\n"
-    "      --sensor NAME        the sensor's name (default: the host name)\n"
-    "      --progress, --no-progress\n"
+    "Usage: lightsout -r PATH ... | -i IFACE ... | -b FILE | --fuse  [option ...]\n"
+    "  -r, --read PATH           replay a capture, or a folder of them (repeatable)\n"
+    "  -i, --interface IFACE     watch an interface (repeatable)\n"
+    "  -b, --read-bins FILE      analyse bins that --bins wrote\n"
+    "      --fuse                judge the bins of all sensors in Redis together\n"
+    "  -f, --filter EXPR         an additional pcap filter\n"
+    "      --from TIME, --to TIME, --speed N  of a replay: a part, its pace\n"
+    "  -c, --config FILE         configuration; without it the DPRK is watched\n"
+    "  -w, --watch CIDR[,LABEL]  watch this instead (repeatable)\n"
+    "      --watch-from FILE[,CC]  ... prefixes of a list, or a country of an RIR's\n"
+    "  -T, --check               check, print what is in force, and exit\n"
+    "      --bin SECONDS, --sensor NAME  the interval (60), a name\n"
+    "      --events FILE         outages as NDJSON, appended; - is standard output\n"
+    "      --bins FILE           a row per scope and bin as CSV\n"
+    "      --flows FILE          a record per watched flow as NDJSON\n"
+    "      --report FILE         a self-contained HTML report\n"
+    "      --redis URL           redis[s]://[user[:pass]@]host[:port][/db], unix://PATH\n"
+    "      --redis-prefix TEXT   before every key (lightsout:)\n"
+    "      --http ADDR:PORT      status page, /metrics, /healthz, /api/state\n"
+    "      --state FILE          checkpoint: what was learned, to go on with\n"
+    "      --progress, --no-progress  how far it is (on a terminal)\n"
     "  -q, --quiet  -v, --verbose  -V, --version  -h, --help\n"
-    "\n"
-    "Exit status: 0 done; 1 failed while running, or the input was damaged; 2 unusable arguments.\n";
+    "Exit status: 0 done; 1 failed, or input damaged; 2 unusable arguments.\n"
+    "See lightsout(8), and lightsout.conf for every key of a configuration.\n";
 
 enum {
     OPTION_WATCH_FROM = 256,
@@ -209,6 +203,19 @@ static int take_option(struct settings *settings, int option, const char *argume
     }
 }
 
+static int refuse_option(const char *written, struct fault *fault)
+{
+    char name[64];
+    struct nearest nearest;
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(written, "="), written);
+    nearest_begin(&nearest, name + strspn(name, "-"));
+    for (const struct option *option = long_options; option->name != NULL && name[1] == '-'; option++)
+        nearest_try(&nearest, option->name);
+    if (nearest.found == NULL)
+        return fault_set(fault, "there is no option %s; see --help", name);
+    return fault_set(fault, "there is no option %s: is --%s meant? See --help", name, nearest.found);
+}
+
 /* Goes through the command line: the first time only for what decides which files are read. */
 int command_line_read(struct settings *settings, int argc, char **argv, bool first, struct fault *fault)
 {
@@ -219,7 +226,7 @@ int command_line_read(struct settings *settings, int argc, char **argv, bool fir
         if (option == '?' || option == ':') {
             const char *which = argv[optind - 1];
             return option == ':' ? fault_set(fault, "%s wants a value; see --help", which)
-                                 : fault_set(fault, "there is no option %s; see --help", which);
+                                 : refuse_option(which, fault);
         }
         if (option == 'h' || option == 'V') {
             settings->task = option == 'h' ? TASK_HELP : TASK_VERSION;

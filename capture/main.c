@@ -569,6 +569,8 @@ int main(int argc, char **argv)
         fputs(settings_help, stdout);
     else if (settings.task == TASK_VERSION)
         printf("lightsout %s, nDPI %s\n", LIGHTSOUT_VERSION, classify_version());
+    else if (settings.check && settings.quiet)
+        ; /* that it is fine is told by the exit status */
     else if (settings.check)
         settings_print(&settings);
     else if (settings.task == TASK_FUSE)
