@@ -15,11 +15,14 @@
 #   make samples              the captures in samples/ from their scripts, and their pictures
 #   make deps                 install the packages that building and testing need (the list is in .ci/deps)
 #   make install, uninstall   below $(DESTDIR)$(PREFIX)
+#   make deb                  a Debian package in build/
 
 CC      ?= cc
 CFLAGS  ?= -O2 -g
 PYTHON  ?= /usr/bin/python3
 PREFIX  ?= /usr/local
+SYSCONFDIR ?= /etc
+ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
 # release, asan or tsan: each with a folder of its own, so that they do not build over each other.
 MODE    ?= release
 V       ?= 0
@@ -66,7 +69,7 @@ DETECT_OBJECTS := $(patsubst %.c,$(OBJ)/%.o,$(sort $(wildcard tests/bench/detect
 DETECT_LIBS   := -lndpi -ljansson -lm
 FOLDERS       := $(sort $(dir $(OBJECTS) $(SYNTH_OBJECTS) $(TEST_OBJECTS) $(DETECT_OBJECTS) $(TESTS) $(BENCH) $(OBJ)/))
 
-.PHONY: all demo test bench bench-detect bench-fuse bench-verdict bench-faults asan tsan fuzz test-programs bench-programs walls format format-check deps install uninstall clean force
+.PHONY: all demo test bench bench-detect bench-fuse bench-verdict bench-faults asan tsan fuzz test-programs bench-programs walls format format-check deps install uninstall deb clean force
 all: $(PROGRAM)
 
 $(PROGRAM): $(MAIN) $(LIBRARY) $(OBJ)/flags
@@ -127,7 +130,7 @@ JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 RUNNER = $(if $(filter tsan,$(MODE)),$(shell setarch -R true 2>/dev/null && echo setarch -R))
 
 test:
-	@.ci/deps build test
+	@.ci/deps build deb test
 	@$(MAKE) --no-print-directory $(JOBS) test-programs
 	@$(RUNNER) $(PYTHON) tests/run $(OUT)
 
@@ -215,18 +218,47 @@ samples: $(PROGRAM) $(SYNTH)
 	$(Q)PYTHON=$(PYTHON) tests/make_samples.sh $(abspath $(OUT)) samples
 
 deps:
-	@.ci/deps build test
+	@.ci/deps build deb test
 
+# What is installed, each as mode:file:path.
+SHARE     = $(PREFIX)/share
+EXAMPLES  = $(filter-out samples/demo.sh samples/_lightsout samples/lightsout.bash samples/lightsout.s%, $(shell find samples -type f))
+INSTALLED = 755:$(PROGRAM):$(PREFIX)/bin/lightsout \
+            644:capture/lightsout.8:$(SHARE)/man/man8/lightsout.8 \
+            644:samples/lightsout.bash:$(SHARE)/bash-completion/completions/lightsout \
+            644:samples/_lightsout:$(ZSHDIR)/_lightsout \
+            644:samples/lightsout.service:$(PREFIX)/lib/systemd/system/lightsout.service \
+            644:samples/lightsout.sysusers:$(PREFIX)/lib/sysusers.d/lightsout.conf \
+            644:README.md:$(SHARE)/doc/lightsout/README.md \
+            $(foreach file,$(EXAMPLES),644:$(file):$(SHARE)/doc/lightsout/$(file:samples/%=examples/%))
+CONF = $(DESTDIR)$(SYSCONFDIR)/lightsout/lightsout.conf
+
+# A configuration that is there stays.
 install: $(PROGRAM)
-	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/lightsout
-	for page in $(notdir $(wildcard capture/lightsout.[1-8])); do \
-	    install -D -m 644 capture/$$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page || exit 1; done
-	for file in $(wildcard samples/lightsout.conf); do \
-	    install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/doc/lightsout/$${file##*/} || exit 1; done
+	@for item in $(INSTALLED); do file=$${item#*:}; \
+	    install -D -m $${item%%:*} $${file%:*} "$(DESTDIR)$${item##*:}" || exit 1; done
+	@sed -i 's|/usr/bin/lightsout|$(PREFIX)/bin/lightsout|; s|/etc/lightsout/|$(SYSCONFDIR)/lightsout/|g' \
+	    $(DESTDIR)$(PREFIX)/lib/systemd/system/lightsout.service
+	@[ -e $(CONF) ] || install -D -m 644 samples/lightsout.conf $(CONF)
 
+# One that was changed, too.
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/lightsout $(DESTDIR)$(PREFIX)/share/man/man[1-8]/lightsout.[1-8]
-	rm -rf $(DESTDIR)$(PREFIX)/share/doc/lightsout
+	@for item in $(INSTALLED); do rm -f "$(DESTDIR)$${item##*:}"; done
+	@if cmp -s samples/lightsout.conf $(CONF); then rm -f $(CONF); fi
+	@find $(DESTDIR)$(SHARE)/doc/lightsout $(dir $(CONF)) -depth -type d -exec rmdir {} + 2>/dev/null || true
+
+# A Debian package of the tree as it stands, in $(OUT)/. The packaging waits in .debian, where it does not look as if this
+# were a Debian source already.
+DEB_TREE = $(OUT)/deb/lightsout-$(VERSION)
+deb:
+	@.ci/deps build deb
+	@rm -rf $(OUT)/deb && mkdir -p $(DEB_TREE)
+	@cp -a analysis capture include tests samples Makefile README.md .ci $(DEB_TREE)
+	@cp -a .debian $(DEB_TREE)/debian
+	@cd $(DEB_TREE) && env -u MAKEFLAGS -u MAKELEVEL dpkg-buildpackage -b -us -uc $(if $(filter 0,$(V)),>../build.log 2>&1 || \
+	    { tail -n 40 ../build.log; exit 1; })
+	@mv $(OUT)/deb/lightsout*_$(VERSION)_* $(OUT) && rm -rf $(DEB_TREE)
+	@ls $(OUT)/lightsout_$(VERSION)_*.deb
 
 clean:
 	rm -rf build

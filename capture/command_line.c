@@ -26,7 +26,7 @@ const char settings_help[] =
     "      --bins FILE           a row per scope and bin as CSV\n"
     "      --flows FILE          a record per watched flow as NDJSON\n"
     "      --report FILE         a self-contained HTML report\n"
-    "      --redis URL           redis[s]://[user[:pass]@]host[:port][/db], unix://PATH\n"
+    "      --redis URL           redis[s]://[user[:pw]@]host[:port][/db], unix://PATH\n"
     "      --redis-prefix TEXT   before every key (lightsout:)\n"
     "      --http ADDR:PORT      status page, /metrics, /healthz, /api/state\n"
     "      --state FILE          checkpoint: what was learned, to go on with\n"
