@@ -16,6 +16,7 @@
 #   make deps                 install the packages that building and testing need (the list is in .ci/deps)
 #   make install, uninstall   below $(DESTDIR)$(PREFIX)
 #   make deb                  a Debian package in build/
+#   make test-package         that package installed, run, upgraded and removed on Debian 12 and 13 (root, debootstrap)
 
 CC      ?= cc
 CFLAGS  ?= -O2 -g
@@ -69,7 +70,7 @@ DETECT_OBJECTS := $(patsubst %.c,$(OBJ)/%.o,$(sort $(wildcard tests/bench/detect
 DETECT_LIBS   := -lndpi -ljansson -lm
 FOLDERS       := $(sort $(dir $(OBJECTS) $(SYNTH_OBJECTS) $(TEST_OBJECTS) $(DETECT_OBJECTS) $(TESTS) $(BENCH) $(OBJ)/))
 
-.PHONY: all demo test bench bench-detect bench-fuse bench-verdict bench-faults asan tsan fuzz test-programs bench-programs walls format format-check deps install uninstall deb clean force
+.PHONY: all demo test bench bench-detect bench-fuse bench-verdict bench-faults asan tsan fuzz test-programs bench-programs walls format format-check deps install uninstall deb test-package clean force
 all: $(PROGRAM)
 
 $(PROGRAM): $(MAIN) $(LIBRARY) $(OBJ)/flags
@@ -259,6 +260,11 @@ deb:
 	    { tail -n 40 ../build.log; exit 1; })
 	@mv $(OUT)/deb/lightsout*_$(VERSION)_* $(OUT) && rm -rf $(DEB_TREE)
 	@ls $(OUT)/lightsout_$(VERSION)_*.deb
+
+# Installed, run, upgraded and removed on each release, by its own systemd. Wants root, a network, and room for roots.
+test-package:
+	@.ci/deps package
+	@BUILD=$(OUT) $(PYTHON) -m pytest -q -rs -p no:cacheprovider tests/package/releases.py
 
 clean:
 	rm -rf build
