@@ -46,7 +46,7 @@ TEST_FLAGS    := -Iinclude -Icapture -Ianalysis -Ianalysis/publish
 # TLS for Redis needs hiredis 1.x, which brings it (Debian 13; not 12), and OpenSSL to look at host names.
 REDIS_TLS     := $(shell $(CC) $(CPPFLAGS) -E -include hiredis/hiredis_ssl.h -include openssl/ssl.h -x c /dev/null >/dev/null 2>&1 && echo yes)
 ROOM_FLAGS    += $(if $(REDIS_TLS),-DREDIS_TLS)
-LIBS          := -lpcap -lndpi $(if $(REDIS_TLS),-lhiredis_ssl -lssl -lcrypto) -lhiredis -lmicrohttpd -lsystemd -ljansson -linih -lzstd -lz -lm -lpthread
+LIBS          := -lpcap -lndpi $(if $(REDIS_TLS),-lhiredis_ssl -lssl -lcrypto) -lhiredis -lmicrohttpd -lsystemd -ljansson -linih -lzstd -lz -lseccomp -lcap-ng -lm -lpthread
 SYNTH_LIBS    := -ljansson -linih -lzstd -lm
 
 SOURCES := $(sort $(foreach room,capture analysis analysis/publish,$(wildcard $(room)/*.c)))

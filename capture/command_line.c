@@ -111,6 +111,10 @@ static int watch_from(struct settings *settings, const char *argument, struct fa
 {
     struct prefix *prefixes;
     size_t count;
+    char *path = settings_own_text(settings, argument), *country = strrchr(path, ',');
+    if (country != NULL)
+        *country = '\0';
+    settings_note_file(settings, path);
     if (prefix_list_read(argument, &prefixes, &count, fault) != 0)
         return -1;
     settings_watch_many(settings, prefixes, count);

@@ -14,6 +14,7 @@
 #include "fuser.h"
 #include "log.h"
 #include "notify.h"
+#include "privs.h"
 #include "progress.h"
 #include "publish.h"
 #include "reload.h"
@@ -485,6 +486,40 @@ static int read_state(struct settings *settings, struct publish_checkpoint *resu
     return 0;
 }
 
+/* Everything is open: what is not needed any more is given up before a thread begins. */
+static int confine(void *context, struct fault *fault)
+{
+    const struct settings *settings = context;
+    struct privs held;
+    char text[400];
+    if (privs_confine(settings, PRIVS_RUNNING, &held, fault) != 0)
+        return -1;
+    privs_format(&held, text, sizeof text);
+    if (settings->verbose || (held.confined && held.calls == 0 && !settings->quiet))
+        log_say("what it may do: %s", text);
+    return 0;
+}
+
+/* To open a capture is to read what a stranger wrote; an interface is opened with the rights that takes. */
+static int confine_opening(const struct settings *settings, struct fault *fault)
+{
+    struct privs held;
+    return settings->task != TASK_LIVE ? privs_confine(settings, PRIVS_OPENING, &held, fault) : 0;
+}
+
+static int check(const struct settings *settings)
+{
+    struct privs held;
+    struct fault fault;
+    char text[400];
+    settings_print(settings);
+    if (privs_confine(settings, PRIVS_RUNNING, &held, &fault) != 0)
+        return say_unusable(&fault);
+    privs_format(&held, text, sizeof text);
+    printf("\n# What it may do once it runs: %s\n", text);
+    return EXIT_DONE;
+}
+
 /* Several sensors, one verdict: no capture, and the studies are the sensors'. */
 static int start_fuser(struct settings *settings)
 {
@@ -496,6 +531,8 @@ static int start_fuser(struct settings *settings)
         .publish = &settings->publish,
         .verbose = settings->verbose,
     };
+    settings->publish.opened = confine;
+    settings->publish.opened_context = settings;
     catch_signals();
     notify_ready(true, settings->capture.step_ns);
     if (fuser_run(&options, &stop, &fault) == 0)
@@ -518,10 +555,13 @@ static int start(struct settings *settings, int argc, char **argv, char **shown)
     settings->publish.summary =
         settings->publish.replay && !settings->quiet && (events == NULL || strcmp(events, "-") != 0);
     settings->publish.colour = terminal_has_colours(STDOUT_FILENO);
+    settings->publish.opened = confine;
+    settings->publish.opened_context = settings;
     catch_signals();
     int status = EXIT_FAILED;
     struct publish_checkpoint resume = {.data_ns = TIME_NONE};
-    if (open_input(settings, &input, &fault) != 0 || read_state(settings, &resume, &fault) != 0)
+    if (confine_opening(settings, &fault) != 0 || open_input(settings, &input, &fault) != 0 ||
+        read_state(settings, &resume, &fault) != 0)
         log_error("%s", fault.text);
     else
         status = run(settings, &input, reload_new(argc, argv));
@@ -572,7 +612,7 @@ int main(int argc, char **argv)
     else if (settings.check && settings.quiet)
         ; /* that it is fine is told by the exit status */
     else if (settings.check)
-        settings_print(&settings);
+        status = check(&settings);
     else if (settings.task == TASK_FUSE)
         status = start_fuser(&settings);
     else

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "nearest.h"
+#include "privs.h"
 
 enum value_type {
     VALUE_TEXT,
@@ -39,6 +40,18 @@ struct row {
 
 #define AT(member) offsetof(struct settings, member)
 
+/* Sanitizers need what a confined program may not do. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define CONFINE_DEFAULT "no"
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define CONFINE_DEFAULT "no"
+#endif
+#endif
+#ifndef CONFINE_DEFAULT
+#define CONFINE_DEFAULT "yes"
+#endif
+
 static const struct row rows[] = {
     {"lightsout", "sensor", VALUE_TEXT, AT(publish.sensor), 0, 0, NULL, 0, 0},
     {"lightsout", "utc_offset", VALUE_TEXT, AT(utc_offset), 0, 0, NULL, 0, 0},
@@ -50,6 +63,8 @@ static const struct row rows[] = {
     {"lightsout", "report", VALUE_TEXT, AT(publish.report_path), 0, 0, NULL, 0, 0},
     {"lightsout", "state", VALUE_TEXT, AT(publish.state_path), 0, 0, NULL, 0, 0},
     {"lightsout", "state_every", VALUE_SECONDS, AT(state_every_s), 0, 86400, "30", 1, 0},
+    {"lightsout", "user", VALUE_TEXT, AT(user), 0, 0, NULL, 0, 0},
+    {"lightsout", "confine", VALUE_YES_NO, AT(confine), 0, 0, CONFINE_DEFAULT, 0, 0},
     {"capture", "interface", VALUE_WORDS, AT(capture.interfaces), 0, 0, NULL, 0, AT(capture.interface_count)},
     {"capture", "filter", VALUE_TEXT, AT(capture.filter), 0, 0, NULL, 0, 0},
     {"capture", "decapsulate", VALUE_YES_NO, AT(capture.decapsulate), 0, 0, "yes", 0, 0},
@@ -137,6 +152,12 @@ void *settings_own_grown(struct settings *settings, void *items, size_t count, s
     return grown;
 }
 
+void settings_note_file(struct settings *settings, const char *path)
+{
+    *SETTINGS_APPEND(settings, *(const char ***)&settings->files, settings->file_count) =
+        settings_own_text(settings, path);
+}
+
 /* ---- values ---- */
 
 static int refuse(struct fault *fault, const char *key, const char *value, const char *wanted)
@@ -182,6 +203,7 @@ static int read_password(struct settings *settings, const char *path, const char
                          struct fault *fault)
 {
     char line[512] = "";
+    settings_note_file(settings, path);
     FILE *file = fopen(path, "r");
     if (file == NULL)
         return fault_set(fault, "password_file = %s: %s", path, strerror(errno));
@@ -416,6 +438,7 @@ static int read_configuration(struct settings *settings, const char *path, struc
     struct fault why = {""};
     struct reading reading = {.settings = settings, .text = settings_embedded, .fault = &why};
     if (path != NULL) {
+        settings_note_file(settings, path);
         reading.file = fopen(path, "r");
         if (reading.file == NULL)
             return fault_set(fault, "configuration %s: %s", path, strerror(errno));
@@ -583,6 +606,8 @@ static int finish(struct settings *settings, struct fault *fault)
     struct fault why;
     if (check_sensor(settings->publish.sensor, &why) != 0)
         return fault_set(fault, "%s%s", place_of(settings, "lightsout", "sensor"), why.text);
+    if (privs_check_user(settings, &why) != 0)
+        return fault_set(fault, "%s%s", place_of(settings, "lightsout", "user"), why.text);
     const char *password = getenv("LIGHTSOUT_REDIS_PASSWORD");
     if (settings->publish.redis.password == NULL && password != NULL) {
         settings->publish.redis.password = settings_own_text(settings, password);
@@ -604,6 +629,13 @@ static int finish(struct settings *settings, struct fault *fault)
 
 /* ---- the door ---- */
 
+/* It does what a confined program may not. */
+static bool under_valgrind(void)
+{
+    const char *preloaded = getenv("LD_PRELOAD");
+    return preloaded != NULL && strstr(preloaded, "/vgpreload_") != NULL;
+}
+
 int settings_read(struct settings *settings, int argc, char **argv, struct fault *fault)
 {
     *settings = (struct settings){.progress = -1, .capture = {.from_ns = TIME_NONE, .to_ns = TIME_NONE}};
@@ -613,6 +645,8 @@ int settings_read(struct settings *settings, int argc, char **argv, struct fault
     for (size_t i = 0; i < ROW_COUNT; i++)
         if (rows[i].value != NULL && put(settings, &rows[i], rows[i].value, fault) != 0)
             return -1;
+    if (under_valgrind())
+        settings->confine = false;
     if (command_line_read(settings, argc, argv, true, fault) != 0)
         return -1;
     if (settings->task == TASK_HELP || settings->task == TASK_VERSION)

@@ -33,6 +33,10 @@ struct settings {
     double fuse_lateness_s;
     const char *config_path;
     bool quiet, verbose;
+    const char *user;         /* whom to become once all is open; NULL: as privs.h says */
+    bool confine;             /* rights that are not needed are given up */
+    const char *const *files; /* those that were read, and are read again by a reload */
+    size_t file_count;
     bool check;   /* print what is in force and leave */
     int progress; /* 1 or 0 as asked for, -1: when standard error is a terminal */
     struct rules rules;
@@ -103,6 +107,9 @@ int settings_yes_no(const char *key, const char *value, bool *yes, struct fault 
 /* Calls `take` for each word of a list parted by blanks or commas; the words are the settings' own. */
 int settings_each_word(struct settings *settings, const char *value, struct fault *fault,
                        int (*take)(struct settings *, void *, char *, struct fault *), void *into);
+
+/* Notes a file that is read, and read again by a reload. */
+void settings_note_file(struct settings *settings, const char *path);
 
 /* Memory that lives as long as the settings. settings_own_grown has room for one item more behind `count`;
  * an array has room for as many items as the next power of two says, and old blocks stay until the end. */

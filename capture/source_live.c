@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "decode.h"
 #include "interface.h"
+#include "privs.h"
 #include "source_filter.h"
 
 enum {
@@ -167,7 +168,9 @@ static int open_interface(struct live_source *self, struct fault *fault)
     if (self->pcap == NULL)
         return fault_set(fault, "cannot capture on %s: %s", self->name, words);
     prepare(self->pcap, &self->options);
+    privs_net_raw(true);
     int code = pcap_activate(self->pcap); /* above zero is a warning: it works all the same */
+    privs_net_raw(false);
     int failed = code < 0 ? say_refusal(self, code, fault) : check_active(self, fault);
     if (failed == 0)
         failed = join_group(self, fault);

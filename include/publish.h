@@ -47,7 +47,11 @@ struct publish_options {
     const char *input;   /* what was read or watched, for summary and report */
     bool summary;        /* a summary for people on standard output at the end */
     bool colour;         /* … with what matters most in colour */
-    bool replay;         /* the data are not of now: wait for room instead of dropping */
+    /* Called when every sink is open, before any thread starts: what is not needed any more can be given up.
+     * -1 with the fault: nothing starts. NULL: nothing is called. */
+    int (*opened)(void *context, struct fault *fault);
+    void *opened_context;
+    bool replay; /* the data are not of now: wait for room instead of dropping */
     int64_t bin_ns, step_ns;
     int32_t offset_min; /* of the watched side's clock from UTC, for the pages; 0: UTC is told alone */
     struct {

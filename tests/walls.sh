@@ -21,6 +21,8 @@ includes() {
 wall 'an include that climbs out of its folder' "$(includes '[^>"]*\.\./')"
 wall 'libpcap beyond capture/source_*.c (capture/decode.c and link.c may have <pcap/dlt.h>)' \
     "$(includes pcap | grep -vE '^capture/(source_[a-z]+\.c:|(decode|link)\.c:[0-9]+:#include <pcap/dlt\.h>)')"
+wall 'libseccomp beyond capture/privs_calls.c' "$(includes seccomp | grep -v '^capture/privs_calls\.c:')"
+wall 'libcap-ng beyond capture/privs.c' "$(includes cap-ng | grep -v '^capture/privs\.c:')"
 wall 'nDPI beyond capture/classify.c' "$(includes ndpi | grep -v '^capture/classify\.c:')"
 wall 'libmicrohttpd beyond analysis/publish/http.c' "$(includes microhttpd | grep -v '^analysis/publish/http\.c:')"
 wall 'libsystemd beyond capture/notify.c' "$(includes systemd | grep -v '^capture/notify\.c:')"

@@ -46,7 +46,8 @@ int checkpoint_write(const char *path, const struct publish_checkpoint *checkpoi
     head.checksum = checksum(&head, checkpoint->bytes);
     if ((size_t)snprintf(beside, sizeof beside, "%s.new", path) >= sizeof beside)
         return fault_set(fault, "--state %s: the path is too long", path);
-    int file = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    unlink(beside); /* whatever somebody has put there is not written to */
+    int file = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (file < 0)
         return fault_set(fault, "--state %s: %s", beside, strerror(errno));
     bool written = durable_write(file, &head, sizeof head, 0) == 0 &&

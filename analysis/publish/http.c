@@ -48,6 +48,8 @@ struct http {
     const struct pulse *pulse; /* since `start` */
     struct http_address address;
     int64_t started_ns;
+    bool any_port; /* the system chose it */
+    int listening; /* -1: not ours */
     struct MHD_Daemon *daemon;
 
     pthread_mutex_t lock; /* of the present state */
@@ -261,6 +263,8 @@ static void http_close(void *state)
     struct http *http = state;
     if (http->daemon != NULL)
         MHD_stop_daemon(http->daemon);
+    if (http->listening >= 0)
+        close(http->listening);
     for (size_t i = 0; i < PAGE__COUNT; i++)
         if (http->kept[i].response != NULL)
             MHD_destroy_response(http->kept[i].response);
@@ -299,21 +303,16 @@ static int listen_on(struct http_address *address, struct fault *fault)
 static int http_start(void *state, const struct pulse *pulse, struct fault *fault)
 {
     struct http *http = state;
-    bool any_port = http->address.socket.ip4.sin_port == 0;
-    int fd = listen_on(&http->address, fault);
-    if (fd < 0)
-        return -1;
     http->pulse = pulse;
     http->daemon = MHD_start_daemon(
         MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO, 0, NULL, NULL, answer, http, MHD_OPTION_LISTEN_SOCKET,
-        fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)(CONNECTIONS_MAX + CONNECTIONS_CLOSING_MAX),
+        http->listening, MHD_OPTION_CONNECTION_LIMIT, (unsigned)(CONNECTIONS_MAX + CONNECTIONS_CLOSING_MAX),
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)REQUEST_BYTES_MAX, MHD_OPTION_NOTIFY_CONNECTION, note_connection, http, MHD_OPTION_END);
-    if (http->daemon == NULL) {
-        close(fd);
+    if (http->daemon == NULL)
         return fault_set(fault, "cannot serve HTTP on %s: no memory for its thread", http->address.shown);
-    }
-    if (any_port)
+    http->listening = -1; /* the server's now */
+    if (http->any_port)
         publish_say("the status page is at http://%s/", http->address.shown);
     return 0;
 }
@@ -329,11 +328,15 @@ static void *http_open(const struct publish_options *options, const struct scope
     http->options = options;
     http->started_ns = now_ns(CLOCK_MONOTONIC);
     http->looked_ns = TIME_NONE;
+    http->listening = -1;
     pthread_mutex_init(&http->lock, NULL);
     int result = http_address_parse(options->http_listen, &http->address, fault);
     if (result == 0 &&
         (status_init(&http->status, options, scopes) != 0 || status_init(&http->view, options, scopes) != 0))
         result = fault_set(fault, "no memory for the status of %u scopes", scopes->count);
+    http->any_port = http->address.socket.ip4.sin_port == 0;
+    if (result == 0 && (http->listening = listen_on(&http->address, fault)) < 0)
+        result = -1;
     if (result != 0) {
         http_close(http);
         return NULL;

@@ -359,7 +359,15 @@ static int open_sinks(struct publish *publish, const struct scope_list *scopes, 
         publish->wanted[ITEM_FLOW] |= sinks[i]->flow != NULL;
         publish->wanted[ITEM_HOSTS] |= sinks[i]->hosts != NULL;
         publish->wanted[ITEM_STEP] |= sinks[i]->step != NULL;
-        if (sinks[i]->start != NULL && sinks[i]->start(state, &publish->pulse, fault) != 0)
+    }
+    return 0;
+}
+
+static int start_sinks(struct publish *publish, struct fault *fault)
+{
+    for (size_t i = 0; i < publish->count; i++) {
+        const struct outlet *outlet = &publish->outlets[i];
+        if (outlet->sink->start != NULL && outlet->sink->start(outlet->state, &publish->pulse, fault) != 0)
             return -1;
     }
     return 0;
@@ -373,6 +381,10 @@ static int open_masked(struct publish *publish, const struct scope_list *scopes,
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int result = open_sinks(publish, scopes, fault);
+    if (result == 0 && publish->options.opened != NULL)
+        result = publish->options.opened(publish->options.opened_context, fault);
+    if (result == 0)
+        result = start_sinks(publish, fault);
     if (result == 0 && pthread_create(&publish->thread, NULL, publish_thread, publish) != 0)
         result = fault_set(fault, "no memory for the publishing thread");
     pthread_sigmask(SIG_SETMASK, &before, NULL);

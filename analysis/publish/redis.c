@@ -563,13 +563,19 @@ static void *redis_open(const struct publish_options *options, const struct scop
         return NULL;
     }
     fault_set(fault, "no memory for Redis");
-    redis->running = make_names(redis) && make_link(redis, fault) == 0 &&
-                     pthread_create(&redis->thread, NULL, redis_thread, redis) == 0;
-    if (!redis->running) {
+    if (!make_names(redis) || make_link(redis, fault) != 0) {
         redis_close(redis);
         return NULL;
     }
     return redis;
+}
+
+static int redis_start(void *state, const struct pulse *pulse, struct fault *fault)
+{
+    (void)pulse;
+    struct redis *redis = state;
+    redis->running = pthread_create(&redis->thread, NULL, redis_thread, redis) == 0;
+    return redis->running ? 0 : fault_set(fault, "no memory for Redis");
 }
 
 static int redis_scopes(void *state, const struct scope_list *scopes, struct fault *fault)
@@ -662,6 +668,7 @@ const struct sink sink_redis = {
     .name = "redis",
     .wanted = redis_wanted,
     .open = redis_open,
+    .start = redis_start,
     .scopes = redis_scopes,
     .event = redis_event,
     .bin = redis_bin,

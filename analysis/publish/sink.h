@@ -65,7 +65,8 @@ struct sink {
     void (*count)(void *state, struct health *sum);
     void (*level)(void *state, struct levels *levels);
 
-    /* Right after `open`, for what has a life of its own. The pulse is borrowed until `close`. */
+    /* When all are open, for what has a life of its own: `open` starts no thread. The pulse is borrowed until
+     * `close`. */
     int (*start)(void *state, const struct pulse *pulse, struct fault *fault);
 
     /* The reader has closed a step: data time reached, counters and levels of the whole program. */

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Opens the letterbox as its arguments say and puts in what standard input asks for: "event N", "bin N",
  * "flow N" (the next N of a canned sequence), "step N", "sleep MS". Each line is answered with "ok" on
- * standard output when --ack is given. Exit status 0, 1 when closing failed, 2 when opening failed. */
+ * standard output when --ack is given. It runs with no more rights than the program does. Exit status 0, 1
+ * when closing failed, 2 when opening failed. */
 #include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "canned.h"
+#include "privs.h"
 #include "publish.h"
 
 static const struct option long_options[] = {
@@ -130,6 +132,21 @@ static void obey(struct publish *publish, const char *verb, unsigned count)
     publish_health(publish, &health);
 }
 
+/* As in the program, unless that leaves it out (sanitizers). */
+static int confine(void *context, struct fault *fault)
+{
+    static char *arguments[] = {"lightsout", "-r", "-", NULL};
+    struct settings settings;
+    struct privs held;
+    (void)context;
+    if (settings_read(&settings, 3, arguments, fault) != 0)
+        return -1;
+    settings.publish = options;
+    int result = privs_confine(&settings, PRIVS_RUNNING, &held, fault);
+    settings_free(&settings);
+    return result;
+}
+
 int main(int argc, char **argv)
 {
     struct fault fault;
@@ -146,6 +163,7 @@ int main(int argc, char **argv)
         } else {
             set_option(letter, optarg);
         }
+    options.opened = confine;
     struct publish *publish = publish_open(&options, &canned_scopes, &fault);
     if (publish == NULL) {
         fprintf(stderr, "fault: %s\n", fault.text);
