@@ -9,6 +9,7 @@
 
 #include "capture.h"
 #include "instant.h"
+#include "printable.h"
 
 enum { COLUMNS_MAX = 256, LINE_MAX_BYTES = 65536 };
 
@@ -186,11 +187,13 @@ static int read_cell(struct bins_file *file, int column, char **rest, struct bin
         row->known |= known ? TALLY_BIT(column) : 0;
         return 0;
     }
-    const char *cell = cut_cell(rest);
+    char *cell = cut_cell(rest);
     if (column == COLUMN_TIME && !read_time_again(file, cell, &row->time_ns))
         return bad(file, fault, "no time in UTC:", cell);
-    if (column == COLUMN_SCOPE)
+    if (column == COLUMN_SCOPE) {
+        printable_clean(cell, false); /* the name goes wherever events go */
         row->scope = cell;
+    }
     if (column < 0 || *cell == '\0')
         return 0;
     if (!read_count(cell, &row->value[column]))

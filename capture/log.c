@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "printable.h"
 #include "say.h"
 #include "terminal.h"
 
@@ -22,9 +23,7 @@ static void say(enum say_level level, const char *format, va_list arguments)
 {
     char line[1024];
     vsnprintf(line, sizeof line, format, arguments);
-    for (char *c = line; *c != '\0'; c++) /* names of files and interfaces are not ours to trust */
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?';
+    printable_clean(line, false); /* names of files and interfaces are not ours to trust */
     log_progress_end();
     fprintf(stderr, "%s%s\n", say_head(level), line);
 }

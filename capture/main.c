@@ -14,6 +14,7 @@
 #include "fuser.h"
 #include "log.h"
 #include "notify.h"
+#include "printable.h"
 #include "privs.h"
 #include "progress.h"
 #include "publish.h"
@@ -549,6 +550,8 @@ static int start(struct settings *settings, int argc, char **argv, char **shown)
     const char *events = settings->publish.events_path;
     char *command = join((size_t)argc, (const char *const *)shown);
     char *names = input_names(settings);
+    if (names != NULL)
+        printable_clean(names, false);
     settings->publish.command = command;
     settings->publish.input = names;
     settings->publish.replay = settings->task != TASK_LIVE;

@@ -13,6 +13,7 @@
 #include "checkpoint.h"
 #include "clock.h"
 #include "http_address.h"
+#include "printable.h"
 #include "queue.h"
 #include "say.h"
 #include "sink.h"
@@ -68,6 +69,7 @@ static void say(enum say_level level, const char *format, va_list arguments)
 {
     char line[1024];
     vsnprintf(line, sizeof line, format, arguments);
+    printable_clean(line, false); /* a server's words may be among it */
     fprintf(stderr, "%s%s\n", say_head(level), line);
 }
 

@@ -111,6 +111,13 @@ static void put_json_byte(struct text *text, unsigned char byte)
     }
 }
 
+/* U+0080 to U+009F, which some terminals obey as they do an escape. */
+static bool is_c1(const char *string)
+{
+    return (unsigned char)string[0] == 0xc2 && (unsigned char)string[1] >= 0x80 &&
+           (unsigned char)string[1] < 0xa0;
+}
+
 void text_json(struct text *text, const char *string)
 {
     text_put(text, "\"");
@@ -118,12 +125,14 @@ void text_json(struct text *text, const char *string)
         const char *plain = string;
         size_t length = 0;
         while (*string != '\0' && *string != '"' && *string != '\\' && (unsigned char)*string >= ' ' &&
-               *string != 0x7f && (length = utf8_length((const unsigned char *)string)) > 0)
+               *string != 0x7f && !is_c1(string) && (length = utf8_length((const unsigned char *)string)) > 0)
             string += length;
         put_bytes(text, plain, (size_t)(string - plain));
         if (*string == '\0')
             break;
-        if ((unsigned char)*string < 0x80)
+        if (is_c1(string))
+            put_json_byte(text, (unsigned char)*++string);
+        else if ((unsigned char)*string < 0x80)
             put_json_byte(text, (unsigned char)*string);
         else
             text_put(text, REPLACEMENT);
@@ -141,7 +150,7 @@ void text_html(struct text *text, const char *string)
             text_put(text, REPLACEMENT);
         else if (strchr("&<>\"'", first) != NULL)
             text_format(text, "&#%d;", first);
-        else if (first < ' ' || first == 0x7f)
+        else if (first < ' ' || first == 0x7f || is_c1(string))
             text_put(text, "?");
         else
             put_bytes(text, string, length);

@@ -51,8 +51,9 @@ static void json_strings_are_escaped(void **state)
     (void)state;
     char bytes[128];
     struct text text = text_in(bytes, sizeof bytes);
-    text_json(&text, "q\" b\\ nl\n del\x7f bad\xfe eur\xe2\x82\xac </script>");
-    assert_string_equal(bytes, "\"q\\\" b\\\\ nl\\u000a del\\u007f bad" BAD " eur\xe2\x82\xac </script>\"");
+    text_json(&text, "q\" b\\ nl\n del\x7f csi\xc2\x9b bad\xfe eur\xe2\x82\xac </script>");
+    assert_string_equal(bytes, "\"q\\\" b\\\\ nl\\u000a del\\u007f csi\\u009b bad" BAD
+                               " eur\xe2\x82\xac </script>\"");
     assert_false(text.cut);
 }
 
