@@ -17,6 +17,7 @@ const char settings_help[] =
     "      --fuse                judge the bins of all sensors in Redis together\n"
     "  -f, --filter EXPR         an additional pcap filter\n"
     "      --from TIME, --to TIME, --speed N  of a replay: a part, its pace\n"
+    "      --follow              read on as captures grow and new files come\n"
     "  -c, --config FILE         configuration; without it the DPRK is watched\n"
     "  -w, --watch CIDR[,LABEL]  watch this instead (repeatable)\n"
     "      --watch-from FILE[,CC]  ... prefixes of a list, or a country of an RIR's\n"
@@ -26,7 +27,7 @@ const char settings_help[] =
     "      --bins FILE           a row per scope and bin as CSV\n"
     "      --flows FILE          a record per watched flow as NDJSON\n"
     "      --report FILE         a self-contained HTML report\n"
-    "      --redis URL           redis[s]://[user[:pw]@]host[:port][/db], unix://PATH\n"
+    "      --redis URL           redis://host[:port][/db], rediss://, unix:///path\n"
     "      --redis-prefix TEXT   before every key (lightsout:)\n"
     "      --http ADDR:PORT      status page, /metrics, /healthz, /api/state\n"
     "      --state FILE          checkpoint: what was learned, to go on with\n"
@@ -43,6 +44,7 @@ enum {
     OPTION_NO_PROGRESS,
     OPTION_FROM,
     OPTION_TO,
+    OPTION_FOLLOW,
     OPTION_KEY
 };
 
@@ -72,6 +74,7 @@ static const struct option long_options[] = {
     {"speed", required_argument, NULL, OPTION_SPEED},
     {"progress", no_argument, NULL, OPTION_PROGRESS},
     {"no-progress", no_argument, NULL, OPTION_NO_PROGRESS},
+    {"follow", no_argument, NULL, OPTION_FOLLOW},
     {"from", required_argument, NULL, OPTION_FROM},
     {"to", required_argument, NULL, OPTION_TO},
     {"quiet", no_argument, NULL, 'q'},
@@ -183,6 +186,9 @@ static int take_option(struct settings *settings, int option, const char *argume
         return option == 'w' ? watch_one(settings, argument, fault) : watch_from(settings, argument, fault);
     case OPTION_SPEED:
         return take_speed(settings, argument, fault);
+    case OPTION_FOLLOW:
+        settings->capture.follow = true;
+        return 0;
     case OPTION_FROM:
         return take_instant("--from", argument, &settings->capture.from_ns, fault);
     case OPTION_TO:

@@ -49,7 +49,8 @@ static struct source *open_files(struct capture *capture, struct fault *fault)
                                               .path_count = options->read_count,
                                               .filter = options->filter,
                                               .from_ns = options->from_ns,
-                                              .to_ns = options->to_ns};
+                                              .to_ns = options->to_ns,
+                                              .follow = options->follow};
     return source_file_open(&files, capture->health, fault);
 }
 

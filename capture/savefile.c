@@ -59,6 +59,7 @@ struct savefile {
     size_t size, at, end; /* buffer[at] to buffer[end] is still to be read */
     int64_t before;       /* bytes of the file before the buffer */
     bool ended, failed, damaged;
+    bool later; /* nothing more for now, in the middle or not */
     char trouble[160];
 
     bool ng, swapped; /* in the other byte order than this machine's */
@@ -111,8 +112,12 @@ static bool fill(struct savefile *file, size_t count)
         damaged(file, "no memory for a block of %zu bytes", count);
         return false;
     }
+    file->later = false;
     while (file->end < count && !file->ended) {
         ssize_t got = file->input.read(file->input.context, file->buffer + file->end, file->size - file->end);
+        file->later = got == SAVEFILE_NOT_YET;
+        if (file->later)
+            return false;
         file->failed = got < 0;
         file->ended = got <= 0;
         file->end += got > 0 ? (size_t)got : 0;
@@ -130,6 +135,8 @@ static enum savefile_news run_out(struct savefile *file, size_t count, const cha
 {
     if (file->damaged)
         return SAVEFILE_DAMAGED;
+    if (file->later)
+        return SAVEFILE_LATER;
     size_t left = file->end - file->at;
     file->at = file->end;
     if (file->failed)
@@ -247,7 +254,7 @@ static enum savefile_news next_record(struct savefile *file, struct frame *frame
         return damaged(file, "a packet of %u bytes is not to be believed", captured);
     }
     if (!holds(file, file->record_bytes + captured)) {
-        file->at += file->record_bytes;
+        file->at += file->later ? 0 : file->record_bytes; /* it is whole when the rest comes */
         return cut_off(file, captured, "a packet");
     }
     uint8_t *bytes = file->buffer + file->at + file->record_bytes;

@@ -16,12 +16,15 @@ struct savefile;
 struct savefile_input {
     void *context;
     /* Gives up to `room` bytes, as soon as there are any; 0 at the end; -1 when it fails. Is not called again
-     * after either. */
+     * after either. SAVEFILE_NOT_YET: there are none now, and may be later. */
     ssize_t (*read)(void *context, uint8_t *to, size_t room);
 };
 
+enum { SAVEFILE_NOT_YET = -2 };
+
 enum savefile_news {
     SAVEFILE_PACKETS,
+    SAVEFILE_LATER,  /* the input said so: the same call may bring more another time */
     SAVEFILE_END,    /* after the last packet, and from then on */
     SAVEFILE_DAMAGED /* cut off, contradicting itself, or the input failed: from here on, for good */
 };

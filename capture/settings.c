@@ -496,6 +496,8 @@ static int check_period(const struct settings *settings, struct fault *fault)
     if ((from || to) && settings->task == TASK_LIVE)
         return fault_set(fault,
                          "--from and --to are of a replay (-r, -b): an interface is watched from now on");
+    if (capture->follow && settings->task != TASK_REPLAY && settings->task != TASK_NONE)
+        return fault_set(fault, "--follow is of captures (-r)");
     if (from && to && capture->from_ns >= capture->to_ns)
         return fault_set(fault, "--from is not before --to: nothing lies between");
     return 0;

@@ -54,14 +54,18 @@ struct source_file_options {
     size_t path_count;
     const char *filter;     /* a pcap filter expression, or NULL */
     int64_t from_ns, to_ns; /* packets before the one, and from the other on, are passed over; TIME_NONE */
+    bool follow;            /* files are still being written, and more of them may come */
 };
 
 /* Savefiles and directories, merged into one capture in time order. A path is a file, a directory (its
  * regular files, not descending, hidden ones left out) or "-" for standard input; pcap or pcapng, plain, gzip
  * or zstd, told by their first bytes. Only as many files are open at a time as overlap in time. It ends with
  * the first packet, in the order of time, at or after `to_ns`; while it passes over what is before `from_ns`
- * it is SOURCE_IDLE. Borrows the options and what they point to during the call. A file without a packet is
- * no fault. What is no capture is refused when it was named and passed over in a directory. A damaged file is
+ * it is SOURCE_IDLE. With `follow` plain files are read on as they grow, and files that are new in a
+ * directory once they hold a packet; one that is followed by a newer one of its directory is at its end.
+ * Nothing comes then, SOURCE_IDLE, until the earliest file has grown: the order is that of a replay
+ * afterwards, and data time stands still. Borrows the paths until it is closed. A file without a packet is no
+ * fault. What is no capture is refused when it was named and passed over in a directory. A damaged file is
  * told when its turn comes. A read of standard input that a signal interrupts (whose handler was set without
  * SA_RESTART) counts as its end. Returns NULL with the fault naming the path. */
 struct source *source_file_open(const struct source_file_options *options, struct health *health,

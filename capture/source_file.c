@@ -4,10 +4,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <pcap/pcap.h>
+#include <search.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "decode.h"
@@ -29,6 +32,7 @@ struct link {
  * is when its first packet was. */
 struct input {
     char *path;
+    size_t argument;        /* the number of the path that brought it */
     size_t order;           /* among the arguments, and by name within a directory */
     int64_t first_ns;       /* the bound by which it waits; TIME_NONE: at once */
     uint64_t size_bytes;    /* as it was found; 0: nobody knows */
@@ -38,7 +42,8 @@ struct input {
     struct savefile *savefile;
     const struct frame *run; /* packets read ahead, the first of them looked at, if any … */
     size_t run_count;
-    bool held;               /* … or not yet */
+    bool held; /* … or not yet */
+    bool used; /* the packet is done with, or there is none yet: it is read on in when it is on top */
     const struct link *link; /* of that packet */
     int64_t key_ns;          /* its time, but that of the one before where the file gives none */
     uint64_t told;           /* the links, by a bit, of which it was told that they cannot be read */
@@ -54,26 +59,33 @@ struct file_source {
     int64_t from_ns, to_ns; /* what is asked for: without bounds, everything */
     struct link **links;
     size_t link_count;
-    struct input *inputs;
+    struct input **inputs;
     size_t count, room;
     size_t begun; /* inputs[begun] is the next to begin */
     struct input **heap;
     size_t heap_count;
-    bool used;      /* the packet of heap[0] is done with */
     bool at_seam;   /* all files ended since the last packet was delivered, … */
     bool delivered; /* … if any was */
     bool finished;
     bool endless; /* nobody knows how much there is */
     uint64_t whole_bytes;
     _Atomic uint64_t read_bytes;
+
+    bool follow;
+    const char *const *paths; /* as asked for: more may come of them */
+    size_t path_count;
+    void *known;        /* the paths of inputs, a tree */
+    int64_t scanned_ns; /* monotonic clock: when more was looked for last */
 };
 
-enum { PASSED_OVER = 4096 }; /* packets before `from_ns`, between two looks at signals */
+enum { SCAN_MS = 1000, NAP_MS = 100 }; /* between two looks for new files, and for more in one */
+enum { PASSED_OVER = 4096 };           /* packets before `from_ns`, between two looks at signals */
 
-enum opening { OPENED, NOT_A_CAPTURE, REFUSED, DAMAGED };
+enum opening { OPENED, NOT_A_CAPTURE, NOT_YET, REFUSED, DAMAGED };
 
-/* What comes of reading on in a file. TOLD: the fault says something of it, and the next packet follows. */
-enum reading { READ_PACKET, READ_END, READ_DAMAGED, READ_TOLD };
+/* What comes of reading on in a file. TOLD: the fault says something of it, and the next packet follows.
+ * LATER: it does once the file has grown. */
+enum reading { READ_PACKET, READ_END, READ_DAMAGED, READ_TOLD, READ_LATER };
 
 static const char *input_name(const struct input *file)
 {
@@ -177,7 +189,7 @@ static void say_damage(const struct input *file, int64_t offset, const char *wor
               trouble != NULL ? trouble : words);
 }
 
-static enum opening check_head(const struct input *file, struct fault *fault)
+static enum opening check_head(const struct file_source *self, const struct input *file, struct fault *fault)
 {
     size_t length;
     const uint8_t *head = unpack_head(file->unpack, &length);
@@ -191,7 +203,7 @@ static enum opening check_head(const struct input *file, struct fault *fault)
         fault_set(fault, "%s is empty: not even the header of a capture file", input_name(file));
     else
         fault_set(fault, "%s is not a capture file (pcap or pcapng)", input_name(file));
-    return NOT_A_CAPTURE;
+    return self->follow && length < SAVEFILE_MAGIC_BYTES ? NOT_YET : NOT_A_CAPTURE;
 }
 
 static ssize_t read_unpacked(void *context, uint8_t *to, size_t room)
@@ -215,16 +227,18 @@ static enum opening input_open(struct file_source *self, struct input *file, str
     file->unpack = unpack_open(file->path, fault);
     if (file->unpack == NULL)
         return REFUSED;
-    enum opening result = check_head(file, fault);
+    unpack_follow(file->unpack, self->follow);
+    enum opening result = check_head(self, file, fault);
     if (result == OPENED) {
         const struct savefile_input input = {.context = file->unpack, .read = read_unpacked};
         file->savefile = savefile_new(&input);
+        enum savefile_news news = file->savefile != NULL ? savefile_begin(file->savefile) : SAVEFILE_END;
         if (file->savefile == NULL) {
             fault_set(fault, "no memory to read %s", input_name(file));
             result = REFUSED;
-        } else if (savefile_begin(file->savefile) != SAVEFILE_PACKETS) {
+        } else if (news != SAVEFILE_PACKETS) {
             say_damage(file, savefile_offset(file->savefile), savefile_trouble(file->savefile), fault);
-            result = DAMAGED;
+            result = news == SAVEFILE_LATER ? NOT_YET : DAMAGED;
         } else {
             result = check_link_type(self, file, fault);
         }
@@ -237,6 +251,8 @@ static enum opening input_open(struct file_source *self, struct input *file, str
 /* What comes of a file that has no more packets. */
 static enum reading input_end(const struct input *file, enum savefile_news news, struct fault *fault)
 {
+    if (news == SAVEFILE_LATER)
+        return READ_LATER;
     if (news == SAVEFILE_END || unpack_interrupted(file->unpack))
         return READ_END;
     say_damage(file, savefile_offset(file->savefile), savefile_trouble(file->savefile), fault);
@@ -340,7 +356,8 @@ static enum reading read_on(struct file_source *self, struct fault *fault)
 {
     struct input *file = self->heap[0];
     enum reading result = input_read(self, file, fault);
-    if (result == READ_TOLD)
+    file->used = result != READ_PACKET;
+    if (result == READ_TOLD || result == READ_LATER)
         return result;
     count_bytes(self, file, result == READ_PACKET ? unpack_taken_bytes(file->unpack) : file->size_bytes);
     if (result != READ_PACKET) {
@@ -358,7 +375,7 @@ static enum reading read_on(struct file_source *self, struct fault *fault)
  * was told begins again. */
 static enum reading begin(struct file_source *self, struct fault *fault)
 {
-    struct input *file = &self->inputs[self->begun];
+    struct input *file = self->inputs[self->begun];
     enum reading result = READ_DAMAGED;
     if (file->damage != NULL)
         fault_set(fault, "%s", file->damage);
@@ -367,7 +384,8 @@ static enum reading begin(struct file_source *self, struct fault *fault)
     if (result == READ_TOLD)
         return result;
     self->begun++;
-    if (result == READ_PACKET) {
+    if (result == READ_PACKET || result == READ_LATER) {
+        file->used = result == READ_LATER;
         heap_push(self, file);
         return result;
     }
@@ -382,26 +400,72 @@ static enum reading begin(struct file_source *self, struct fault *fault)
 static bool is_time_to_begin(const struct file_source *self)
 {
     return self->begun < self->count &&
-           (self->heap_count == 0 || self->inputs[self->begun].first_ns <= self->heap[0]->key_ns);
+           (self->heap_count == 0 || self->inputs[self->begun]->first_ns <= self->heap[0]->key_ns);
+}
+
+/* ---- files that grow ---- */
+
+static int scan(struct file_source *self, struct fault *fault);
+
+static int64_t monotonic_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+/* Whether a newer file stands beside it: its writer has left it. */
+static bool is_left(const struct file_source *self, const struct input *file)
+{
+    for (size_t i = 0; i < self->count; i++)
+        if (self->inputs[i]->argument == file->argument && self->inputs[i]->first_ns > file->first_ns)
+            return true;
+    return false;
+}
+
+/* Nothing is at hand: looks whether there are more files, or naps. A file that was left is read to its end,
+ * whatever came between the last read and the look. */
+static enum source_news await(struct file_source *self, struct fault *fault)
+{
+    struct input *file = self->heap_count > 0 ? self->heap[0] : NULL;
+    int64_t now_ns = monotonic_ns();
+    if (now_ns - self->scanned_ns >= SCAN_MS * NS_PER_MS) {
+        self->scanned_ns = now_ns;
+        if (scan(self, fault) != 0) {
+            self->finished = true;
+            return SOURCE_FAILED;
+        }
+    }
+    if (file != NULL && is_left(self, file)) {
+        unpack_follow(file->unpack, false);
+    } else if (file != NULL || self->begun == self->count) {
+        const struct timespec nap = {.tv_nsec = NAP_MS * NS_PER_MS};
+        nanosleep(&nap, NULL);
+    }
+    return SOURCE_IDLE;
 }
 
 /* Goes to the next packet: SOURCE_FRAME when it is at hand, on top of the heap. */
 static enum source_news go_on(struct file_source *self, struct fault *fault)
 {
-    if (self->used) {
+    while (self->heap_count > 0 && self->heap[0]->used) {
         enum reading result = read_on(self, fault);
-        self->used = result == READ_TOLD;
         if (result == READ_TOLD || result == READ_DAMAGED)
             return SOURCE_FAILED;
+        if (result == READ_LATER)
+            return await(self, fault);
     }
     self->at_seam |= self->heap_count == 0;
     while (is_time_to_begin(self)) {
         enum reading result = begin(self, fault);
         if (result == READ_TOLD || result == READ_DAMAGED)
             return SOURCE_FAILED;
+        if (result == READ_LATER)
+            return SOURCE_IDLE;
     }
+    if (self->heap_count == 0 && self->follow)
+        return await(self, fault);
     self->finished = self->heap_count == 0 || self->heap[0]->key_ns >= self->to_ns;
-    self->used = true;
     return self->finished ? SOURCE_END : SOURCE_FRAME;
 }
 
@@ -409,13 +473,14 @@ static enum source_news file_next(struct source *source, struct frame *frame, st
 {
     struct file_source *self = (struct file_source *)source;
     enum source_news news = self->finished ? SOURCE_END : go_on(self, fault);
-    for (int i = 0; i < PASSED_OVER && news == SOURCE_FRAME && self->heap[0]->key_ns < self->from_ns; i++)
-        news = go_on(self, fault);
+    for (int i = 0; news == SOURCE_FRAME && self->heap[0]->key_ns < self->from_ns; i++) {
+        self->heap[0]->used = true;
+        news = i < PASSED_OVER ? go_on(self, fault) : SOURCE_IDLE;
+    }
     if (news != SOURCE_FRAME)
         return news;
-    const struct input *file = self->heap[0];
-    if (file->key_ns < self->from_ns)
-        return SOURCE_IDLE;
+    struct input *file = self->heap[0];
+    file->used = true;
     *frame = *file->run;
     frame->link_type = file->link->dlt;
     if (self->at_seam && self->delivered)
@@ -441,7 +506,7 @@ static bool is_asked_for(const struct file_source *self, int64_t time_ns)
 static size_t file_more(struct source *source, const struct frame **frames)
 {
     struct file_source *self = (struct file_source *)source;
-    if (self->heap_count != 1 || self->filter != NULL || !self->used || self->finished)
+    if (self->heap_count != 1 || self->filter != NULL || !self->heap[0]->used || self->finished)
         return 0;
     struct input *file = self->heap[0];
     if (file->link->dlt != file->link->number)
@@ -453,7 +518,7 @@ static size_t file_more(struct source *source, const struct frame **frames)
     else
         while (count < most && next[count].link_type == file->link->dlt &&
                is_asked_for(self, next[count].time_ns) &&
-               (self->begun == self->count || next[count].time_ns < self->inputs[self->begun].first_ns))
+               (self->begun == self->count || next[count].time_ns < self->inputs[self->begun]->first_ns))
             count++;
     for (size_t i = count; i > 0; i--)
         if (next[i - 1].time_ns != TIME_NONE) {
@@ -492,11 +557,20 @@ static void file_finish(struct source *source)
     ((struct file_source *)source)->finished = true;
 }
 
+/* The tree's paths are the inputs'. */
+static void forget_nothing(void *path)
+{
+    (void)path;
+}
+
 static void file_close(struct source *source)
 {
     struct file_source *self = (struct file_source *)source;
-    for (size_t i = 0; i < self->count; i++)
-        input_clear(&self->inputs[i]);
+    for (size_t i = 0; i < self->count; i++) {
+        input_clear(self->inputs[i]);
+        free(self->inputs[i]);
+    }
+    tdestroy(self->known, forget_nothing);
     free(self->inputs);
     for (size_t i = 0; i < self->link_count; i++) {
         pcap_freecode(&self->links[i]->program);
@@ -545,13 +619,15 @@ static int examine(struct file_source *self, struct input *file, bool named, boo
 {
     enum opening opening = input_open(self, file, fault);
     *is_one = opening != NOT_A_CAPTURE;
-    if (opening == NOT_A_CAPTURE && !named)
+    if (opening == NOT_YET || (opening == NOT_A_CAPTURE && !named))
         return 0;
     if (opening == NOT_A_CAPTURE || (opening == REFUSED && named))
         return -1;
     enum reading result = opening == OPENED ? look_ahead(self, file, fault) : READ_DAMAGED;
     if (result == READ_TOLD)
         return -1;
+    if (result == READ_LATER)
+        return 0; /* not a packet yet */
     if (result == READ_DAMAGED) {
         /* To be told when its turn comes, which is at once, so that the others are read all the same. */
         file->first_ns = TIME_NONE;
@@ -566,35 +642,58 @@ static int examine(struct file_source *self, struct input *file, bool named, boo
 static void measure(struct file_source *self, struct input *file)
 {
     struct stat status;
-    if (strcmp(file->path, "-") == 0 || stat(file->path, &status) != 0 || !S_ISREG(status.st_mode))
+    if (self->follow || strcmp(file->path, "-") == 0 || stat(file->path, &status) != 0 ||
+        !S_ISREG(status.st_mode))
         self->endless = true;
     else
         file->size_bytes = (uint64_t)status.st_size;
     self->whole_bytes += file->size_bytes;
 }
 
-/* Adds a file to those to be read. Returns -1 with the fault, else 1 when it is a capture at all, else 0. */
-static int add_file(struct file_source *self, const char *path, bool named, struct fault *fault)
+static int by_path(const void *a, const void *b)
 {
-    if (self->count == self->room) {
-        size_t room = self->room == 0 ? 16 : self->room * 2;
-        struct input *inputs = reallocarray(self->inputs, room, sizeof *inputs);
-        if (inputs == NULL)
-            return fault_set(fault, "no memory for %s", path);
+    return strcmp(a, b);
+}
+
+static int make_room(struct file_source *self)
+{
+    if (self->count < self->room)
+        return 0;
+    size_t room = self->room == 0 ? 16 : self->room * 2;
+    struct input **inputs = reallocarray(self->inputs, room, sizeof *inputs);
+    if (inputs != NULL)
         self->inputs = inputs;
-        self->room = room;
-    }
-    struct input *file = &self->inputs[self->count];
-    *file = (struct input){.path = strdup(path), .order = self->count, .key_ns = TIME_NONE};
-    if (file->path == NULL)
+    struct input **heap = inputs != NULL ? reallocarray(self->heap, room, sizeof *heap) : NULL;
+    if (heap == NULL)
+        return -1;
+    self->heap = heap;
+    self->room = room;
+    return 0;
+}
+
+/* Adds a file that the argument of this number brought to those to be read. Returns -1 with the fault, else 1
+ * when it is a capture at all, else 0. */
+static int add_file(struct file_source *self, const char *path, size_t argument, bool named,
+                    struct fault *fault)
+{
+    struct input *file = make_room(self) == 0 ? calloc(1, sizeof *file) : NULL;
+    if (file == NULL || (file->path = strdup(path)) == NULL) {
+        free(file);
         return fault_set(fault, "no memory for %s", path);
+    }
+    file->argument = argument;
+    file->order = self->count;
+    file->key_ns = TIME_NONE;
     bool is_one;
     int result = examine(self, file, named, &is_one, fault);
     if (result == 1) {
         measure(self, file);
-        self->count++;
+        self->inputs[self->count++] = file;
+        if (self->follow)
+            tsearch(file->path, &self->known, by_path);
     } else {
         input_clear(file);
+        free(file);
     }
     return result < 0 ? -1 : is_one;
 }
@@ -611,21 +710,23 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 }
 
 /* Adds a directory's entry when it is a regular file, or a link to one. Returns what add_file does. */
-static int add_entry(struct file_source *self, const char *directory, const char *name, struct fault *fault)
+static int add_entry(struct file_source *self, size_t argument, const char *name, struct fault *fault)
 {
+    const char *directory = self->paths[argument];
     char *path;
     if (asprintf(&path, "%s%s%s", directory, directory[strlen(directory) - 1] == '/' ? "" : "/", name) < 0)
         return fault_set(fault, "no memory for %s", directory);
     struct stat status;
     int result = 0;
-    if (stat(path, &status) == 0 && S_ISREG(status.st_mode))
-        result = add_file(self, path, false, fault);
+    if (tfind(path, &self->known, by_path) == NULL && stat(path, &status) == 0 && S_ISREG(status.st_mode))
+        result = add_file(self, path, argument, false, fault);
     free(path);
     return result;
 }
 
-static int add_directory(struct file_source *self, const char *path, struct fault *fault)
+static int add_directory(struct file_source *self, size_t argument, struct fault *fault)
 {
+    const char *path = self->paths[argument];
     struct dirent **entries;
     int count = scandir(path, &entries, visible, by_name);
     if (count < 0)
@@ -633,37 +734,59 @@ static int add_directory(struct file_source *self, const char *path, struct faul
     int captures = 0, result = 0;
     for (int i = 0; i < count; i++) {
         if (result >= 0)
-            result = add_entry(self, path, entries[i]->d_name, fault);
+            result = add_entry(self, argument, entries[i]->d_name, fault);
         captures += result > 0;
         free(entries[i]);
     }
     free(entries);
     if (result < 0)
         return -1;
-    return captures > 0 ? 0 : fault_set(fault, "directory %s holds no capture file (pcap or pcapng)", path);
+    return captures > 0 || self->follow
+               ? 0
+               : fault_set(fault, "directory %s holds no capture file (pcap or pcapng)", path);
 }
 
-static int add_path(struct file_source *self, const char *path, struct fault *fault)
+static int add_path(struct file_source *self, size_t argument, struct fault *fault)
 {
+    const char *path = self->paths[argument];
     struct stat status;
     if (strcmp(path, "-") == 0) {
         for (size_t i = 0; i < self->count; i++)
-            if (strcmp(self->inputs[i].path, "-") == 0)
+            if (strcmp(self->inputs[i]->path, "-") == 0)
                 return fault_set(fault, "standard input (-) can be read only once");
+    } else if (tfind(path, &self->known, by_path) != NULL) {
+        return 0;
     } else if (stat(path, &status) != 0) {
         return fault_set(fault, "cannot read %s: %s", path, strerror(errno));
     } else if (S_ISDIR(status.st_mode)) {
-        return add_directory(self, path, fault);
+        return add_directory(self, argument, fault);
     }
-    return add_file(self, path, true, fault) < 0 ? -1 : 0;
+    return add_file(self, path, argument, true, fault) < 0 ? -1 : 0;
 }
 
 static int by_first_packet(const void *a, const void *b)
 {
-    const struct input *one = a, *other = b;
+    const struct input *one = *(struct input *const *)a, *other = *(struct input *const *)b;
     if (one->first_ns != other->first_ns)
         return one->first_ns < other->first_ns ? -1 : 1;
     return one->order < other->order ? -1 : one->order > other->order;
+}
+
+static void sort_from(struct file_source *self, size_t from)
+{
+    if (self->count > from)
+        qsort(self->inputs + from, self->count - from, sizeof *self->inputs, by_first_packet);
+}
+
+/* Looks for files that are new. A path that is gone for a moment may be there again. */
+static int scan(struct file_source *self, struct fault *fault)
+{
+    int result = 0;
+    for (size_t i = 0; i < self->path_count && result == 0; i++)
+        if (strcmp(self->paths[i], "-") != 0 && access(self->paths[i], F_OK) == 0)
+            result = add_path(self, i, fault);
+    sort_from(self, self->begun);
+    return result;
 }
 
 struct source *source_file_open(const struct source_file_options *options, struct health *health,
@@ -676,19 +799,17 @@ struct source *source_file_open(const struct source_file_options *options, struc
     }
     self->source.kind = &file_kind;
     self->health = health;
+    self->follow = options->follow;
+    self->paths = options->paths;
+    self->path_count = options->path_count;
     self->from_ns = options->from_ns;
     self->to_ns = options->to_ns != TIME_NONE ? options->to_ns : INT64_MAX;
     int result = 0;
     if (options->filter != NULL && (self->filter = strdup(options->filter)) == NULL)
         result = fault_set(fault, "no memory for the filter");
     for (size_t i = 0; i < options->path_count && result == 0; i++)
-        result = add_path(self, options->paths[i], fault);
-    if (result == 0 && self->count > 0) {
-        qsort(self->inputs, self->count, sizeof *self->inputs, by_first_packet);
-        self->heap = calloc(self->count, sizeof(struct input *));
-        if (self->heap == NULL)
-            result = fault_set(fault, "no memory for %zu files", self->count);
-    }
+        result = add_path(self, i, fault);
+    sort_from(self, 0);
     if (result != 0) {
         file_close(&self->source);
         return NULL;

@@ -32,7 +32,7 @@ struct ahead {
 
 struct unpack {
     int fd;
-    bool reopens;
+    bool reopens, follows;
     /* Gives up to `room` unpacked bytes; 0 at the end; -1 with `trouble` set. */
     ssize_t (*read)(struct unpack *unpack, uint8_t *to, size_t room);
 
@@ -352,9 +352,16 @@ ssize_t unpack_read(struct unpack *unpack, uint8_t *to, size_t room)
         ahead_start(unpack);
     unpack->begun = true;
     ssize_t got = unpack->ahead != NULL ? ahead_read(unpack, to, room) : unpack->read(unpack, to, room);
+    if (got == 0 && unpack->follows)
+        return UNPACK_NOT_YET;
     unpack->failed = got < 0;
     unpack->ended = got <= 0;
     return got;
+}
+
+void unpack_follow(struct unpack *unpack, bool follow)
+{
+    unpack->follows = follow && unpack->reopens && !unpack_is_packed(unpack);
 }
 
 const char *unpack_trouble(const struct unpack *unpack)

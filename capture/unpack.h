@@ -27,6 +27,11 @@ const uint8_t *unpack_head(const struct unpack *unpack, size_t *length);
  * cannot be read or unpacked any further, or a signal came. */
 ssize_t unpack_read(struct unpack *unpack, uint8_t *to, size_t room);
 
+/* From now on the end of a plain file is none: unpack_read gives UNPACK_NOT_YET there, and more when the file
+ * has grown. Or again it is. What is packed, and what cannot be opened twice, ends all the same. */
+enum { UNPACK_NOT_YET = -2 };
+void unpack_follow(struct unpack *unpack, bool follow);
+
 /* What is wrong with the bytes, once a read or the opening's own has failed; NULL when nothing is. */
 const char *unpack_trouble(const struct unpack *unpack);
 

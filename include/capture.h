@@ -19,6 +19,7 @@ struct rules; /* what is watched, by which paths and services: made by the setti
 struct capture_options {
     const char *const *reads; /* savefiles and directories, or … */
     size_t read_count;
+    bool follow;                   /* … that are still being written */
     const char *const *interfaces; /* … interfaces */
     size_t interface_count;
     int64_t from_ns, to_ns; /* of a replay: what is before the one, or at or after the other, is not read;

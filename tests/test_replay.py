@@ -2,10 +2,14 @@
 """The analyst's replay: a part of a capture, many files as one, a capture that is still being written."""
 
 import re
+import signal
 import subprocess
+import sys
+import time
 
 import pytest
-from conftest import SAMPLE, TOP, read_events
+from conftest import LIGHTSOUT, SAMPLE, TOP, read_events
+from namespace import Namespace
 
 FROM, TO = "2025-06-06T12:00:00Z", "2025-06-06T20:00:00Z"
 
@@ -166,3 +170,129 @@ def test_the_comparison_in_the_readme_comes_out_as_it_says(lightsout, tmp_path):
     shown = [line.split("  #")[0].strip() for line in (TOP / "README.md").read_text().splitlines()
              if re.match(r"    outage .* after its onset  +#|    outage     service", line)]
     assert told == shown and len(told) == 4
+
+
+# ---- captures that are still being written ----
+
+
+class Follower:
+    """The program, following something; ended with SIGINT."""
+
+    def __init__(self, folder, *arguments):
+        self.events, self.bins = folder / "followed.events", folder / "followed.bins"
+        self.process = subprocess.Popen([LIGHTSOUT, *map(str, arguments), "--follow", "-q", "--sensor", "test", "--events",
+                                         self.events, "--bins", self.bins], stderr=subprocess.PIPE, text=True)
+
+    def wait_for(self, reached):
+        """Until the bins have come so far in data time."""
+        give_up = time.monotonic() + 60
+        while not self.bins.exists() or f"\n{reached}" not in self.bins.read_text():
+            assert self.process.poll() is None, self.process.stderr.read()
+            assert time.monotonic() < give_up, f"{reached} was not reached"
+            time.sleep(0.05)
+
+    def end(self):
+        self.process.send_signal(signal.SIGINT)
+        assert self.process.wait(timeout=30) == 0
+        assert self.process.stderr.read() == ""
+        return self.events.read_bytes(), self.bins.read_bytes()
+
+
+@pytest.fixture
+def follow(tmp_path):
+    """Starts the program on something that grows; what a failing test leaves behind is ended."""
+    started = []
+
+    def start(*arguments):
+        started.append(Follower(tmp_path, *arguments))
+        return started[-1]
+
+    yield start
+    for follower in started:
+        follower.process.kill()
+        follower.process.communicate()
+
+
+def afterwards(lightsout, folder, *arguments):
+    lightsout(*arguments, "-q", "--sensor", "test", "--events", folder / "events", "--bins", folder / "bins")
+    return (folder / "events").read_bytes(), (folder / "bins").read_bytes()
+
+
+def grow(path, data, pieces):
+    """Writes as a writer does whose buffer ends anywhere, also within a packet's header."""
+    step = len(data) // pieces + 1
+    with path.open("ab", buffering=0) as file:
+        for at in range(0, len(data), step):
+            file.write(data[at:at + step])
+            time.sleep(0.02)
+
+
+@pytest.mark.parametrize("form", ["pcap", "pcapng"])
+def test_a_growing_file_is_followed_and_tells_what_a_replay_of_it_tells(lightsout, follow, sample_pcap, tmp_path, form):
+    whole, growing = tmp_path / "whole", tmp_path / "growing"
+    subprocess.run(["editcap", "-F", form, "-A", FROM, "-B", TO, sample_pcap, whole], check=True)
+    data = whole.read_bytes()
+    growing.write_bytes(b"")  # tcpdump's is empty until its buffer is full
+    follower = follow("-r", growing)
+    grow(growing, data[:3], pieces=1)
+    grow(growing, data[3:len(data) // 2 + 7], pieces=37)
+    follower.wait_for("2025-06-06T14:5")
+    assert "outage-started" not in follower.events.read_text()
+    grow(growing, data[len(data) // 2 + 7:], pieces=41)
+    follower.wait_for("2025-06-06T19:57")
+    followed = follower.end()
+    assert b"outage-started" in followed[0]
+    assert followed == afterwards(lightsout, tmp_path, "-r", whole)
+
+
+def test_new_files_of_a_directory_are_followed(lightsout, follow, hours, tmp_path):
+    folder, done = tmp_path / "rotated", tmp_path / "done"
+    folder.mkdir()
+    done.mkdir()
+    follower = follow("-r", folder)
+    for path in hours[24:34]:
+        (done / path.name).write_bytes(path.read_bytes())
+        grow(folder / path.name, path.read_bytes(), pieces=5)
+        (folder / "notes.txt").write_text("no capture")
+    follower.wait_for("2025-06-06T19:57")
+    followed = follower.end()
+    assert b"outage-started" in followed[0]
+    assert followed == afterwards(lightsout, tmp_path, "-r", done)
+
+
+def test_tcpdump_that_rotates_is_followed(lightsout, follow, tmp_path):
+    namespace = Namespace("line")
+    folder = tmp_path / "rotated"
+    folder.mkdir(mode=0o777)
+    try:
+        writer = subprocess.Popen(namespace.command("tcpdump", "-i", "line1", "-U", "-Z", "root", "-G", 2, "-w",
+                                                    folder / "%s.pcap", "udp"), stderr=subprocess.PIPE, text=True)
+        assert "listening" in writer.stderr.readline()
+        follower = follow("-r", folder, "-w", "192.0.2.0/24")
+        namespace.run("ip addr add 192.0.2.1/24 dev line0")
+        namespace.run("ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:02 dev line0")
+        talk = "import socket, time\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n" \
+               "for i in range(80): s.sendto(b'x', ('192.0.2.2', 9)); time.sleep(0.1)"
+        subprocess.run(namespace.command(sys.executable, "-c", talk), check=True)
+        writer.terminate()
+        writer.communicate(timeout=10)
+        assert len(list(folder.iterdir())) >= 4
+        time.sleep(3)  # the last look for new files, and the last packets
+        followed = follower.end()
+    finally:
+        namespace.close()
+    sent = sum(int(row.split(",")[6]) for row in followed[1].decode().splitlines() if ",all," in row)
+    assert sent > 60  # tcpdump leaves the last ones in the kernel
+    assert followed == afterwards(lightsout, tmp_path, "-r", folder, "-w", "192.0.2.0/24")
+
+
+def test_following_ends_by_itself_with_the_time_asked_for(lightsout, sample_pcap, tmp_path):
+    to = ("--from", FROM, "--to", TO)
+    lightsout("-r", sample_pcap, "--follow", *to, "-q", "--bins", tmp_path / "followed")
+    lightsout("-r", sample_pcap, *to, "-q", "--bins", tmp_path / "bins")
+    assert (tmp_path / "followed").read_bytes() == (tmp_path / "bins").read_bytes()
+
+
+def test_only_captures_are_followed(lightsout, tmp_path):
+    assert "--follow is of captures" in lightsout("-i", "lo", "--follow", status=2).stderr
+    assert "cannot read" in lightsout("-r", tmp_path / "nowhere", "--follow", status=1).stderr
