@@ -545,6 +545,7 @@ enum savefile_news savefile_begin(struct savefile *file)
 {
     if (!holds(file, SAVEFILE_MAGIC_BYTES))
         return cut_off(file, SAVEFILE_MAGIC_BYTES, "a file header");
+    file->swapped = false;
     uint32_t magic = u32(file, file->buffer);
     if (magic == magic_section) {
         file->ng = true; /* and its first block is read with the others */

@@ -40,7 +40,8 @@ bool savefile_is_one(const uint8_t magic[SAVEFILE_MAGIC_BYTES]);
 struct savefile *savefile_new(const struct savefile_input *input);
 void savefile_free(struct savefile *file);
 
-/* Reads the file's header: to be called first, once. SAVEFILE_PACKETS when they may follow. */
+/* Reads the file's header: to be called first, and again after SAVEFILE_LATER. SAVEFILE_PACKETS when they may
+ * follow. */
 enum savefile_news savefile_begin(struct savefile *file);
 
 /* The link type of all packets of a pcap file; -1 for pcapng, where each has its own. */

@@ -144,6 +144,7 @@ struct feed {
     size_t at, piece;
     bool fails;
     bool over;
+    bool hesitates, hesitated; /* says before each piece that there is nothing yet */
 };
 
 static ssize_t feed_read(void *context, uint8_t *to, size_t room)
@@ -151,6 +152,9 @@ static ssize_t feed_read(void *context, uint8_t *to, size_t room)
     struct feed *feed = context;
     size_t left = feed->bytes->length - feed->at, count = left < room ? left : room;
     assert_false(feed->over);
+    feed->hesitated = feed->hesitates && !feed->hesitated;
+    if (feed->hesitated)
+        return SAVEFILE_NOT_YET;
     count = count < feed->piece ? count : feed->piece;
     feed->over = left == 0;
     if (left == 0)
@@ -177,10 +181,15 @@ static void read_own(const struct savefile_input *input, size_t length, struct r
 {
     struct savefile *file = savefile_new(input);
     assert_non_null(file);
-    enum savefile_news news = savefile_begin(file);
+    enum savefile_news news;
+    while ((news = savefile_begin(file)) == SAVEFILE_LATER)
+        continue;
     const struct frame *frames;
     size_t count;
-    while (news == SAVEFILE_PACKETS && (news = savefile_next(file, &frames, &count)) == SAVEFILE_PACKETS) {
+    while (news == SAVEFILE_PACKETS || news == SAVEFILE_LATER) {
+        news = savefile_next(file, &frames, &count);
+        if (news != SAVEFILE_PACKETS)
+            continue;
         assert_in_range(count, 1, SAVEFILE_RUN_MAX);
         for (size_t i = 0; i < count; i++) {
             const struct seen seen = seen_of(&frames[i]);
@@ -630,6 +639,29 @@ static void long_blocks_of_other_kinds_are_passed_over(void **state)
     assert_int_equal(got.count, 6);
 }
 
+static void an_input_that_has_nothing_yet_is_asked_again_wherever_it_stopped(void **state)
+{
+    (void)state;
+    static struct reading whole;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        chance_state = seed;
+        (seed % 2 == 0 ? make_pcap : make_pcapng)(&work);
+        const size_t lengths[] = {work.length, work.length - 3};
+        for (int i = 0; i < 2; i++) {
+            work.length = lengths[i];
+            forget(&whole);
+            forget(&got);
+            read_memory(&work, SIZE_MAX, &whole);
+            struct feed feed = {.bytes = &work, .piece = 1 + seed * 7, .hesitates = true};
+            read_own(&(struct savefile_input){.context = &feed, .read = feed_read}, work.length, &got);
+            assert_int_equal(got.count, whole.count);
+            assert_int_equal(got.damaged, whole.damaged);
+            assert_memory_equal(got.packets, whole.packets, whole.count * sizeof *whole.packets);
+        }
+    }
+    forget(&whole);
+}
+
 static void an_input_that_fails_is_damage_without_words(void **state)
 {
     (void)state;
@@ -685,6 +717,7 @@ int main(void)
         cmocka_unit_test(interfaces_may_differ_and_sections_too),
         cmocka_unit_test(a_time_finer_than_two_to_the_minus_34_is_read_all_the_same),
         cmocka_unit_test(long_blocks_of_other_kinds_are_passed_over),
+        cmocka_unit_test(an_input_that_has_nothing_yet_is_asked_again_wherever_it_stopped),
         cmocka_unit_test(an_input_that_fails_is_damage_without_words),
         cmocka_unit_test(what_is_wrong_is_said),
     };
