@@ -17,6 +17,7 @@ static const char own_user[] = "lightsout";
 /* What was kept, a bit a capability; set before there are threads. That by which root opens others' files is
  * always in use, CAP_NET_RAW hardly ever. */
 static uint64_t kept;
+static bool always_raw; /* the kept right to open raw sockets could not be put away */
 static bool confined;
 
 #define BIT(capability) (UINT64_C(1) << (capability))
@@ -113,6 +114,16 @@ static void keep_for_files(const struct privs_files *files)
     }
 }
 
+/* Whether there is nothing to give up that is not kept: what a service manager leaves that forbids capset. */
+static bool has_only_what_is_kept(void)
+{
+    capng_get_caps_process();
+    for (unsigned i = 0; i <= CAP_LAST_CAP; i++)
+        if (capng_have_capability(CAPNG_PERMITTED, i) && (kept & BIT(i)) == 0)
+            return false;
+    return geteuid() != 0;
+}
+
 /* What could come back by executing something. The bounding set is root's to empty; without new privileges it
  * is of no use to others. */
 static void drop_inheritance(void)
@@ -161,7 +172,8 @@ static int give_up_rights(const struct settings *settings, const struct privs_fi
         return -1;
     if (user == NULL && geteuid() == 0)
         keep_for_files(files);
-    if (set_capabilities(kept, kept & ~BIT(CAP_NET_RAW)) != 0)
+    always_raw = set_capabilities(kept, kept & ~BIT(CAP_NET_RAW)) != 0;
+    if (always_raw && !has_only_what_is_kept())
         return fault_set(
             fault, "cannot give up capabilities: %s; allow the system call capset, or set `confine = no`",
             strerror(errno));
@@ -198,8 +210,9 @@ int privs_confine(const struct settings *settings, enum privs_stage stage, struc
 
 static void tell_capabilities(char text[160])
 {
-    const char *raw =
-        kept & BIT(CAP_NET_RAW) ? "CAP_NET_RAW (put away but to open an interface again that was gone)" : "";
+    const char *raw = (kept & BIT(CAP_NET_RAW)) == 0 ? ""
+                      : always_raw                   ? "CAP_NET_RAW"
+                                   : "CAP_NET_RAW (put away but to open an interface again that was gone)";
     const char *files = kept & BIT(CAP_DAC_OVERRIDE)      ? "CAP_DAC_OVERRIDE (files of others)"
                         : kept & BIT(CAP_DAC_READ_SEARCH) ? "CAP_DAC_READ_SEARCH (files of others)"
                                                           : "";
