@@ -99,6 +99,7 @@ static const struct row rows[] = {
     {"redis", "tls_key", VALUE_TEXT, AT(publish.redis.tls_key), 0, 0, NULL, 0, 0},
     {"redis", "prefix", VALUE_TEXT, AT(publish.redis.prefix), 0, 0, NULL, 0, 0},
     {"redis", "maxlen", VALUE_COUNT, AT(publish.redis.maxlen), 1, 1e9, "10000", 0, 0},
+    {"redis", "list", VALUE_YES_NO, AT(publish.redis.list), 0, 0, "no", 0, 0},
     {"redis", "queue", VALUE_COUNT, AT(publish.redis.queue), 1, 1e7, "100000", 0, 0},
     {"redis", "spool", VALUE_TEXT, AT(publish.redis.spool_path), 0, 0, NULL, 0, 0},
     {"redis", "spool_mib", VALUE_COUNT, AT(publish.redis.spool_mib), 1, 1e6, "256", 0, 0},
@@ -566,6 +567,8 @@ static int check_fuse(const struct settings *settings, struct fault *fault)
         return fault_set(fault, "--fuse: the sensors are read from Redis: give --redis URL");
     if (publish->state_path != NULL)
         return fault_set(fault, "--fuse keeps its state in Redis: leave --state out");
+    if (publish->redis.list)
+        return fault_set(fault, "--fuse puts events into the stream only: leave list out of [redis]");
     if (publish->flows_path != NULL || publish->report_path != NULL)
         return fault_set(fault, "--fuse reads bins: there is nothing for %s to tell",
                          publish->flows_path != NULL ? "--flows" : "--report");

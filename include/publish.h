@@ -59,7 +59,8 @@ struct publish_options {
         const char *user, *password;             /* NULL: those of the URL */
         const char *tls_ca, *tls_cert, *tls_key; /* of rediss://; NULL: the system's CAs, no certificate */
         const char *prefix;                      /* "lightsout:" */
-        uint32_t maxlen;                         /* of the events stream */
+        uint32_t maxlen;                         /* of the events stream, and of the list */
+        bool list;                               /* events on a list too */
         uint32_t queue;                          /* events kept in memory while Redis is away */
         const char *spool_path;                  /* events kept on disk instead; NULL: they are not */
         uint32_t spool_mib;                      /* at most */

@@ -56,6 +56,8 @@ static const char put_event[] =
 enum part {
     PART_ROUND, /* all of it */
     PART_EVENTS,
+    PART_LIST,
+    PART_LIST_LENGTH,
     PART_CHANNEL,
     PART_REPLICAS,
     PART_STATE,
@@ -67,8 +69,8 @@ enum part {
 struct redis {
     const struct publish_options *options;
     struct outbox *outbox;
-    char *events_key, *seen_key, *state_key, *bins_key, *heartbeat_key, *channel, *sensors_key;
-    char maxlen[16], seen_last[24], bins_maxlen[24], heartbeat_ms[24];
+    char *events_key, *seen_key, *list_key, *state_key, *bins_key, *heartbeat_key, *channel, *sensors_key;
+    char maxlen[16], seen_last[24], list_first[24], bins_maxlen[24], heartbeat_ms[24];
     char shown[512]; /* where it is, as it was asked for */
     _Atomic uint64_t errors[REDIS_TROUBLE__COUNT];
     _Atomic unsigned troubles; /* a bit for each under way */
@@ -81,8 +83,10 @@ struct redis {
     unsigned back_off_ms, random;
     long long length;           /* of the stream when we looked last */
     char last_id[EVENT_ID_MAX]; /* of the event delivered last */
-    size_t tried; /* of the oldest events, so many may have been put in and were not told on the channel */
-    bool reached, troubled, state_cleared;
+    size_t tried;  /* of the oldest events, so many may have been put in and were not told on the channel */
+    size_t unsure; /* of the oldest events, so many may be in the stream and not on the list */
+    size_t listed; /* of the oldest events, so many are on the list */
+    bool reached, troubled, state_cleared, list_full;
     struct said {
         enum part part;
         enum redis_trouble trouble;
@@ -133,6 +137,8 @@ static const char *name_of(const struct redis *redis, enum part part)
 {
     const char *const names[] = {
         [PART_EVENTS] = redis->events_key,
+        [PART_LIST] = redis->list_key,
+        [PART_LIST_LENGTH] = redis->list_key,
         [PART_CHANNEL] = redis->channel,
         [PART_REPLICAS] = "WAIT",
         [PART_STATE] = redis->state_key,
@@ -144,17 +150,18 @@ static const char *name_of(const struct redis *redis, enum part part)
 }
 
 /* The answer to what was sent of a part: what is wrong with it is said, and so is its end. A part that is
- * refused is no reason to give the others up, unless it is the events, for which all is there, or the
- * connection has lost its user. */
+ * refused is no reason to give the others up, unless it is the events, in the stream or on the list, for
+ * which all is there, or the connection has lost its user. */
 static enum redis_class judge(struct redis *redis, enum part part, struct redisReply **reply)
 {
     struct fault why;
     enum redis_trouble trouble = redis_link_answer(redis->link, name_of(redis, part), reply, &why);
     enum redis_class class = trouble == REDIS_TROUBLE_noauth ? REDIS_LATER : redis_class_of(trouble);
-    if (class == REDIS_TAKEN && part != PART_EVENTS && settle_part(redis, part))
+    bool events = part == PART_EVENTS || part == PART_LIST;
+    if (class == REDIS_TAKEN && !events && settle_part(redis, part))
         publish_say("Redis at %s takes %s again", redis_link_shown(redis->link), name_of(redis, part));
     if (class != REDIS_TAKEN)
-        complain(redis, class == REDIS_REFUSED && part != PART_EVENTS ? part : PART_ROUND, trouble, &why);
+        complain(redis, class == REDIS_REFUSED && !events ? part : PART_ROUND, trouble, &why);
     return class;
 }
 
@@ -182,11 +189,12 @@ static bool reach(struct redis *redis)
     return !is_over(judge(redis, PART_SENSORS, NULL));
 }
 
-/* What became of events that were put: where they stand, for `seen`; which are to be told on the channel. */
+/* What became of events that were put: where they stand, for `seen`; which are to be told on the channel, and
+ * which to be put on the list. */
 struct put {
-    size_t noted, told;
+    size_t noted, told, to_list;
     char milliseconds[EVENTS_A_TIME][24];
-    const char *ids[EVENTS_A_TIME], *texts[EVENTS_A_TIME];
+    const char *ids[EVENTS_A_TIME], *texts[EVENTS_A_TIME], *list[EVENTS_A_TIME];
 };
 
 /* Sends the oldest events and takes the answers. Those that an earlier attempt may have put in, and did not
@@ -194,9 +202,11 @@ struct put {
 static bool put(struct redis *redis, const struct outbox_event **events, size_t count, struct put *put)
 {
     const char *before = redis->last_id;
-    size_t tried = redis->tried;
+    size_t tried = redis->tried, unsure = redis->unsure;
     char severity[16];
     redis->tried = count;
+    if (redis->unsure < count)
+        redis->unsure = count;
     for (size_t i = 0; i < count; i++) {
         snprintf(severity, sizeof severity, "%d", events[i]->severity);
         SEND(redis, redis->events_key, "EVAL", put_event, "2", redis->events_key, redis->seen_key,
@@ -216,9 +226,35 @@ static bool put(struct redis *redis, const struct outbox_event **events, size_t 
         }
         if (at[0] == '+' || i < tried)
             put->texts[put->told++] = events[i]->json;
+        if ((at[0] == '+' || i < unsure) && i >= redis->listed)
+            put->list[put->to_list++] = events[i]->json;
         redis_reply_free(reply);
     }
     return true;
+}
+
+/* For who cannot read streams. One command puts all of them on the list, so that a part of them never is, and
+ * no event counts as delivered before it is there; but one that was put there while the answer was lost is
+ * put there again. A list that nobody empties loses its oldest entries, which is said once. */
+static bool put_on_list(struct redis *redis, const struct put *put, size_t count)
+{
+    const char *arguments[2 + EVENTS_A_TIME] = {"RPUSH", redis->list_key};
+    struct redisReply *reply;
+    if (!redis->options->redis.list || put->to_list == 0)
+        return true;
+    memcpy(arguments + 2, put->list, put->to_list * sizeof *put->list);
+    redis_link_send(redis->link, redis->list_key, 2 + put->to_list, arguments, NULL);
+    SEND(redis, redis->list_key, "LTRIM", redis->list_key, redis->list_first, "-1");
+    if (judge(redis, PART_LIST, &reply) != REDIS_TAKEN)
+        return false;
+    redis->listed = count;
+    bool full = redis_reply_number(reply) > redis->options->redis.maxlen;
+    redis_reply_free(reply);
+    if (full && !redis->list_full)
+        publish_say("nobody reads %s at %s: its oldest entries make room for new ones", redis->list_key,
+                    redis_link_shown(redis->link));
+    redis->list_full = full;
+    return !is_over(judge(redis, PART_LIST_LENGTH, NULL));
 }
 
 /* What was put in is remembered for longer than it stays in the stream, and told on the channel, which is a
@@ -300,10 +336,13 @@ static bool send_events(struct redis *redis)
     size_t count;
     while ((count = outbox_events(redis->outbox, events, EVENTS_A_TIME)) > 0) {
         struct put done = {0};
-        if (!put(redis, events, count, &done) || !note(redis, &done) || !wait_replica(redis))
+        if (!put(redis, events, count, &done) || !put_on_list(redis, &done, count) || !note(redis, &done) ||
+            !wait_replica(redis))
             return false;
         snprintf(redis->last_id, sizeof redis->last_id, "%s", events[count - 1]->id);
         outbox_events_sent(redis->outbox, count);
+        redis->unsure -= count;
+        redis->listed = 0;
         if (!check_length(redis, true))
             return false;
     }
@@ -479,8 +518,8 @@ static void redis_close(void *state)
     }
     outbox_free(redis->outbox);
     redis_link_free(redis->link);
-    char *keys[] = {redis->events_key,    redis->seen_key, redis->state_key,  redis->bins_key,
-                    redis->heartbeat_key, redis->channel,  redis->sensors_key};
+    char *keys[] = {redis->events_key, redis->seen_key,      redis->list_key, redis->state_key,
+                    redis->bins_key,   redis->heartbeat_key, redis->channel,  redis->sensors_key};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         free(keys[i]);
     free(redis);
@@ -505,11 +544,13 @@ static bool make_names(struct redis *redis)
     snprintf(redis->maxlen, sizeof redis->maxlen, "%llu", maxlen);
     /* A stream trimmed about its length keeps up to a node (100 entries) more. */
     snprintf(redis->seen_last, sizeof redis->seen_last, "-%llu", 2 * maxlen + 1001);
+    snprintf(redis->list_first, sizeof redis->list_first, "-%llu", maxlen);
     snprintf(redis->bins_maxlen, sizeof redis->bins_maxlen, "%llu", BINS_PER_EVENT * maxlen);
     snprintf(redis->heartbeat_ms, sizeof redis->heartbeat_ms, "%lld",
              (long long)(3000 * redis->options->redis.heartbeat_s));
     return make_name(&redis->events_key, "%s{%s}:events", prefix, sensor) &&
            make_name(&redis->seen_key, "%s{%s}:seen", prefix, sensor) &&
+           make_name(&redis->list_key, "%s{%s}:list", prefix, sensor) &&
            make_name(&redis->state_key, "%s{%s}:state", prefix, sensor) &&
            make_name(&redis->bins_key, "%s{%s}:bins", prefix, sensor) &&
            make_name(&redis->heartbeat_key, "%s{%s}:heartbeat", prefix, sensor) &&
@@ -562,6 +603,8 @@ static void *redis_open(const struct publish_options *options, const struct scop
         redis_close(redis);
         return NULL;
     }
+    /* What an earlier run left on disk it may have put into the stream, and then died. */
+    redis->unsure = outbox_waiting(redis->outbox, NULL);
     fault_set(fault, "no memory for Redis");
     if (!make_names(redis) || make_link(redis, fault) != 0) {
         redis_close(redis);

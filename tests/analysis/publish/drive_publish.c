@@ -13,17 +13,29 @@
 #include "publish.h"
 
 static const struct option long_options[] = {
-    {"sensor", required_argument, NULL, 's'},  {"events", required_argument, NULL, 'e'},
-    {"bins", required_argument, NULL, 'b'},    {"flows", required_argument, NULL, 'f'},
-    {"report", required_argument, NULL, 'r'},  {"summary", no_argument, NULL, 'S'},
-    {"http", required_argument, NULL, 'h'},    {"redis", required_argument, NULL, 'R'},
-    {"user", required_argument, NULL, 'u'},    {"password", required_argument, NULL, 'p'},
-    {"ca", required_argument, NULL, 'A'},      {"prefix", required_argument, NULL, 'P'},
-    {"maxlen", required_argument, NULL, 'm'},  {"queue", required_argument, NULL, 'q'},
-    {"timeout", required_argument, NULL, 't'}, {"heartbeat", required_argument, NULL, 'H'},
-    {"drain", required_argument, NULL, 'd'},   {"live", no_argument, NULL, 'l'},
-    {"ack", no_argument, NULL, 'a'},           {"spool", required_argument, NULL, 'o'},
-    {"check", required_argument, NULL, 'c'},   {NULL, 0, NULL, 0},
+    {"sensor", required_argument, NULL, 's'},
+    {"events", required_argument, NULL, 'e'},
+    {"bins", required_argument, NULL, 'b'},
+    {"flows", required_argument, NULL, 'f'},
+    {"report", required_argument, NULL, 'r'},
+    {"summary", no_argument, NULL, 'S'},
+    {"http", required_argument, NULL, 'h'},
+    {"redis", required_argument, NULL, 'R'},
+    {"user", required_argument, NULL, 'u'},
+    {"password", required_argument, NULL, 'p'},
+    {"ca", required_argument, NULL, 'A'},
+    {"prefix", required_argument, NULL, 'P'},
+    {"maxlen", required_argument, NULL, 'm'},
+    {"queue", required_argument, NULL, 'q'},
+    {"timeout", required_argument, NULL, 't'},
+    {"heartbeat", required_argument, NULL, 'H'},
+    {"drain", required_argument, NULL, 'd'},
+    {"live", no_argument, NULL, 'l'},
+    {"ack", no_argument, NULL, 'a'},
+    {"spool", required_argument, NULL, 'o'},
+    {"check", required_argument, NULL, 'c'},
+    {"list", no_argument, NULL, 'L'},
+    {NULL, 0, NULL, 0},
 };
 
 static struct publish_options options = {
@@ -99,6 +111,9 @@ static void set_option(int letter, char *value)
     case 'o':
         options.redis.spool_path = value;
         options.redis.spool_mib = 64;
+        break;
+    case 'L':
+        options.redis.list = true;
         break;
     case 'l':
         options.replay = false;
