@@ -33,7 +33,8 @@ pytestmark = needs_redis
 
 
 def run_replay(*arguments):
-    subprocess.run([LIGHTSOUT, "-q", "--sensor", "ix-1", *map(str, arguments)], check=True, timeout=120, stdin=subprocess.DEVNULL)
+    subprocess.run([LIGHTSOUT, "-q", "--sensor", "ix-1", *map(str, arguments)], check=True, timeout=120,
+                   stdin=subprocess.DEVNULL)
 
 
 @pytest.fixture(scope="module")
@@ -83,16 +84,17 @@ class Reader:
         self.command.chmod(0o755)
         self.processes = []
 
-    def start(self, name="one", command=None):
+    def start(self, name="one", command=None, user="default", password=""):
         if command is None:
             command = [self.command]
         if self.kind == "shell":
             words = [FOLDER / "read-events.sh", STREAM, *command]
         else:
-            words = [sys.executable, FOLDER / "read_events.py", "--redis", self.server.url, "--consumer", name,
-                     "--idle-ms", IDLE_MS, "--retry-s", "0.1", STREAM, *command]
-        environment = {**os.environ, "REDIS_CLI": f"redis-cli -s {self.server.path}", "CONSUMER": name,
-                       "IDLE_MS": str(IDLE_MS), "RETRY_S": "0.1"}
+            url = f"unix://{user}:{password}@{self.server.path}"
+            words = [sys.executable, FOLDER / "read_events.py", "--redis", url, "--consumer", name, "--idle-ms", IDLE_MS,
+                     "--retry-s", "0.1", STREAM, *command]
+        environment = {**os.environ, "REDIS_CLI": f"redis-cli -s {self.server.path} --user {user}",
+                       "REDISCLI_AUTH": password, "CONSUMER": name, "IDLE_MS": str(IDLE_MS), "RETRY_S": "0.1"}
         process = subprocess.Popen([*map(str, words)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, env=environment, start_new_session=True)
         self.processes.append(process)
@@ -155,6 +157,14 @@ def test_a_reader_that_waits_is_given_new_events(reader, server, replay):
     reader.start()
     assert until(lambda: server.ask("EXISTS", STREAM))
     reader.comes_to(replay())
+
+
+def test_a_reader_makes_do_with_the_rights_of_the_readme(reader, server, replay):
+    rights = re.search(r"ACL SETUSER soc (.*)", (TOP / "README.md").read_text())[1].replace("lightsout:", "lightsout-replay:")
+    server.ask("ACL", "SETUSER", "soc", *rights.split())
+    told = replay()
+    reader.start(user="soc", password="secret")
+    reader.comes_to(told)
 
 
 def test_a_killed_reader_goes_on_after_what_it_acknowledged(reader, server, replay):
