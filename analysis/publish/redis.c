@@ -41,8 +41,8 @@ static const char put_event[] =
     "  end\n"
     "end\n"
     "local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]\n"
+    "if last and redis.call('ZSCORE', seen, id) then return '' end\n"
     "if last and last[2][2] ~= before then\n"
-    "  if redis.call('ZSCORE', seen, id) then return '' end\n"
     "  local at = find(id)\n"
     "  if at then return '=' .. at end\n"
     "  if ARGV[3] == '1' and not redis.call('ZSCORE', seen, before) and not find(before) then\n"
@@ -174,6 +174,35 @@ static bool is_over(enum redis_class class)
     redis_link_send((redis)->link, (key), sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *), \
                     (const char *const[]){__VA_ARGS__}, NULL)
 
+/* Notes the latest events of the stream as seen: whoever was killed before they were noted, and has lost them
+ * from the spool too, decides them again, and by then they may stand far back. */
+static bool note_latest(struct redis *redis)
+{
+    struct redisReply *latest;
+    const char *arguments[2 + 2 * EVENTS_A_TIME] = {"ZADD", redis->seen_key};
+    char count[8], milliseconds[EVENTS_A_TIME][24];
+    size_t noted = 0;
+    snprintf(count, sizeof count, "%d", EVENTS_A_TIME);
+    SEND(redis, redis->events_key, "XREVRANGE", redis->events_key, "+", "-", "COUNT", count);
+    enum redis_class class = judge(redis, PART_EVENTS, &latest);
+    if (class != REDIS_TAKEN)
+        return class == REDIS_REFUSED;
+    for (size_t i = 0; i < redis_reply_count(latest) && i < EVENTS_A_TIME; i++) {
+        const struct redisReply *entry = redis_reply_at(latest, i);
+        const char *at = redis_reply_text(redis_reply_at(entry, 0), NULL);
+        const char *id = redis_reply_text(redis_reply_at(redis_reply_at(entry, 1), 1), NULL);
+        snprintf(milliseconds[noted], sizeof milliseconds[0], "%.*s", (int)strcspn(at, "-"), at);
+        arguments[2 + 2 * noted] = milliseconds[noted];
+        arguments[3 + 2 * noted++] = id;
+    }
+    if (noted > 0) {
+        redis_link_send(redis->link, redis->seen_key, 2 + 2 * noted, arguments, NULL);
+        class = judge(redis, PART_EVENTS, NULL);
+    }
+    redis_reply_free(latest);
+    return !is_over(class);
+}
+
 static bool reach(struct redis *redis)
 {
     struct fault why;
@@ -186,7 +215,7 @@ static bool reach(struct redis *redis)
     /* The server may have come back with less than it had. */
     outbox_states_again(redis->outbox);
     SEND(redis, redis->sensors_key, "SADD", redis->sensors_key, redis->options->sensor);
-    return !is_over(judge(redis, PART_SENSORS, NULL));
+    return !is_over(judge(redis, PART_SENSORS, NULL)) && note_latest(redis);
 }
 
 /* What became of events that were put: where they stand, for `seen`; which are to be told on the channel, and
