@@ -195,12 +195,12 @@ static bool note_latest(struct redis *redis)
         arguments[2 + 2 * noted] = milliseconds[noted];
         arguments[3 + 2 * noted++] = id;
     }
-    if (noted > 0) {
+    if (noted > 0)
         redis_link_send(redis->link, redis->seen_key, 2 + 2 * noted, arguments, NULL);
-        class = judge(redis, PART_EVENTS, NULL);
-    }
+    else /* somebody deleted it: an exercise may be played again */
+        SEND(redis, redis->seen_key, "DEL", redis->seen_key);
     redis_reply_free(latest);
-    return !is_over(class);
+    return !is_over(judge(redis, PART_EVENTS, NULL));
 }
 
 static bool reach(struct redis *redis)
