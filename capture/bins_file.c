@@ -12,6 +12,7 @@
 #include "printable.h"
 
 enum { COLUMNS_MAX = 256, LINE_MAX_BYTES = 65536 };
+enum { SCOPES_MAX = 8192 }; /* each is looked for among all, and studied */
 
 /* What a column is for: one of the measures (>= 0), or … */
 enum { COLUMN_IGNORED = -1, COLUMN_TIME = -2, COLUMN_SCOPE = -3 };
@@ -45,14 +46,31 @@ static int bad(const struct bins_file *file, struct fault *fault, const char *wh
     return fault_set(fault, "%s:%u: %s '%s'", file->path, file->number, what, value);
 }
 
-/* The comma behind a cell, or NULL: one within quotes is part of it. */
+/* The comma behind a cell, or NULL: one within quotes is part of it, and a quote doubled there is one (RFC
+ * 4180). */
 static char *end_of_cell(char *cell)
 {
-    const char *begin = cell;
-    while (*begin == ' ' || *begin == '\t')
-        begin++;
-    const char *closing = *begin == '"' ? strchr(begin + 1, '"') : NULL;
-    return strchr(closing != NULL ? (char *)closing : cell, ',');
+    char *at = cell + strspn(cell, " \t");
+    if (*at != '"')
+        return strchr(cell, ',');
+    char *closing = strchr(at + 1, '"');
+    while (closing != NULL && closing[1] == '"')
+        closing = strchr(closing + 2, '"');
+    return strchr(closing != NULL ? closing : cell, ',');
+}
+
+/* Takes the quotes off a cell, and makes one of each that is doubled within. */
+static char *unquote(char *cell, size_t length)
+{
+    if (length < 2 || cell[0] != '"' || cell[length - 1] != '"')
+        return cell;
+    char *end = cell;
+    for (size_t i = 1; i < length - 1; i++) {
+        *end++ = cell[i];
+        i += cell[i] == '"' && i + 2 < length && cell[i + 1] == '"';
+    }
+    *end = '\0';
+    return cell;
 }
 
 /* Cuts the first cell off a line, in place; blanks and quotes around it are taken off. `rest` becomes what is
@@ -69,11 +87,7 @@ static char *cut_cell(char **rest)
     }
     while (length > 0 && isspace((unsigned char)cell[length - 1]))
         cell[--length] = '\0';
-    if (length >= 2 && cell[0] == '"' && cell[length - 1] == '"') {
-        cell[length - 1] = '\0';
-        cell++;
-    }
-    return cell;
+    return unquote(cell, length);
 }
 
 /* Most rows have the time of the row before. */
@@ -260,6 +274,8 @@ static int add_scope(struct bins_file *file, const char *text, struct fault *fau
     }
     if (!known || strlen(text) >= sizeof scope.text)
         return bad(file, fault, "no scope (all, prefix:CIDR, path:NAME, service:NAME, tap):", text);
+    if (file->list.count == SCOPES_MAX)
+        return bad(file, fault, "more than 8192 scopes: leave some rows out, as those of", text);
     if (file->list.count == file->scope_room) {
         uint32_t room = file->scope_room > 0 ? file->scope_room * 2 : 64;
         struct scope *scopes = realloc(file->scopes, room * sizeof *scopes);

@@ -379,6 +379,34 @@ static void test_a_comma_within_quotes_parts_no_cells(void **state)
     assert_int_equal(got.tally[0][0].value[TALLY_flows], 4);
 }
 
+/* RFC 4180, and as --bins writes such a name. */
+static void test_a_doubled_quote_within_quotes_is_one(void **state)
+{
+    (void)state;
+    struct got got;
+    struct bins_file *file = opened("time,scope,label,flows\n"
+                                    "2025-06-07T12:00:00Z,\"service:a\"\"b\"\",c\",\"\",4\n"
+                                    "2025-06-07T12:00:00Z,\"all\",\"\"\"\"\",,\"\"\",3\n");
+    assert_string_equal(capture_bins_scopes(file)->items[1].text, "service:a\"b\",c");
+    assert_int_equal(run_table(file, &got), 0);
+    assert_int_equal(got.tally[0][0].value[TALLY_flows], 3);
+    assert_int_equal(got.tally[0][1].value[TALLY_flows], 4);
+    capture_bins_close(file);
+}
+
+static void test_more_scopes_than_can_be_studied_are_refused(void **state)
+{
+    (void)state;
+    enum { MOST = 8192, ROW_BYTES = 64 };
+    char *table = malloc((MOST + 2) * ROW_BYTES);
+    assert_non_null(table);
+    size_t length = (size_t)sprintf(table, "time,scope,flows\n");
+    for (int i = 0; i <= MOST; i++)
+        length += (size_t)sprintf(table + length, "2025-06-07T12:00:00Z,service:s%d,1\n", i);
+    assert_refused(table, "8192 scopes");
+    free(table);
+}
+
 static void test_what_is_no_table_of_bins_is_refused_with_what_is_wanted(void **state)
 {
     (void)state;
@@ -481,6 +509,8 @@ int main(void)
         cmocka_unit_test(test_a_count_that_is_none_is_named_with_its_line),
         cmocka_unit_test(test_other_line_ends_blank_lines_and_a_byte_order_mark),
         cmocka_unit_test(test_a_comma_within_quotes_parts_no_cells),
+        cmocka_unit_test(test_a_doubled_quote_within_quotes_is_one),
+        cmocka_unit_test(test_more_scopes_than_can_be_studied_are_refused),
         cmocka_unit_test(test_what_is_no_table_of_bins_is_refused_with_what_is_wanted),
         cmocka_unit_test(test_a_missing_table_is_named),
         cmocka_unit_test(test_a_scope_that_is_none_is_named),
