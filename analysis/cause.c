@@ -147,3 +147,20 @@ void cause_weigh(const struct cause_facts *facts, struct event *event)
     for (int i = 0; i < VERDICT__COUNT; i++)
         event->probability[i] = exp(weight[i]) / sum;
 }
+
+enum verdict cause_likeliest(const struct event *event)
+{
+    enum verdict best = VERDICT_UNKNOWN;
+    for (int i = 0; i < VERDICT__COUNT; i++)
+        if (event->probability[i] > event->probability[best])
+            best = (enum verdict)i;
+    return best;
+}
+
+uint32_t cause_evidence(const struct event *event)
+{
+    uint32_t kinds = 0;
+    for (uint32_t i = 0; i < event->evidence_count; i++)
+        kinds |= 1U << event->evidence[i].kind;
+    return kinds;
+}

@@ -28,3 +28,9 @@ static inline void cause_read(struct cause_facts *facts, enum evidence_kind kind
 
 /* Fills the event's probabilities, and its evidence: what says something, the weightiest first. */
 void cause_weigh(const struct cause_facts *facts, struct event *event);
+
+/* Of an event that was weighed: its verdict, `unknown` where that is as likely as any … */
+enum verdict cause_likeliest(const struct event *event);
+
+/* … and its kinds of evidence, a bit each. */
+uint32_t cause_evidence(const struct event *event);

@@ -138,15 +138,6 @@ static void weigh(const struct fuse *fuse, struct fusion_view *view, struct even
     cause_weigh(&view->facts, event);
 }
 
-static enum verdict likeliest(const struct event *event)
-{
-    enum verdict best = VERDICT_UNKNOWN;
-    for (int i = 0; i < VERDICT__COUNT; i++)
-        if (event->probability[i] > event->probability[best])
-            best = (enum verdict)i;
-    return best;
-}
-
 /* ---- outages ---- */
 
 static void describe_times(const struct fuse *fuse, const struct fusion_outage *outage, struct event *event)
@@ -200,10 +191,8 @@ static void give(struct fuse *fuse, struct fusion_view *view, const struct event
 {
     struct fusion_outage *outage = &view->outage;
     outage->sequence++;
-    outage->verdict = likeliest(event);
-    outage->evidence = 0;
-    for (uint32_t i = 0; i < event->evidence_count; i++)
-        outage->evidence |= 1U << event->evidence[i].kind;
+    outage->verdict = cause_likeliest(event);
+    outage->evidence = cause_evidence(event);
     memcpy(outage->probability, event->probability, sizeof outage->probability);
     fuse->output.event(fuse->output.context, event);
 }
@@ -217,7 +206,7 @@ void fusion_tell_outage(struct fuse *fuse, struct fusion_view *view, enum event_
 void fusion_tell_cause(struct fuse *fuse, struct fusion_view *view)
 {
     struct event event = describe(fuse, view, EVENT_OUTAGE_UPDATED);
-    enum verdict was = view->outage.verdict, is = likeliest(&event);
+    enum verdict was = view->outage.verdict, is = cause_likeliest(&event);
     if (is != was && event.probability[is] > clearly * event.probability[was])
         give(fuse, view, &event);
 }

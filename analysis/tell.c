@@ -89,15 +89,6 @@ static void describe_routers(struct analysis *analysis, const struct series *ser
     }
 }
 
-static enum verdict likeliest(const struct event *event)
-{
-    enum verdict best = VERDICT_UNKNOWN;
-    for (int i = 0; i < VERDICT__COUNT; i++)
-        if (event->probability[i] > event->probability[best])
-            best = (enum verdict)i;
-    return best;
-}
-
 static double observed_share(const struct series *series, const struct episode_mark *before)
 {
     double expected = series->so_far.life_expected - before->life_expected;
@@ -166,10 +157,8 @@ static void give(struct analysis *analysis, uint32_t number, const struct event 
 {
     struct episode *episode = &analysis->series[number].episode;
     episode->sequence++;
-    episode->verdict = likeliest(event);
-    episode->evidence = 0;
-    for (uint32_t i = 0; i < event->evidence_count; i++)
-        episode->evidence |= 1U << event->evidence[i].kind;
+    episode->verdict = cause_likeliest(event);
+    episode->evidence = cause_evidence(event);
     memcpy(episode->probability, event->probability, sizeof episode->probability);
     analysis->output.event(analysis->output.context, event);
 }
@@ -183,7 +172,7 @@ void tell_outage(struct analysis *analysis, uint32_t number, enum event_action a
 void tell_changed_cause(struct analysis *analysis, uint32_t number)
 {
     struct event event = describe(analysis, number, EVENT_OUTAGE_UPDATED);
-    enum verdict was = analysis->series[number].episode.verdict, is = likeliest(&event);
+    enum verdict was = analysis->series[number].episode.verdict, is = cause_likeliest(&event);
     if (is != was && event.probability[is] > clearly * event.probability[was])
         give(analysis, number, &event);
 }
