@@ -7,6 +7,7 @@
 #   make bench                what a replay costs, beside tcpdump and a libpcap loop that does nothing
 #   make bench-detect         how close the detector comes to the optimum, beside the rules of the field
 #   make bench-fuse           how many sensors, and bins a second, one fuser carries
+#   make bench-flood        is the truth told under a flood of forged SYNs, and does memory stay where it is
 #   make bench-verdict        the history as a test: is the verdict right at every tap that can tell
 #   make fuzz FUZZ_S=60       every fuzzer for so many seconds (clang's libFuzzer)
 #   make bench-faults         programs, servers, links and disks that fail: is each event delivered once, and how soon
@@ -70,7 +71,7 @@ DETECT_OBJECTS := $(patsubst %.c,$(OBJ)/%.o,$(sort $(wildcard tests/bench/detect
 DETECT_LIBS   := -lndpi -ljansson -lm
 FOLDERS       := $(sort $(dir $(OBJECTS) $(SYNTH_OBJECTS) $(TEST_OBJECTS) $(DETECT_OBJECTS) $(TESTS) $(BENCH) $(OBJ)/))
 
-.PHONY: all demo test bench bench-detect bench-fuse bench-verdict bench-faults asan tsan fuzz test-programs bench-programs walls format format-check deps install uninstall deb test-package clean force
+.PHONY: all demo test bench bench-detect bench-fuse bench-flood bench-verdict bench-faults asan tsan fuzz test-programs bench-programs walls format format-check deps install uninstall deb test-package clean force
 all: $(PROGRAM)
 
 $(PROGRAM): $(MAIN) $(LIBRARY) $(OBJ)/flags
@@ -189,6 +190,11 @@ bench-fuse:
 	@.ci/deps build test
 	@$(MAKE) --no-print-directory $(JOBS) $(PROGRAM)
 	@$(PYTHON) tests/bench/fuse.py $(OUT) --json $(OUT)/bench/fuse.json
+
+bench-flood:
+	@.ci/deps build bench
+	@$(MAKE) --no-print-directory $(JOBS) bench-programs $(SYNTH)
+	@$(PYTHON) tests/bench/flood.py $(OUT) --json $(OUT)/bench/flood.json
 
 # Every documented outage and look-alike, at every tap position, with labels and without.
 bench-verdict:

@@ -249,11 +249,14 @@ static void take_scope(struct analysis *analysis, uint32_t number, const struct 
     struct series *series = &analysis->series[number];
     bool explained =
         analysis->series[SCOPE_NUMBER_ALL].episode.open && analysis->scopes->items[number].counted;
+    /* A flood wakes hosts that never spoke before. */
+    bool ordinary = !series->episode.open && !explained &&
+                    (number == SCOPE_NUMBER_ALL || !series_in_surge(&analysis->series[SCOPE_NUMBER_ALL]));
     struct detect_input how = {.start_ns = tally->start_ns,
                                .end_ns = tally->end_ns,
                                .proven = proven,
-                               .teach = !series->episode.open && !explained && !series->thin_doubt,
-                               .ordinary = !series->episode.open && !explained};
+                               .teach = ordinary && !series->thin_doubt,
+                               .ordinary = ordinary};
     if (step_of(series)->signs > 0) { /* in the interval before this one */
         series->at_last_life = series->so_far;
         if (!series->episode.open)
@@ -264,7 +267,7 @@ static void take_scope(struct analysis *analysis, uint32_t number, const struct 
     series->bin_expected += step_of(series)->expected * series_signs_per_event(series);
     witness_mark(analysis, series);
     series->step_s = clock_seconds(tally->start_ns, tally->end_ns);
-    trend_step(&series->so_far.trend, tally, how.teach);
+    trend_step(&series->so_far.trend, tally, how.teach && !series_in_surge(series));
     series->so_far.knock = series->knock.total;
     series->so_far.knock_expected = series->knock.total_expected;
     series->so_far.tap = tap_mark(&analysis->tap, tally->end_ns);
@@ -977,6 +980,8 @@ static void take_change(struct analysis *analysis, uint32_t number, const struct
         series->clusters = calibrate_clusters(&life->calibrate, fmax(1, life->rate.shape));
         series->clusters_until_ns = clock_floor(analysis->end_ns, clusters_keep_ns) + clusters_keep_ns;
     }
+    if (series_in_surge(series)) /* its end is no onset */
+        counts.expected = fmax(counts.expected, counts.seen);
     /* The fewer come, the surer two close to each other are of one cluster. */
     double share = series->episode.open ? fmax(episode_recovered(&series->episode), least_share) : 1;
     const struct change_step step = {.start_ns = tally->start_ns,

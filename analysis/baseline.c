@@ -245,6 +245,15 @@ double baseline_of_day(const struct baseline *baseline, int64_t at_ns)
     return cell.seconds > 3600 * baseline->unit ? cell.events / cell.seconds : -1;
 }
 
+double baseline_busiest(const struct baseline *baseline)
+{
+    double most = 0;
+    for (int hour = 0; hour < BASELINE_DAY; hour++)
+        if (baseline->day[hour].seconds >= 600 * baseline->unit)
+            most = fmax(most, baseline->day[hour].events / baseline->day[hour].seconds);
+    return most;
+}
+
 struct baseline_cell baseline_learned(const struct baseline *baseline)
 {
     return (struct baseline_cell){baseline->overall.events / baseline->unit,

@@ -71,6 +71,9 @@ struct baseline_rate baseline_at(const struct baseline *baseline, int64_t at_ns,
  * present would be compared with itself. */
 double baseline_of_day(const struct baseline *baseline, int64_t at_ns);
 
+/* What the busiest hour of the day has had so far, a second, of those seen for ten minutes; 0: none was. */
+double baseline_busiest(const struct baseline *baseline);
+
 /* Events and seconds learned from, as they weigh now. */
 struct baseline_cell baseline_learned(const struct baseline *baseline);
 

@@ -82,6 +82,7 @@ static void look_up(struct population *population, int64_t at_ns)
     const struct baseline *baseline = &population->baseline;
     struct baseline_lending lending = lending_now(population);
     population->hourly = baseline_at(baseline, at_ns, &lending);
+    population->busiest_per_s = fmax(population->hourly.per_s, baseline_busiest(baseline));
     population->hourly_least = least_of(baseline_at(baseline, at_ns - shift_ns, &lending), population->hourly,
                                         baseline_at(baseline, at_ns + shift_ns, &lending));
     double learned_s = baseline_learned(baseline).seconds;
@@ -160,12 +161,23 @@ static void note_silences(struct population *population, const struct detect_inp
         calibrate_note(&population->calibrate, within / (input->signs - 1), input->signs - 1);
 }
 
-void detect_step(struct population *population, const struct detect_input *input)
+/* Whether what came is so much more than usual that it says nothing of what is normal. */
+static bool is_surge(struct population *population, const struct detect_input *input)
 {
-    population->broken_score = 0;
-    if (population->silent_from_ns == TIME_NONE)
-        begin_silence(population, input->start_ns);
-    refresh_rate(population, input->start_ns);
+    if (!input->teach || population->total < noted_from)
+        return false;
+    double seconds = clock_seconds(input->start_ns, input->end_ns);
+    double factor = fmax(1, level_at_present(&population->level).factor);
+    const struct surge_input what = {.seconds = seconds,
+                                     .events = input->events,
+                                     .usual = population->busiest_per_s * factor * seconds,
+                                     .dispersion = population->level.dispersion,
+                                     .learned_s = baseline_learned(&population->baseline).seconds};
+    return surge_take(&population->surge, &what);
+}
+
+static void take_step(struct population *population, const struct detect_input *input)
+{
     if (!(input->signs > 0)) {
         run_clock(population, clock_seconds(input->start_ns, input->end_ns), input->proven);
         return;
@@ -189,6 +201,21 @@ void detect_step(struct population *population, const struct detect_input *input
     population->total_expected += population->rate.per_s * within_s;
     population->total_prudent += population->prudent.per_s * within_s;
     run_clock(population, clock_seconds(span.last_ns, input->end_ns), input->proven);
+}
+
+void detect_step(struct population *population, const struct detect_input *input)
+{
+    struct detect_input taken = *input;
+    population->broken_score = 0;
+    if (population->silent_from_ns == TIME_NONE)
+        begin_silence(population, input->start_ns);
+    refresh_rate(population, input->start_ns);
+    if (is_surge(population, input)) {
+        taken.teach = taken.ordinary = false;
+        population->apart += input->events;
+        population->apart_signs += input->signs;
+    }
+    take_step(population, &taken);
 }
 
 void detect_restart(struct population *population, int64_t at_ns)
@@ -226,7 +253,8 @@ double detect_events_per_year(const struct population *population)
 
 double detect_signs_per_event(const struct population *population)
 {
-    return population->total > 0 ? population->total_signs / population->total : 1;
+    double events = population->total - population->apart;
+    return events > 0 ? (population->total_signs - population->apart_signs) / events : 1;
 }
 
 double detect_threshold(struct population *population, double alarms_per_year)

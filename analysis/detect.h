@@ -9,6 +9,7 @@
 #include "baseline.h"
 #include "calibrate.h"
 #include "level.h"
+#include "surge.h"
 #include "tally.h"
 
 /* A stream of events and the silence under way in it. Signs of life may come in bursts, and then an event is
@@ -19,9 +20,11 @@ struct population {
     struct baseline baseline;
     struct calibrate calibrate;
     struct level level;
+    struct surge surge;
     struct baseline_rate hourly;       /* what the hour of the week expects … */
     struct baseline_rate hourly_least; /* … as much of it as may be counted on if the day began a little later
                                           or earlier than usual … */
+    double busiest_per_s;              /* … and of any hour of the day … */
     int64_t hourly_until_ns;           /* … in force until here, and … */
     struct baseline_rate rate, prudent; /* … both with the present level; the clock runs at the latter */
 
@@ -38,6 +41,7 @@ struct population {
 
     double total, total_expected, total_prudent; /* events since the start, to compare any two instants … */
     double total_signs;                          /* … and signs of life */
+    double apart, apart_signs;                   /* of these, what came in surges */
 };
 
 /* What one interval brought to a population. */

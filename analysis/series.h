@@ -96,6 +96,12 @@ static inline struct population *series_life(struct series *series)
     return &series->life[series->witness];
 }
 
+/* Whether much more of what is judged comes than ever. */
+static inline bool series_in_surge(const struct series *series)
+{
+    return surge_is_on(&series->life[series->witness].surge);
+}
+
 /* How many signs of the measure that is told come with an event of the population that is judged. */
 static inline double series_signs_per_event(struct series *series)
 {

@@ -8,7 +8,7 @@
 
 #include "series.h"
 
-enum { STATE_VERSION = 17 };
+enum { STATE_VERSION = 18 };
 
 struct state_head {
     uint32_t version;

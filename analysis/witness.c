@@ -88,7 +88,8 @@ void witness_compare(struct series *series)
     enum tally_measure proofs =
         bin->known & TALLY_BIT(TALLY_proven_bursts) ? TALLY_proven_bursts : TALLY_proven_flows;
     bool known = (bin->known & TALLY_BIT(told)) && (bin->known & TALLY_BIT(proofs));
-    if (!known || (series->state != STATE_UP && series->state != STATE_LEARNING))
+    if (!known || (series->state != STATE_UP && series->state != STATE_LEARNING) ||
+        surge_is_on(&series->life[WITNESS_PROVEN].surge))
         return;
     double signs = (double)bin->value[told],
            most = series->bin_expected > 0 ? surge_times * series->bin_expected + surge_slack : signs;

@@ -231,9 +231,26 @@ static void test_low_is_the_thousandth_of_a_poisson_when_the_rate_is_known(void 
     assert_true(baseline_high(0, 4, 0.001) == 0);
 }
 
+static void test_the_busiest_hour_of_the_day_is_known(void **state)
+{
+    (void)state;
+    struct baseline baseline;
+    baseline_init(&baseline, 14 * 86400);
+    assert_true(!(baseline_busiest(&baseline) > 0));
+    const int64_t begin_ns = 1749081600 * NS_PER_S; /* midnight */
+    for (int minute = 0; minute < 1440; minute++)
+        baseline_learn(&baseline, begin_ns + minute * 60 * NS_PER_S, begin_ns + (minute + 1) * 60 * NS_PER_S,
+                       minute / 60 == 15 ? 30 : 6);
+    assert_true(fabs(baseline_busiest(&baseline) - 0.5) < 0.01);
+    const int64_t next_ns = begin_ns + 1440 * 60 * NS_PER_S; /* a burst in an hour is not an hour of it */
+    baseline_learn(&baseline, next_ns, next_ns + NS_PER_S, 1000);
+    assert_true(baseline_busiest(&baseline) < 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_busiest_hour_of_the_day_is_known),
         cmocka_unit_test(test_nothing_learned_expects_nothing),
         cmocka_unit_test(test_a_flat_stream_is_learned_to_its_rate),
         cmocka_unit_test(test_night_and_day_are_told_apart),

@@ -51,6 +51,25 @@ static void test_the_score_counts_the_events_that_failed_to_come(void **state)
     assert_true(fabs(detect_score(&population) - 12.5) < 1.5);
 }
 
+/* Hosts answer forged questions, and then the forger goes. */
+static void test_a_surge_teaches_nothing(void **state)
+{
+    (void)state;
+    struct population population;
+    uint64_t seed = 20;
+    detect_init(&population, 14 * 86400);
+    int64_t at = live_through(&population, 24, 12, &seed);
+    for (int i = 0; i < 360; i++, at += STEP)
+        step(&population, at, 200, true);
+    const struct population flooded = population;
+    assert_true(fabs(detect_signs_per_event(&flooded) - 1) < 1e-9);
+    assert_true(fabs(flooded.rate.per_s * 60 - 12) < 2);
+    for (int i = 0; i < 360; i++, at += STEP)
+        step(&population, at, (double)stream_poisson(&seed, 1), true);
+    assert_true(fabs(population.rate.per_s * 60 - 12) < 2);
+    assert_true(population.calibrate.slope < 2);
+}
+
 static void test_a_rate_known_from_little_is_patient(void **state)
 {
     (void)state;
@@ -216,6 +235,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_score_counts_the_events_that_failed_to_come),
+        cmocka_unit_test(test_a_surge_teaches_nothing),
         cmocka_unit_test(test_a_rate_known_from_little_is_patient),
         cmocka_unit_test(test_unproven_silence_counts_only_once_confirmed),
         cmocka_unit_test(test_the_shortest_outage_is_the_one_that_reaches_the_threshold),

@@ -52,13 +52,13 @@ def watch_filter(lightsout):
     return f"{nets} or (vlan and ({nets}))"
 
 
-def measure(tool, command, log):
-    """One run: wall seconds, CPU seconds (user and system, all threads), peak resident MiB."""
+def measure(tool, command, log, source=subprocess.DEVNULL):
+    """One run, fed by `source`: wall seconds, CPU seconds (user and system, all threads), peak resident MiB."""
     reading, writing = os.pipe()
     with log.open("w") as said:
         # The tool reports on descriptor 3.
         shell = subprocess.run(["sh", "-c", f'exec 3>&{writing}; exec "$@"', "sh", tool, *map(str, command)],
-                               pass_fds=[writing], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said,
+                               pass_fds=[writing], stdin=source, stdout=subprocess.DEVNULL, stderr=said,
                                check=False)
     os.close(writing)
     with os.fdopen(reading) as pipe:
