@@ -100,10 +100,11 @@ static void put_packet_bytes(struct bytes *bytes, uint32_t link_type, uint32_t l
 
 /* ---- the two readers ---- */
 
+/* Compared byte for byte, hence without a gap. */
 struct seen {
     uint32_t captured, wire;
     int64_t seconds, ns; /* of TIME_NONE both 0 */
-    uint32_t link_type;
+    uint64_t link_type;
     uint64_t digest;
 };
 
@@ -172,7 +173,7 @@ static struct seen seen_of(const struct frame *frame)
                          .wire = frame->wire_bytes,
                          .seconds = seconds,
                          .ns = timed ? frame->time_ns - seconds * NS_PER_S : 0,
-                         .link_type = (uint32_t)frame->link_type,
+                         .link_type = (uint64_t)frame->link_type,
                          .digest = digest_of(frame->bytes, frame->captured_bytes)};
 }
 

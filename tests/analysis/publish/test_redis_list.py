@@ -91,9 +91,11 @@ def test_no_event_misses_on_the_list_when_the_server_is_killed(server):
 def test_no_event_misses_on_the_list_when_the_program_died_between_stream_and_list(server, tmp_path):
     """The user may fill the stream and not the list: what is then killed has left events in the one only."""
     server.ask("ACL", "SETUSER", "sensor", "on", ">secret", "~*", "&*", "+@all", "-rpush")
-    command = "--redis", server.url, "--list", "--spool", tmp_path / "spool"
+    spool = tmp_path / "spool"
+    command = "--redis", server.url, "--list", "--spool", spool
     running = Drive(*command, "--live", "--user", "sensor", "--password", "secret").do("event 100")
-    assert until(lambda: server.ask("XLEN", KEY + "events") > 0)
+    # Two marks stand before them.
+    assert until(lambda: server.ask("XLEN", KEY + "events") > 0 and spool.read_bytes().count(b"LSp1") == 102)
     running.kill()
     assert server.ask("EXISTS", LIST) == 0
     assert drive([], *command) == (0, "")
