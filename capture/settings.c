@@ -40,18 +40,6 @@ struct row {
 
 #define AT(member) offsetof(struct settings, member)
 
-/* Sanitizers need what a confined program may not do. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define CONFINE_DEFAULT "no"
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define CONFINE_DEFAULT "no"
-#endif
-#endif
-#ifndef CONFINE_DEFAULT
-#define CONFINE_DEFAULT "yes"
-#endif
-
 static const struct row rows[] = {
     {"lightsout", "sensor", VALUE_TEXT, AT(publish.sensor), 0, 0, NULL, 0, 0},
     {"lightsout", "utc_offset", VALUE_TEXT, AT(utc_offset), 0, 0, NULL, 0, 0},
@@ -64,7 +52,7 @@ static const struct row rows[] = {
     {"lightsout", "state", VALUE_TEXT, AT(publish.state_path), 0, 0, NULL, 0, 0},
     {"lightsout", "state_every", VALUE_SECONDS, AT(state_every_s), 0, 86400, "30", 1, 0},
     {"lightsout", "user", VALUE_TEXT, AT(user), 0, 0, NULL, 0, 0},
-    {"lightsout", "confine", VALUE_YES_NO, AT(confine), 0, 0, CONFINE_DEFAULT, 0, 0},
+    {"lightsout", "confine", VALUE_YES_NO, AT(confine), 0, 0, "yes", 0, 0},
     {"capture", "interface", VALUE_WORDS, AT(capture.interfaces), 0, 0, NULL, 0, AT(capture.interface_count)},
     {"capture", "filter", VALUE_TEXT, AT(capture.filter), 0, 0, NULL, 0, 0},
     {"capture", "decapsulate", VALUE_YES_NO, AT(capture.decapsulate), 0, 0, "yes", 0, 0},
@@ -634,11 +622,22 @@ static int finish(struct settings *settings, struct fault *fault)
 
 /* ---- the door ---- */
 
-/* It does what a confined program may not. */
-static bool under_valgrind(void)
+/* Sanitizers and valgrind do what a confined program may not, whatever was asked for. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define SANITIZED true
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED false
+#endif
+
+static bool is_instrumented(void)
 {
     const char *preloaded = getenv("LD_PRELOAD");
-    return preloaded != NULL && strstr(preloaded, "/vgpreload_") != NULL;
+    return SANITIZED || (preloaded != NULL && strstr(preloaded, "/vgpreload_") != NULL);
 }
 
 int settings_read(struct settings *settings, int argc, char **argv, struct fault *fault)
@@ -650,8 +649,6 @@ int settings_read(struct settings *settings, int argc, char **argv, struct fault
     for (size_t i = 0; i < ROW_COUNT; i++)
         if (rows[i].value != NULL && put(settings, &rows[i], rows[i].value, fault) != 0)
             return -1;
-    if (under_valgrind())
-        settings->confine = false;
     if (command_line_read(settings, argc, argv, true, fault) != 0)
         return -1;
     if (settings->task == TASK_HELP || settings->task == TASK_VERSION)
@@ -663,6 +660,8 @@ int settings_read(struct settings *settings, int argc, char **argv, struct fault
     settings->store->command_line = true;
     if (command_line_read(settings, argc, argv, false, fault) != 0)
         return -1;
+    if (is_instrumented())
+        settings->confine = false;
     if (settings->task == TASK_NONE && settings->capture.interface_count > 0)
         settings->task = TASK_LIVE;
     if (settings->task != TASK_LIVE)
