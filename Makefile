@@ -4,6 +4,7 @@
 #   make                      build/lightsout (V=1 shows the compiler's lines)
 #   make demo                 install what is missing, build, replay the sample, read the events back from Redis
 #   make test                 install what is missing, build, run every test; also `make asan` and `make tsan`
+#   make coverage             the same, and which lines of the three rooms no test has run
 #   make bench                what a replay costs, beside tcpdump and a libpcap loop that does nothing
 #   make bench-detect         how close the detector comes to the optimum, beside the rules of the field
 #   make bench-fuse           how many sensors, and bins a second, one fuser carries
@@ -25,7 +26,7 @@ PYTHON  ?= /usr/bin/python3
 PREFIX  ?= /usr/local
 SYSCONFDIR ?= /etc
 ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
-# release, asan or tsan: each with a folder of its own, so that they do not build over each other.
+# release, asan, tsan or coverage: each with a folder of its own, so that they do not build over each other.
 MODE    ?= release
 V       ?= 0
 
@@ -39,6 +40,7 @@ WARNINGS      := -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror
 FLAGS_release :=
 FLAGS_asan    := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 FLAGS_tsan    := -fsanitize=thread
+FLAGS_coverage := -O0 --coverage -fprofile-update=atomic -DCOVERAGE_FOLDER=\"$(abspath $(OBJ))\"
 FLAGS          = -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CPPFLAGS) $(CFLAGS) $(FLAGS_$(MODE))
 # A room sees its own headers and the hall's, nobody else's; a test sees into all.
 ROOM_FLAGS    := -Iinclude -DLIGHTSOUT_VERSION=\"$(VERSION)\"
@@ -71,7 +73,7 @@ DETECT_OBJECTS := $(patsubst %.c,$(OBJ)/%.o,$(sort $(wildcard tests/bench/detect
 DETECT_LIBS   := -lndpi -ljansson -lm
 FOLDERS       := $(sort $(dir $(OBJECTS) $(SYNTH_OBJECTS) $(TEST_OBJECTS) $(DETECT_OBJECTS) $(TESTS) $(BENCH) $(OBJ)/))
 
-.PHONY: all demo test bench bench-detect bench-fuse bench-flood bench-verdict bench-faults asan tsan fuzz test-programs bench-programs walls format format-check deps install uninstall deb test-package clean force
+.PHONY: all demo test bench bench-detect bench-fuse bench-flood bench-verdict bench-faults asan tsan fuzz test-programs bench-programs coverage walls format format-check deps install uninstall deb test-package clean force
 all: $(PROGRAM)
 
 $(PROGRAM): $(MAIN) $(LIBRARY) $(OBJ)/flags
@@ -142,6 +144,15 @@ export ASAN_OPTIONS  ?= detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 asan tsan:
 	@$(MAKE) --no-print-directory test MODE=$@
+
+# Every program adds what it ran to the files beside the objects when it ends.
+coverage: COUNTS = build/coverage/obj
+coverage:
+	@.ci/deps build test
+	@$(MAKE) --no-print-directory $(JOBS) test-programs MODE=$@
+	@$(PYTHON) tests/coverage.py ready $(COUNTS)
+	@status=0; GCOV_ERROR_FILE=$(abspath $(COUNTS)/errors) $(MAKE) --no-print-directory test MODE=$@ || status=$$?; \
+	    $(PYTHON) tests/coverage.py tell $(COUNTS) && exit $$status
 
 # A fuzzer is the library's sources, all instrumented, a target and what targets share. The tests give the same
 # targets the seeds, without libFuzzer.

@@ -7,8 +7,8 @@
 
 /* A secret, another one in each process, so that nobody can aim at one chain of a table. Without entropy at
  * the very start of a machine it is made of the address of the table, which is poorer, and nothing else. What
- * a table tells must never depend on it. */
-static inline uint64_t hash_seed(const void *table)
+ * a table tells must never depend on it. (Not const: the compiler would have it that the table is read.) */
+static inline uint64_t hash_seed(void *table)
 {
     uint64_t seed;
     if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed)
