@@ -65,7 +65,7 @@ def tell(objects: Path) -> int:
         for name, lines in sorted(files.items()):
             missed = sorted(number for number, count in lines.items() if count == 0)
             if len(missed) > (1 - ENOUGH) * len(lines):
-                print(f"  {name}: {1 - len(missed) / len(lines):.0%}, without {ranges(missed)}")
+                print(f"  {name}: {1 - len(missed) / len(lines):.1%}, without {ranges(missed)}")
     errors = (objects / "errors").read_text(errors="replace").splitlines()
     if errors:
         print(f"\n{len(errors)} times counts could not be added, the first: {errors[0]}")

@@ -290,6 +290,28 @@ static void the_json_holds_the_states_as_redis_has_them_and_the_open_events(void
     status_clear(&status);
 }
 
+static void the_json_tells_what_redis_is_sent_and_what_troubles_it(void **state)
+{
+    (void)state;
+    struct status status = fresh(&live);
+    struct health health = {
+        .redis_sent = 11, .redis_dropped = 2, .redis_error_oom = 4, .redis_error_noperm = 1};
+    struct levels levels = {.redis = true,
+                            .redis_events = 3,
+                            .redis_bins = 7,
+                            .redis_troubles = 1U << REDIS_TROUBLE_oom | 1U << REDIS_TROUBLE_readonly};
+    status_step(&status, CANNED_START_NS, 1795462134.25, &health, &levels);
+    json_t *root = json_of(&status, NULL), *redis = json_object_get(root, "redis");
+    json_t *expected = json_pack("{s:b, s:i, s:i, s:i, s:i, s:[s, s], s:{s:i, s:i}}", "up", 0,
+                                 "waiting_events", 3, "waiting_bins", 7, "sent", 11, "dropped", 2, "troubles",
+                                 "readonly", "oom", "errors", "oom", 4, "noperm", 1);
+    assert_non_null(expected);
+    assert_true(json_equal(redis, expected));
+    json_decref(expected);
+    json_decref(root);
+    status_clear(&status);
+}
+
 static void other_scopes_keep_what_stays_and_forget_what_goes(void **state)
 {
     (void)state;
@@ -529,6 +551,7 @@ int main(void)
         cmocka_unit_test(a_name_that_would_end_its_label_is_escaped),
         cmocka_unit_test(an_episode_is_open_until_its_last_event),
         cmocka_unit_test(the_json_holds_the_states_as_redis_has_them_and_the_open_events),
+        cmocka_unit_test(the_json_tells_what_redis_is_sent_and_what_troubles_it),
         cmocka_unit_test(other_scopes_keep_what_stays_and_forget_what_goes),
         cmocka_unit_test(a_copy_does_not_change_with_what_it_was_copied_from),
         cmocka_unit_test(a_state_holds_since_the_first_bin_that_has_it),
