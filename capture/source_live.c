@@ -150,7 +150,8 @@ static int join_group(struct live_source *self, struct fault *fault)
         getsockopt(fd, SOL_PACKET, PACKET_FANOUT, &value, &size) != 0)
         return fault_set(fault, "interface %s cannot be shared by %u workers: set `workers = 1`", self->name,
                          self->options.readers);
-    *group = value & 0xffff;
+    if (*group < 0) /* from here on it is only read: readers that open an interface again are threads */
+        *group = value & 0xffff;
     return 0;
 }
 
