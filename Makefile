@@ -5,6 +5,7 @@
 #   make demo                 install what is missing, build, replay the sample, read the events back from Redis
 #   make test                 install what is missing, build, run every test; also `make asan` and `make tsan`
 #   make coverage             the same, and which lines of the three rooms no test has run
+#   make valgrind             the unit tests, and some of the whole program, under memcheck
 #   make bench                what a replay costs, beside tcpdump and a libpcap loop that does nothing
 #   make bench-detect         how close the detector comes to the optimum, beside the rules of the field
 #   make bench-fuse           how many sensors, and bins a second, one fuser carries
@@ -73,7 +74,7 @@ DETECT_OBJECTS := $(patsubst %.c,$(OBJ)/%.o,$(sort $(wildcard tests/bench/detect
 DETECT_LIBS   := -lndpi -ljansson -lm
 FOLDERS       := $(sort $(dir $(OBJECTS) $(SYNTH_OBJECTS) $(TEST_OBJECTS) $(DETECT_OBJECTS) $(TESTS) $(BENCH) $(OBJ)/))
 
-.PHONY: all demo test bench bench-detect bench-fuse bench-flood bench-verdict bench-faults asan tsan fuzz test-programs bench-programs coverage walls format format-check deps install uninstall deb test-package clean force
+.PHONY: all demo test bench bench-detect bench-fuse bench-flood bench-verdict bench-faults asan tsan fuzz test-programs bench-programs coverage valgrind walls format format-check deps install uninstall deb test-package clean force
 all: $(PROGRAM)
 
 $(PROGRAM): $(MAIN) $(LIBRARY) $(OBJ)/flags
@@ -144,6 +145,11 @@ export ASAN_OPTIONS  ?= detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 asan tsan:
 	@$(MAKE) --no-print-directory test MODE=$@
+
+valgrind:
+	@.ci/deps build test valgrind
+	@$(MAKE) --no-print-directory $(JOBS) test-programs
+	@$(PYTHON) tests/valgrind/run.py $(OUT)
 
 # Every program adds what it ran to the files beside the objects when it ends.
 coverage: COUNTS = build/coverage/obj
