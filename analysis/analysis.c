@@ -23,6 +23,7 @@ static const double level_signs = 30;     /* of life from which a level is known
 static const double level_least = 0.05;   /* less is a total outage, and never normal */
 static const double hardly_any = 0.005;   /* a stray sign of life in days */
 static const double nearly_all = 0.9;     /* of a scope: so much silent is not a part */
+static const double told_most = 0.8;      /* of what a scope misses: so much is that of its parts */
 static const double thin_s = 86400;       /* what takes longer to notice than this is not judged */
 static const int64_t review_ns = 60 * NS_PER_S, review_seldom_ns = 600 * NS_PER_S,
                      review_often_ns = 3600 * NS_PER_S;                  /* of a cause */
@@ -300,12 +301,14 @@ static int width(enum scope_kind kind)
     return widths[kind];
 }
 
-/* Whether the silences of two scopes began together, as far as can be told. */
+/* Whether the silences of two scopes began together, as far as can be told: the narrow one's began between
+ * its last sign of life and where it has been watched again since. One of many prefixes is quiet just before
+ * a path falls more often than one would think. */
 static bool fell_together(const struct episode *wide, const struct population *narrow)
 {
-    double slack_s = detect_onset_after_s(narrow, 0.975);
+    double slack_s = detect_onset_after_s(narrow, 0.9999);
     return clock_seconds(narrow->last_ns, wide->onset_latest_ns) > -slack_s &&
-           clock_seconds(narrow->last_ns, wide->onset_earliest_ns) < slack_s;
+           clock_seconds(narrow->silent_from_ns, wide->onset_earliest_ns) < slack_s;
 }
 
 enum wider { WIDER_UP, WIDER_IN_DOUBT, WIDER_DOWN };
@@ -596,10 +599,16 @@ static void go_blind(struct analysis *analysis)
         analysis->series[i].state = STATE_BLIND;
 }
 
+/* What other traffic brought while nothing was seen is not to be missed: marks begin anew too. */
 static void see_again(struct analysis *analysis, struct series *series)
 {
     watch_anew(series, analysis->end_ns);
     thinness_reset(&series->thinness);
+    witness_mark(analysis, series);
+    series->so_far.tap = tap_mark(&analysis->tap, analysis->end_ns);
+    series->at_last_life = series->so_far;
+    series->past.count = 0;
+    past_keep(&series->past, &series->so_far, analysis->end_ns, 0);
     series->state = series->episode.open ? STATE_DOWN : STATE_LEARNING;
 }
 
@@ -796,14 +805,16 @@ static void leave_road(struct analysis *analysis, uint32_t number, double left)
     thinness_reset(&series->thinness);
 }
 
-/* All that comes another way must go on doing so. */
+/* All that comes another way must go on doing so, of late if it has for long. */
 static bool is_left(struct analysis *analysis, uint32_t number)
 {
     struct series *series = &analysis->series[number];
     if (series->moved_ns == TIME_NONE)
         return false;
-    if (series->moved_ns != series_life(series)->last_ns ||
-        road_ask(analysis, number, INT64_MIN, 0) == ROAD_LOST)
+    const struct episode_mark *from = past_at(&series->past, INT64_MIN), *left = &series->at_last_life;
+    if (from == NULL || from->tap.at_ns < left->tap.at_ns)
+        from = left;
+    if (series->moved_ns != series_life(series)->last_ns || road_ask(analysis, number, from, 0) == ROAD_LOST)
         series->moved_ns = TIME_NONE;
     return series->moved_ns != TIME_NONE;
 }
@@ -811,11 +822,8 @@ static bool is_left(struct analysis *analysis, uint32_t number)
 static void judge_silence(struct analysis *analysis, uint32_t number, double score)
 {
     struct series *series = &analysis->series[number];
-    const struct population *life = series_life(series);
-    bool broken = score > detect_score(life); /* it has just ended */
     enum wider wider = ask_wider(analysis, number);
-    enum road road =
-        road_ask(analysis, number, broken ? series->at_last_life.tap.at_ns : life->silent_from_ns, score);
+    enum road road = road_ask(analysis, number, &series->at_last_life, score);
     if (road == ROAD_MOVED)
         leave_road(analysis, number, 0);
     if (road != ROAD_LOST || is_excused(analysis, series, wider, &series->at_last_life))
@@ -830,7 +838,7 @@ static void judge_silence(struct analysis *analysis, uint32_t number, double sco
 static bool explained_by_parts(struct analysis *analysis, uint32_t number, double missing_share)
 {
     enum witness witness = analysis->series[number].witness;
-    double silent = 0, all = series_life(&analysis->series[number])->rate.per_s;
+    double silent = 0, out = 0, all = series_life(&analysis->series[number])->rate.per_s;
     for (uint32_t i = 0; i < analysis->scopes->count; i++) {
         struct series *part = &analysis->series[i];
         double per_s = part->life[witness].rate.per_s;
@@ -840,8 +848,28 @@ static bool explained_by_parts(struct analysis *analysis, uint32_t number, doubl
             all -= per_s;
         else if (part->episode.open || detect_score(series_life(part)) >= wider_doubt)
             silent += per_s;
+        out += part->episode.open && number != SCOPE_NUMBER_ALL ? per_s : 0;
     }
+    /* Beside an outage that is told the others are quiet for a moment now and then. */
+    if (out >= told_most * missing_share * all && out < nearly_all * all)
+        return true;
     return silent >= 0.5 * missing_share * all && silent < nearly_all * all;
+}
+
+/* What is left of a narrow scope beside a path that fell with it is nothing to tell as long as that is out.
+ */
+static bool explained_by_path(const struct analysis *analysis, uint32_t number,
+                              const struct change_found *onset)
+{
+    for (uint32_t i = 0; i < analysis->scopes->count; i++) {
+        const struct episode *path = &analysis->series[i].episode;
+        if (analysis->scopes->items[i].kind == SCOPE_PATH && path->open &&
+            analysis->scopes->items[number].counted &&
+            width(analysis->scopes->items[number].kind) < width(SCOPE_PATH) &&
+            onset->earliest_ns <= path->onset_latest_ns && onset->latest_ns >= path->onset_earliest_ns)
+            return true;
+    }
+    return false;
 }
 
 static void judge_thinness(struct analysis *analysis, uint32_t number, int level)
@@ -855,10 +883,12 @@ static void judge_thinness(struct analysis *analysis, uint32_t number, int level
     if (wider == WIDER_IN_DOUBT)
         return;
     struct change_found onset = find_onset(series, 1);
-    enum road road = road_ask(analysis, number, onset.best_ns, thin->sum);
+    if (explained_by_path(analysis, number, &onset))
+        return;
+    const struct episode_mark *before = past_at(&series->past, onset.best_ns);
+    enum road road = road_ask(analysis, number, before, thin->sum);
     if (road == ROAD_MOVED)
         leave_road(analysis, number, left);
-    const struct episode_mark *before = past_at(&series->past, onset.best_ns);
     if (road != ROAD_LOST || is_excused(analysis, series, wider, before))
         return;
     open_episode(analysis, number, &onset, thin->sum, level, before, wider == WIDER_DOWN);

@@ -11,12 +11,12 @@ static const double patience = 3;       /* alarms' scores until … */
 static const double moved_most = 0.3;   /* … it counts as lost unless less of it is missed */
 static const double gone_most = 0.95;
 
-enum road road_ask(struct analysis *analysis, uint32_t number, int64_t since_ns, double score)
+enum road road_ask(struct analysis *analysis, uint32_t number, const struct episode_mark *from, double score)
 {
     struct series *series = &analysis->series[number];
     if (analysis->scopes->items[number].kind != SCOPE_PATH || !(series->bin.known & TALLY_BIT(TALLY_control)))
         return ROAD_LOST;
-    const struct episode_mark *from = past_at(&series->past, since_ns), *now = &series->so_far;
+    const struct episode_mark *now = &series->so_far;
     const struct population *whole = &analysis->series[SCOPE_NUMBER_ALL].life[series->witness];
     double missing = now->life_expected - from->life_expected - (now->life - from->life),
            expected = now->whole_expected - from->whole_expected, seen = now->whole - from->whole;

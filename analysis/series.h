@@ -122,9 +122,10 @@ void witness_mark(const struct analysis *analysis, struct series *series);
 
 enum road { ROAD_LOST, ROAD_IN_DOUBT, ROAD_MOVED };
 
-/* Whether a path that misses what an alarm of this score needs, since about an instant, has lost it, or it
- * came another way. A path that is not known by its link cannot be left, and what is no path neither. */
-enum road road_ask(struct analysis *analysis, uint32_t number, int64_t since_ns, double score);
+/* Whether a path that misses what an alarm of this score needs, since a mark, has lost it, or it came another
+ * way. What lies between the mark and the change dilutes the answer. A path that is not known by its link
+ * cannot be left, and what is no path neither. */
+enum road road_ask(struct analysis *analysis, uint32_t number, const struct episode_mark *from, double score);
 
 /* Reads the circumstances of a series' open outage (facts.c); the event's parts are filled. */
 struct cause_facts facts_gather(const struct analysis *analysis, uint32_t number, const struct event *event);
