@@ -13,6 +13,8 @@
 #   make bench-verdict        the history as a test: is the verdict right at every tap that can tell
 #   make fuzz FUZZ_S=60       every fuzzer for so many seconds (clang's libFuzzer)
 #   make bench-faults         programs, servers, links and disks that fail: is each event delivered once, and how soon
+#   make soak SOAK_S=3600     live traffic with outages of known truth, faults of everything else at random, memory recorded
+#                             (root; SOAK_SEED=N plays one again, MODE=asan under the sanitizer)
 #   make walls                hold the plan of the house: who may include and call what
 #   make format, format-check clang-format 14
 #   make samples              the captures in samples/ from their scripts, and their pictures
@@ -74,7 +76,7 @@ DETECT_OBJECTS := $(patsubst %.c,$(OBJ)/%.o,$(sort $(wildcard tests/bench/detect
 DETECT_LIBS   := -lndpi -ljansson -lm
 FOLDERS       := $(sort $(dir $(OBJECTS) $(SYNTH_OBJECTS) $(TEST_OBJECTS) $(DETECT_OBJECTS) $(TESTS) $(BENCH) $(OBJ)/))
 
-.PHONY: all demo test bench bench-detect bench-fuse bench-flood bench-verdict bench-faults asan tsan fuzz test-programs bench-programs coverage valgrind walls format format-check deps install uninstall deb test-package clean force
+.PHONY: all demo test bench bench-detect bench-fuse bench-flood bench-verdict bench-faults asan tsan fuzz test-programs bench-programs coverage valgrind soak walls format format-check deps install uninstall deb test-package clean force
 all: $(PROGRAM)
 
 $(PROGRAM): $(MAIN) $(LIBRARY) $(OBJ)/flags
@@ -224,6 +226,14 @@ bench-faults:
 	@.ci/deps build test
 	@$(MAKE) --no-print-directory $(JOBS) $(PROGRAM) $(OUT)/tests/analysis/publish/drive_publish
 	@$(PYTHON) tests/faults/bench.py $(OUT) --json $(OUT)/bench/faults.json
+
+# What was told held against the truth, and what it took, are left in $(OUT)/soak.
+SOAK_S    ?= 3600
+SOAK_SEED ?=
+soak:
+	@.ci/deps build test
+	@$(MAKE) --no-print-directory $(JOBS) $(PROGRAM)
+	@$(PYTHON) tests/soak/soak.py $(OUT) --seconds $(SOAK_S) $(if $(SOAK_SEED),--seed $(SOAK_SEED))
 
 walls: $(patsubst %.c,$(OBJ)/%.o,$(wildcard analysis/*.c))
 	@CC='$(CC)' tests/walls.sh $(OBJ)
