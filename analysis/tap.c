@@ -17,6 +17,9 @@ static const double hardly_any = 0.1;            /* left: all is lost, and soon 
 static const double heard_least = 3;             /* packets of the watched side before it is heard again */
 static const double within_hour_variance = 0.01; /* of a rate, relative */
 static const double per_s_memory_s = 1800;
+static const double surge_times = 4,
+                    surge_packets = 50;  /* so many times what is usual and more are a surge … */
+static const double surge_lasts_s = 600; /* … for so long; then it may be usual */
 
 void tap_init(struct tap *tap, double half_life_s, double learn_s)
 {
@@ -202,6 +205,16 @@ static enum tap_news lose_sight(struct tap *tap, const struct tally *tally)
     return news ? TAP_IMPAIRED : TAP_NOTHING;
 }
 
+/* What of the packets beside the watch list counts. A burst many times over what is usual teaches nothing,
+ * lest its end look like blindness, unless it has lasted. */
+static double without_surge(struct tap *tap, double seen, double seconds)
+{
+    double usual = tap->control.rate.per_s * seconds;
+    bool surge = usual > 0 && seen > surge_times * usual + surge_packets && tap_has_control(tap);
+    tap->surged_s = surge ? tap->surged_s + seconds : 0;
+    return surge && tap->surged_s < surge_lasts_s ? usual : seen;
+}
+
 enum tap_news tap_step(struct tap *tap, const struct tally *tally, double alarms_per_year)
 {
     if (tally->end_ns <= tally->start_ns)
@@ -220,7 +233,8 @@ enum tap_news tap_step(struct tap *tap, const struct tally *tally, double alarms
         look_away(tap, tally->end_ns);
         return TAP_NOTHING;
     }
-    double seen = (double)tally->value[TALLY_packets_in], before = tap->control.total_prudent;
+    double seconds = clock_seconds(tally->start_ns, tally->end_ns), before = tap->control.total_prudent,
+           seen = without_surge(tap, (double)tally->value[TALLY_packets_in], seconds);
     struct detect_input input = {.start_ns = tally->start_ns,
                                  .end_ns = tally->end_ns,
                                  .signs = seen,
@@ -234,7 +248,6 @@ enum tap_news tap_step(struct tap *tap, const struct tally *tally, double alarms
     if (control && !tap->blind)
         thinness_step(&tap->thinness, seen, expected, fmax(1, tap->control.rate.shape),
                       tap->control.level.dispersion, tally->end_ns);
-    double seconds = clock_seconds(tally->start_ns, tally->end_ns);
     follow_recent(tap, seen, expected);
     tap->watched_s += seconds;
     tap->per_s +=
