@@ -230,10 +230,16 @@ bench-faults:
 # What was told held against the truth, and what it took, are left in $(OUT)/soak.
 SOAK_S    ?= 3600
 SOAK_SEED ?=
+SOAK_CLOCK = $(OUT)/soak-clock.so
 soak:
 	@.ci/deps build test
-	@$(MAKE) --no-print-directory $(JOBS) $(PROGRAM)
+	@$(MAKE) --no-print-directory $(JOBS) $(PROGRAM) $(SOAK_CLOCK)
 	@$(PYTHON) tests/soak/soak.py $(OUT) --seconds $(SOAK_S) $(if $(SOAK_SEED),--seed $(SOAK_SEED))
+
+# No sanitizer in what is loaded before it.
+$(SOAK_CLOCK): tests/soak/clock.c $(OBJ)/flags
+	$(call say,LD,$@)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $<
 
 walls: $(patsubst %.c,$(OBJ)/%.o,$(wildcard analysis/*.c))
 	@CC='$(CC)' tests/walls.sh $(OBJ)

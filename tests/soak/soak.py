@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A soak: soak.py BUILD_FOLDER [--seconds N] [--seed N] [--keep FOLDER], or soak.py --again FOLDER to judge one again.
 
-The program watches a veth pair in namespaces of its own, twice: `main` with every output, a Redis behind a link that
-fails, and a checkpoint; `tail` with its events on a pipe and the same Redis, never started again. A world of known truth
-speaks on the wire (soak_world.py) and goes dark now and then, while faults befall everything else (soak_plan.py,
-soak_faults.py). What was told is held against the truth (soak_judge.py), and so are memory, descriptors and every file.
-The exit status is 1 when anything is wrong, and the folder has all that is needed to see why. Wants root.
+The program watches a veth pair in namespaces of its own, three times: `main` with every output, a Redis behind a link
+that fails, and a checkpoint; `tail` with its events on a pipe and the same Redis, never started again; `stepped` with a
+clock that is set now and then (clock.c). A world of known truth speaks on the wire (soak_world.py) and goes dark now and
+then, while faults befall everything else (soak_plan.py, soak_faults.py). What was told is held against the truth
+(soak_judge.py), and so are memory, descriptors and every file. The exit status is 1 when anything is wrong, and the
+folder has all that is needed to see why. Wants root.
 """
 
 import argparse
@@ -35,7 +36,7 @@ sys.path[:0] = [str(HERE), str(TOP / "tests/analysis/publish")]
 from proxy import Proxy  # noqa: E402
 from redis_server import KEY, Server, until  # noqa: E402
 from soak_faults import FAULTS  # noqa: E402
-from soak_judge import judge, judge_life  # noqa: E402
+from soak_judge import judge, judge_life, judge_stepped  # noqa: E402
 from soak_plan import KINDS, LEARN_S, plan  # noqa: E402
 from soak_world import PATHS, PREFIXES, SERVICE, SERVICE_PLACES, VLAN, host_address  # noqa: E402
 
@@ -193,6 +194,27 @@ class Tail(Program):
         self.read()
 
 
+class Stepped(Tail):
+    """One whose clock is set now and then."""
+
+    def __init__(self, soak, port):
+        Program.__init__(self, soak, "stepped", ["--events", "-"], port, configuration(1, 64))
+        self.stuck, self.rest, self.arrivals = False, b"", []
+        self.offset = self.folder / "offset"
+        self.offset.write_bytes(bytes(8))
+        self.command = ["env", f"LD_PRELOAD={soak.clock}", f"SOAK_CLOCK={self.offset}", *self.command]
+
+    def read(self):
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(self.reader, 65536):
+                *lines, self.rest = (self.rest + data).split(b"\n")
+                self.arrivals += [(time.time(), json.loads(line)) for line in lines]
+
+    def set(self, seconds):
+        with self.offset.open("r+b") as file:
+            file.write(seconds.to_bytes(8, sys.byteorder, signed=True))
+
+
 class World:
     """The sender."""
 
@@ -227,6 +249,9 @@ class Soak:
     sender = "a1"
 
     def __init__(self, lightsout, folder, length_s, seed):
+        # Of a program with a sanitizer nothing may come before that.
+        self.clock = lightsout.with_name("soak-clock.so")
+        self.has_clock = self.clock.exists() and not is_sanitized(lightsout)
         self.lightsout, self.folder, self.length_s, self.seed = lightsout, folder, length_s, seed
         self.dice = random.Random(seed)
         self.truth = {"seed": seed, "begin": 0, "end": 0, "outages": [], "blind": [], "faults": []}
@@ -249,6 +274,10 @@ class Soak:
     def was_blind(self, who, why, begin, end):
         self.truth["blind"].append({"who": who, "why": why, "begin": begin, "end": end})
         return self.truth["blind"][-1]
+
+    def set_clock(self, seconds):
+        if self.stepped is not None:
+            self.stepped.set(seconds)
 
     @contextlib.contextmanager
     def blind(self, who, why):
@@ -273,6 +302,9 @@ class Soak:
             self.main.may_fail = True  # whatever befell it in this life; a crash is not excused
             self.main.end()
             self.tail.end()
+            if self.stepped is not None:
+                self.stepped.end()
+                self.found += judge_stepped(self.truth, self.stepped.arrivals)
             self.frames = self.world.end()
             self.entries = self.server.entries()
             self.check_redis()
@@ -295,7 +327,9 @@ class Soak:
         self.main = Program(self, "main", self.redis +
                             [word for name, path in paths.items() for word in (f"--{name}", path)], 9109, self.configuration())
         self.tail = Tail(self, 9110)
-        for program in (self.main, self.tail):
+        self.stepped = Stepped(self, 9111) if self.has_clock else None
+        self.programs = [program for program in (self.main, self.tail, self.stepped) if program is not None]
+        for program in self.programs:
             program.start()
             stack.callback(lambda program=program: program.process.kill())
         self.world = World(self, self.seed)
@@ -324,7 +358,8 @@ class Soak:
             if now >= next_line:
                 self.line(now, len(active))
                 next_line = now + LINE_EVERY_S
-            self.tail.read()
+            for program in self.programs[1:]:
+                program.read()
             self.world.listen()
             time.sleep(0.05)
 
@@ -346,10 +381,10 @@ class Soak:
         record["end"] = time.time()
 
     def sample(self):
-        for program in (self.main, self.tail):
+        for program in self.programs:
             if not program.alive():
                 # Between a kill and the next start it is dead by design; a fault that is over has started it again.
-                if program is self.tail or not self.is_away():
+                if program is not self.main or not self.is_away():
                     self.wrong("died", program=program.name, status=program.process.returncode, said=program.said()[-2000:])
                     raise RuntimeError(f"{program.name} died")
                 continue
@@ -368,7 +403,7 @@ class Soak:
 
     def line(self, now, active):
         words = []
-        for program in (self.main, self.tail):
+        for program in self.programs:
             if program.lives[-1]:
                 last = program.lives[-1][-1]
                 words.append(f"{program.name} {last['rss_kib'] / 1024:.1f} MiB (peak {last['peak_kib'] / 1024:.1f}), "
@@ -415,14 +450,14 @@ class Soak:
         for name in DISKS[:4]:
             if (self.folder / name / name).exists():
                 shutil.copyfile(self.folder / name / name, folder / f"{name}.file")
-        programs = (self.main, self.tail)
-        for program in programs:
+        for program in self.programs:
             shutil.copyfile(program.log, folder / f"{program.name}.said")
         (folder / "run.json").write_text(json.dumps(
             {"seconds": self.length_s, "seed": self.seed, "found": self.found, "frames": self.frames,
              "only_in_stream": self.only_in_stream, "programs": {
                 program.name: {"lives": program.lives, "kills": program.kills, "statuses": program.statuses,
-                               "drops": program.drops_before} for program in programs}}))
+                               "drops": program.drops_before} for program in self.programs[:2]},
+             "stepped": None if self.stepped is None else sum("outage" in event for _, event in self.stepped.arrivals)}))
 
 
 # --- judging ---
@@ -483,10 +518,10 @@ def check_files(folder, wrong):
     report = (folder / "report.file").read_text()
     if not report.lower().startswith("<!doctype html>") or not report.rstrip().endswith("</html>"):
         wrong("a report that is not whole")
-    for name in ("main", "tail"):
-        said = (folder / f"{name}.said").read_text(errors="replace")
+    for path in folder.glob("*.said"):
+        said = path.read_text(errors="replace")
         if (found := SANITIZER.search(said)) is not None:
-            wrong("a sanitizer speaks", program=name, said=said[found.start():found.start() + 3000])
+            wrong("a sanitizer speaks", program=path.stem, said=said[found.start():found.start() + 3000])
     return counts
 
 
@@ -500,7 +535,8 @@ def judge_folder(folder, sanitized):
 
     result = {"seed": run["seed"], "seconds": run["seconds"], "frames_sent": run["frames"][0], "frames_lost": run["frames"][1],
               "faults": dict(sorted(collections.Counter(one["name"] for one in truth["faults"]).items())),
-              "rows": check_files(folder, add), "events_only_in_stream": run["only_in_stream"], "programs": {}}
+              "rows": check_files(folder, add), "events_only_in_stream": run["only_in_stream"],
+              "told_by_the_stepped": run.get("stepped"), "programs": {}}
     for name, program in run["programs"].items():
         events = read_lines(folder / f"{name}.ndjson", add)
         check_schema(events, add)

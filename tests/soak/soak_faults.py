@@ -246,6 +246,17 @@ def link(name):
 for each in ("cut", "stall", "reset", "trickle"):
     link(each)
 
+# --- the clock ---
+
+
+@fault("clock")
+def clock(soak, _):
+    """Set forward or back, and right again."""
+    soak.set_clock(soak.dice.choice((-15, -5, -1, 1, 5, 15)))
+    yield
+    soak.set_clock(0)
+
+
 # --- who reads the page ---
 
 

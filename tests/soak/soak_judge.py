@@ -173,6 +173,17 @@ def judge(truth, events, who):
     return result
 
 
+SLOW_S = 20  # a clock that was set back holds up what is told
+
+
+def judge_stepped(truth, arrivals):
+    """What was told by a program whose clock was set, as it arrived: its own times say nothing. Outages that there were may
+    be told late, and no others."""
+    return [{"what": "told and not so", "program": "stepped", "at": at, "message": event["message"]} for at, event in arrivals
+            if event["event"]["action"] == "outage-started" and
+            not any(one["begin"] < at < one["end"] + LATE_S + SLOW_S for one in truth["outages"])]
+
+
 # --- what it takes ---
 
 GROWTH_KIB = 4096  # a life may grow by so much from its second quarter to its last …

@@ -41,6 +41,7 @@ HARMLESS = {
     "disorder": Kind(("disorder",), (5, 20)),
     "twice": Kind(("twice",), (5, 20)),
     "forge": Kind(("forge",), (5, 20)),
+    "surge": Kind(("wire",), (2, 8)),
     "syn-flood": Kind(("wire",), (4, 8)),
     "full-events": Kind(("events",), (5, 20)),
     "full-state": Kind(("state", "main"), (5, 20)),
@@ -54,6 +55,7 @@ HARMLESS = {
     "reload": Kind(("main",), (0, 1)),
     "reload-broken": Kind(("main",), (0, 1)),
     "http-hang": Kind(("http",), (5, 20)),
+    "clock": Kind(("clock",), (5, 20)),
     "http-many": Kind(("http",), (1, 3)),
 }
 # What takes its sight, or part of it; or ends with a new start.

@@ -9,7 +9,7 @@ import subprocess
 from soak import configuration
 from soak_judge import judge
 from soak_plan import plan
-from soak_world import CONTROL_PER_S, FLOWS_PER_S, MODES, World
+from soak_world import MODES, World
 
 BEGIN_S = 1750000000
 TICK_S = 0.01
@@ -31,17 +31,16 @@ def write(path, seed, commands, length_s):
     """The world's frames, with a command at each of some seconds."""
     wire = Capture(path)
     world = World(wire, seed)
-    rates = {world.flow: FLOWS_PER_S, world.control: CONTROL_PER_S}
-    coming, forged, commands = dict.fromkeys(rates, 0.0), 0.0, sorted(commands)
+    coming, forged, commands = {world.flow: 0.0, world.control: 0.0}, 0.0, sorted(commands)
     with wire.file:
         for tick in range(int(length_s / TICK_S)):
             now = tick * TICK_S
             while commands and commands[0][0] <= now:
                 world.obey(commands.pop(0)[1].split())
-            for kind, rate in rates.items():
+            for kind in coming:
                 while coming[kind] <= now:
                     kind(coming[kind])
-                    coming[kind] += world.dice.expovariate(rate)
+                    coming[kind] += world.wait(kind)
             forged = max(forged, now - TICK_S)
             while "forge" in world.modes and forged <= now:
                 world.forgery(forged)

@@ -34,7 +34,8 @@ FLOWS_PER_S, CONTROL_PER_S = 24.0, 40.0
 SERVICE_SHARE = 0.12
 STALL_S = 1.0
 
-MODES = ("mutate", "junk", "names", "disorder", "twice", "forge")
+SURGE = 40  # times what is usual beside the watched side
+MODES = ("mutate", "junk", "names", "disorder", "twice", "forge", "surge")
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 REFLECTORS = (53, 123, 161, 389, 1900, 11211)
@@ -131,6 +132,11 @@ class World:
         self.plain = [host for host in self.hosts if not host.serves]
         self.scope, self.share, self.ceases, self.muted = None, 1.0, False, False
         self.modes = set()
+
+    def wait(self, kind):
+        """How long until the next flow of a kind, from one to the next."""
+        rate = FLOWS_PER_S if kind == self.flow else CONTROL_PER_S * (SURGE if "surge" in self.modes else 1)
+        return self.dice.expovariate(rate)
 
     # --- what is on its way ---
 
@@ -280,8 +286,7 @@ class World:
 def run(world, seconds=None):
     """Until the input ends."""
     dice, last = world.dice, time.monotonic()
-    rates = {world.flow: FLOWS_PER_S, world.control: CONTROL_PER_S}
-    coming = {kind: last + dice.expovariate(rate) for kind, rate in rates.items()}
+    coming = {kind: last + world.wait(kind) for kind in (world.flow, world.control)}
     forged = last
     while True:
         if select.select([sys.stdin], [], [], 0.01)[0]:
@@ -294,10 +299,10 @@ def run(world, seconds=None):
         if now - last > STALL_S:
             print("stalled", time.time() - (now - last), time.time(), flush=True)
         last = now
-        for kind, rate in rates.items():
+        for kind in coming:
             while coming[kind] <= now:
                 kind(coming[kind])
-                coming[kind] += dice.expovariate(rate)
+                coming[kind] += world.wait(kind)
         while "forge" in world.modes and forged <= now:
             world.forgery(now)
             forged += dice.expovariate(10)

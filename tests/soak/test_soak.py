@@ -248,6 +248,13 @@ def test_what_is_seen_again_of_an_outage_that_was_told_is_part_of_it(tmp_path, s
     assert_told(tmp_path, seed, [dark("path:north", 300, 60), mute(310, 10)], 420)
 
 
+@pytest.mark.parametrize("at", [120, 400])
+def test_the_end_of_a_surge_beside_the_watched_side_is_no_blindness(tmp_path, at):
+    surge = Planned(at, 6, "surge", None)
+    events = assert_told(tmp_path, 1, [surge, dark("all", at + 30, 40)], at + 120)
+    assert not any("sensor" in event for event in events)
+
+
 @pytest.mark.parametrize("seed", [1, 5, 6])
 def test_a_plan_in_data_time_has_each_outage_told_and_no_other(tmp_path, seed):
     result, _ = replay_plan(LIGHTSOUT, tmp_path, seed, 1800)
