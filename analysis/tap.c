@@ -17,9 +17,6 @@ static const double hardly_any = 0.1;            /* left: all is lost, and soon 
 static const double heard_least = 3;             /* packets of the watched side before it is heard again */
 static const double within_hour_variance = 0.01; /* of a rate, relative */
 static const double per_s_memory_s = 1800;
-static const double surge_times = 4,
-                    surge_packets = 50;  /* so many times what is usual and more are a surge … */
-static const double surge_lasts_s = 600; /* … for so long; then it may be usual */
 
 void tap_init(struct tap *tap, double half_life_s, double learn_s)
 {
@@ -205,16 +202,6 @@ static enum tap_news lose_sight(struct tap *tap, const struct tally *tally)
     return news ? TAP_IMPAIRED : TAP_NOTHING;
 }
 
-/* What of the packets beside the watch list counts. A burst many times over what is usual teaches nothing,
- * lest its end look like blindness, unless it has lasted. */
-static double without_surge(struct tap *tap, double seen, double seconds)
-{
-    double usual = tap->control.rate.per_s * seconds;
-    bool surge = usual > 0 && seen > surge_times * usual + surge_packets && tap_has_control(tap);
-    tap->surged_s = surge ? tap->surged_s + seconds : 0;
-    return surge && tap->surged_s < surge_lasts_s ? usual : seen;
-}
-
 enum tap_news tap_step(struct tap *tap, const struct tally *tally, double alarms_per_year)
 {
     if (tally->end_ns <= tally->start_ns)
@@ -234,7 +221,7 @@ enum tap_news tap_step(struct tap *tap, const struct tally *tally, double alarms
         return TAP_NOTHING;
     }
     double seconds = clock_seconds(tally->start_ns, tally->end_ns), before = tap->control.total_prudent,
-           seen = without_surge(tap, (double)tally->value[TALLY_packets_in], seconds);
+           seen = (double)tally->value[TALLY_packets_in];
     struct detect_input input = {.start_ns = tally->start_ns,
                                  .end_ns = tally->end_ns,
                                  .signs = seen,
@@ -244,6 +231,8 @@ enum tap_news tap_step(struct tap *tap, const struct tally *tally, double alarms
                                  .teach = !tap->blind,
                                  .ordinary = !tap->blind};
     detect_step(&tap->control, &input);
+    if (surge_is_on(&tap->control.surge)) /* its end is no blindness */
+        seen = fmin(seen, tap->control.rate.per_s * seconds);
     double expected = tap->control.total_prudent - before;
     if (control && !tap->blind)
         thinness_step(&tap->thinness, seen, expected, fmax(1, tap->control.rate.shape),

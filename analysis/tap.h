@@ -26,7 +26,6 @@ struct tap {
     double learn_s;
     double recent_seen, recent_expected; /* of them, over about the last twenty expected */
     double watched_s;
-    double surged_s;    /* how long more than ever comes by now */
     double per_s;       /* packets, over about half an hour */
     double lost_of_day; /* what was usual for the hour before it */
     double lost_per_s,

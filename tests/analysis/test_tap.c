@@ -67,6 +67,26 @@ static void flow_for(struct world *world, double hours, double per_minute)
         step(world, per_minute > 0 ? stream_poisson(&world->seed, per_minute / 12) : 0);
 }
 
+/* Five seconds of a hundred times the usual raised the level so far that the sensor was called blind for
+ * good. */
+static void test_the_end_of_a_surge_is_no_blindness(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 60; seed < 64; seed++) {
+        struct world world;
+        begin(&world, seed);
+        flow_for(&world, seed % 2 ? 2 : 30, 60);
+        for (int i = 0; i < (seed < 62 ? 1 : 360); i++)
+            step(&world, 500);
+        flow_for(&world, 4, 60);
+        assert_int_equal(world.impaired, 0);
+        flow_for(&world, 0.5, 0);
+        assert_int_equal(world.impaired, 1);
+        flow_for(&world, 1, 60);
+        assert_int_equal(world.restored, 1);
+    }
+}
+
 static void test_a_new_tap_is_neither_blind_nor_a_witness(void **state)
 {
     (void)state;
@@ -290,6 +310,7 @@ static void test_less_than_before_is_no_loss_where_the_hour_has_less(void **stat
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_end_of_a_surge_is_no_blindness),
         cmocka_unit_test(test_a_new_tap_is_neither_blind_nor_a_witness),
         cmocka_unit_test(test_it_becomes_a_witness_with_packets_and_time),
         cmocka_unit_test(test_a_few_packets_never_make_a_witness),
