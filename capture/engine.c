@@ -50,7 +50,8 @@ static struct source *open_files(struct capture *capture, struct fault *fault)
                                               .filter = options->filter,
                                               .from_ns = options->from_ns,
                                               .to_ns = options->to_ns,
-                                              .follow = options->follow};
+                                              .follow = options->follow,
+                                              .gap_max_ns = options->gap_max_ns};
     return source_file_open(&files, capture->health, fault);
 }
 

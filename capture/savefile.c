@@ -245,7 +245,8 @@ static enum savefile_news next_record(struct savefile *file, struct frame *frame
     if (!holds(file, file->record_bytes))
         return run_out(file, file->record_bytes, "a packet's header");
     const uint8_t *record = file->buffer + file->at;
-    int32_t seconds = (int32_t)u32(file, record), fraction = (int32_t)u32(file, record + 4);
+    uint32_t seconds = u32(file, record); /* as the format's draft has it: libpcap's end in 2038 */
+    int32_t fraction = (int32_t)u32(file, record + 4);
     uint32_t captured = u32(file, record + 8), wire = u32(file, record + 12);
     if (file->length_order != CAPTURED_FIRST)
         order_lengths(file, &captured, &wire);
@@ -277,7 +278,8 @@ static size_t next_plain_records(struct savefile *file, struct frame *frames, si
 {
     enum { AHEAD_BYTES = 1024 };
     struct {
-        int32_t seconds, fraction;
+        uint32_t seconds;
+        int32_t fraction;
         uint32_t captured, wire;
     } record;
     const uint8_t *at = file->buffer + file->at, *end = file->buffer + file->end;

@@ -52,7 +52,8 @@ int savefile_link_type(const struct savefile *file);
  * the section, 0 in a pcap file; time_ns is TIME_NONE where the file gives none, or one that is zero or does
  * not fit; wire_bytes is never less than captured_bytes.
  *
- * In a pcap file they are what libpcap 1.10 would deliver, to the byte and nanosecond; also in a pcapng file
+ * In a pcap file they are what libpcap 1.10 would deliver, to the byte and nanosecond, but that seconds go on
+ * from 2038 to 2106 and not to 1901; also in a pcapng file
  * as far as libpcap reads it, but that interfaces may differ in link type and snapshot length, and sections
  * in byte order, that packets longer than their interface's snapshot length are taken whole, and that a
  * packet without a time has none, whatever its interface's offset. Memory is an eighth of a mebibyte, but for

@@ -16,7 +16,7 @@ enum source_news {
     SOURCE_TICK,  /* no frame, but data time has reached frame.time_ns all the same (live only) */
     SOURCE_IDLE,  /* neither, yet: look for signals and ask again */
     SOURCE_SAYS,  /* the fault says what the operator should know and is nobody's damage: that an interface
-                     is down, or up again (live only) */
+                     is down, or up again, or that a clock was set */
     SOURCE_END,   /* there is no more */
     SOURCE_FAILED /* the fault says what is damaged or gone; what was delivered before stands. Ask again:
                      other files may follow, and SOURCE_END comes at last */
@@ -55,6 +55,7 @@ struct source_file_options {
     const char *filter;     /* a pcap filter expression, or NULL */
     int64_t from_ns, to_ns; /* packets before the one, and from the other on, are passed over; TIME_NONE */
     bool follow;            /* files are still being written, and more of them may come */
+    int64_t gap_max_ns;     /* longer without any packet is a hole: for steady.h */
 };
 
 /* Savefiles and directories, merged into one capture in time order. A path is a file, a directory (its
@@ -66,8 +67,9 @@ struct source_file_options {
  * Nothing comes then, SOURCE_IDLE, until the earliest file has grown: the order is that of a replay
  * afterwards, and data time stands still. Borrows the paths until it is closed. A file without a packet is no
  * fault. What is no capture is refused when it was named and passed over in a directory. A damaged file is
- * told when its turn comes. A read of standard input that a signal interrupts (whose handler was set without
- * SA_RESTART) counts as its end. Returns NULL with the fault naming the path. */
+ * told when its turn comes. Times that contradict those around them are put right (steady.h). A read of
+ * standard input that a signal interrupts (whose handler was set without SA_RESTART) counts as its end.
+ * Returns NULL with the fault naming the path. */
 struct source *source_file_open(const struct source_file_options *options, struct health *health,
                                 struct fault *fault);
 

@@ -16,6 +16,7 @@
 #include "decode.h"
 #include "savefile.h"
 #include "source_filter.h"
+#include "steady.h"
 #include "unpack.h"
 
 /* A link type that has been met: what libpcap calls it, and the filter compiled for it. */
@@ -40,12 +41,14 @@ struct input {
     char *damage;           /* already found to be damaged: what there is to say, owned */
     struct unpack *unpack;  /* open when `savefile` is */
     struct savefile *savefile;
+    struct steady *steady;
     const struct frame *run; /* packets read ahead, the first of them looked at, if any … */
     size_t run_count;
     bool held; /* … or not yet */
     bool used; /* the packet is done with, or there is none yet: it is read on in when it is on top */
     const struct link *link; /* of that packet */
     int64_t key_ns;          /* its time, but that of the one before where the file gives none */
+    bool told_clock;         /* that it was set */
     uint64_t told;           /* the links, by a bit, of which it was told that they cannot be read */
 };
 
@@ -57,6 +60,8 @@ struct file_source {
     struct health *health;
     char *filter;           /* NULL: none */
     int64_t from_ns, to_ns; /* what is asked for: without bounds, everything */
+    int64_t gap_max_ns;
+    struct fault news; /* to be said before the next packet, if anything */
     struct link **links;
     size_t link_count;
     struct input **inputs;
@@ -94,8 +99,10 @@ static const char *input_name(const struct input *file)
 
 static void input_close(struct input *file)
 {
+    steady_free(file->steady);
     savefile_free(file->savefile);
     unpack_close(file->unpack);
+    file->steady = NULL;
     file->savefile = NULL;
     file->unpack = NULL;
     file->run_count = 0;
@@ -233,7 +240,10 @@ static enum opening input_open(struct file_source *self, struct input *file, str
         const struct savefile_input input = {.context = file->unpack, .read = read_unpacked};
         file->savefile = savefile_new(&input);
         enum savefile_news news = file->savefile != NULL ? savefile_begin(file->savefile) : SAVEFILE_END;
-        if (file->savefile == NULL) {
+        if (file->savefile != NULL)
+            file->steady =
+                steady_new(file->savefile, self->gap_max_ns, self->follow || !unpack_reopens(file->unpack));
+        if (file->steady == NULL) {
             fault_set(fault, "no memory to read %s", input_name(file));
             result = REFUSED;
         } else if (news != SAVEFILE_PACKETS) {
@@ -259,14 +269,39 @@ static enum reading input_end(const struct input *file, enum savefile_news news,
     return READ_DAMAGED;
 }
 
-/* Goes to the next packet of any kind, and holds it. Never returns READ_TOLD. */
-static inline enum reading input_hold(struct input *file, struct fault *fault)
+/* Takes over what came up about the times of a file's packets. Of its clock is told once. */
+static void note_clock(struct file_source *self, struct input *file)
+{
+    struct steady_news news;
+    if (!steady_take_news(file->steady, &news))
+        return;
+    self->health->packets_astray += news.astray;
+    self->health->clock_steps += news.steps;
+    if (news.steps == 0 || file->told_clock)
+        return;
+    file->told_clock = true;
+    const time_t at = (time_t)(clock_floor(news.since_ns, NS_PER_S) / NS_PER_S);
+    struct tm day;
+    char since[32] = "a time that no calendar has";
+    if (gmtime_r(&at, &day) != NULL)
+        strftime(since, sizeof since, "%Y-%m-%dT%H:%M:%SZ", &day);
+    fault_set(&self->news,
+              "%s: at %s the clock was set back by %lld s: what follows is told as if it had not been. If it "
+              "is several captures one behind the other, `reordercap` puts it in order",
+              input_name(file), since, (long long)(-news.by_ns / NS_PER_S));
+}
+
+/* Goes to the next packet of any kind, and holds it. Never returns READ_TOLD. `self` NULL: what there is to
+ * say of its time is left for later. */
+static inline enum reading input_hold(struct file_source *self, struct input *file, struct fault *fault)
 {
     if (file->run_count > 1) {
         file->run++;
         file->run_count--;
     } else {
-        enum savefile_news news = savefile_next(file->savefile, &file->run, &file->run_count);
+        enum savefile_news news = steady_next(file->steady, &file->run, &file->run_count);
+        if (self != NULL)
+            note_clock(self, file);
         if (news != SAVEFILE_PACKETS)
             return input_end(file, news, fault);
     }
@@ -298,7 +333,7 @@ static enum reading input_relink(struct file_source *self, struct input *file, s
 static inline enum reading input_read(struct file_source *self, struct input *file, struct fault *fault)
 {
     for (;;) {
-        enum reading result = file->held ? READ_PACKET : input_hold(file, fault);
+        enum reading result = file->held ? READ_PACKET : input_hold(self, file, fault);
         if (result == READ_PACKET && (file->link == NULL || file->link->number != file->run->link_type))
             result = input_relink(self, file, fault);
         if (result != READ_PACKET)
@@ -477,8 +512,15 @@ static enum source_news file_next(struct source *source, struct frame *frame, st
         self->heap[0]->used = true;
         news = i < PASSED_OVER ? go_on(self, fault) : SOURCE_IDLE;
     }
-    if (news != SOURCE_FRAME)
+    if (news != SOURCE_FRAME && news != SOURCE_END)
         return news;
+    if (self->news.text[0] != '\0') {
+        *fault = self->news;
+        self->news.text[0] = '\0';
+        return SOURCE_SAYS;
+    }
+    if (news == SOURCE_END)
+        return SOURCE_END;
     struct input *file = self->heap[0];
     file->used = true;
     *frame = *file->run;
@@ -597,7 +639,7 @@ static const struct source_kind file_kind = {.next = file_next,
  * bad. */
 static enum reading look_ahead(struct file_source *self, struct input *file, struct fault *fault)
 {
-    enum reading result = input_hold(file, fault);
+    enum reading result = input_hold(NULL, file, fault);
     if (result == READ_PACKET) {
         file->first_ns = file->key_ns;
         const struct link *link = link_find(self, (uint16_t)file->run->link_type, fault);
@@ -803,6 +845,7 @@ struct source *source_file_open(const struct source_file_options *options, struc
     self->paths = options->paths;
     self->path_count = options->path_count;
     self->from_ns = options->from_ns;
+    self->gap_max_ns = options->gap_max_ns;
     self->to_ns = options->to_ns != TIME_NONE ? options->to_ns : INT64_MAX;
     int result = 0;
     if (options->filter != NULL && (self->filter = strdup(options->filter)) == NULL)

@@ -11,6 +11,8 @@
     X(packets_watched, "packets with a watched address")                                                     \
     X(packets_late, "packets older than the data time reached, counted at it")                               \
     X(packets_untimed, "packets without a time, given that of the one before")                               \
+    X(packets_astray, "packets whose time those around them contradict, counted at theirs")                  \
+    X(clock_steps, "times that a savefile's clock was set back, or forth again")                             \
     X(packets_cut, "packets of which the snapshot length took a part")                                       \
     X(packets_shortened, "packets that came shorter than their IP header says, as a mirror cuts them")       \
     X(kernel_drops, "packets dropped by the kernel for want of room")                                        \

@@ -3,6 +3,7 @@
 
 import re
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -72,6 +73,52 @@ def test_where_nothing_lies_between_it_is_said(lightsout):
     done = lightsout("-r", SAMPLE, "--from", "2031-01-01")
     assert "there is no packet between --from and --to" in done.stderr
     assert "nothing was measured" in done.stdout
+
+
+# ---- clocks ----
+
+HOUR, DAY = 3600, 86400
+
+
+def with_times(capture, path, time_of):
+    """The capture, with the seconds of packet `number` of `count` being time_of(number, count, seconds)."""
+    data = bytearray(capture.read_bytes())
+    places, at = [], 24
+    while at < len(data):
+        places.append(at)
+        at += 16 + struct.unpack_from("<I", data, at + 8)[0]
+    for number, at in enumerate(places):
+        seconds = struct.unpack_from("<I", data, at)[0]
+        struct.pack_into("<I", data, at, time_of(number, len(places), seconds) % 2**32)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("strange", [lambda now: now + HOUR, lambda now: now + 2 * DAY, lambda now: 2**32 - 1,
+                                     lambda now: now - HOUR, lambda now: 1],
+                         ids=["an hour ahead", "two days ahead", "2106", "an hour back", "1970"])
+def test_a_damaged_time_changes_nothing_that_is_told(lightsout, sample_pcap, tmp_path, strange):
+    damaged = with_times(sample_pcap, tmp_path / "damaged.pcap",
+                         lambda number, count, now: strange(now) if number in (0, count // 5, count - 1) else now)
+    said = lightsout("-v", "-r", damaged, "--sensor", "test", "--events", tmp_path / "events").stderr
+    lightsout("-q", "-r", sample_pcap, "--sensor", "test", "--events", tmp_path / "right")
+    of = lambda path: [(event["event"]["action"], event["@timestamp"], event["outage"]["onset"]) for event in read_events(path)]
+    assert of(tmp_path / "events") == of(tmp_path / "right")
+    assert "packets whose time those around them contradict" in said
+
+
+@pytest.mark.parametrize("by", [HOUR, DAY, 55 * 365 * DAY], ids=["an hour", "a day", "into 1970"])
+@pytest.mark.parametrize("forth_again", [False, True], ids=["for good", "and forth again"])
+def test_a_clock_that_is_set_back_makes_no_outage_and_hides_none(lightsout, sample_pcap, tmp_path, by, forth_again):
+    whole = lambda number, count: number >= count // 5 and not (forth_again and number >= count // 3)
+    capture = with_times(sample_pcap, tmp_path / "set.pcap", lambda number, count, now: now - by * whole(number, count))
+    done = lightsout("-r", capture, "--sensor", "test", "--events", tmp_path / "events", "--bins", tmp_path / "bins")
+    lightsout("-q", "-r", sample_pcap, "--sensor", "test", "--events", tmp_path / "right")
+    of = lambda path: [(event["event"]["action"], event["outage"]["scope"]) for event in read_events(path)]
+    assert of(tmp_path / "events") == of(tmp_path / "right")
+    assert "the clock was set back by" in done.stderr and done.stderr.count("\n") == 1
+    times = [row.split(",")[0] for row in (tmp_path / "bins").read_text().splitlines()[1:] if ",all," in row]
+    assert len(times) == len(set(times)) == 2 * 24 * 60 and times == sorted(times)
 
 
 # ---- many files as one capture, and what is missing between them ----

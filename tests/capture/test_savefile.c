@@ -663,6 +663,37 @@ static void an_input_that_has_nothing_yet_is_asked_again_wherever_it_stopped(voi
     forget(&whole);
 }
 
+static void seconds_of_a_pcap_file_end_in_2106(void **state)
+{
+    (void)state;
+    static struct bytes bytes;
+    struct reading own = {.count = 0};
+    for (int order = 0; order < 2; order++) {
+        big = order != 0;
+        bytes.length = 0;
+        put_u32(&bytes, 0xa1b2c3d4);
+        put_u16(&bytes, 2);
+        put_u16(&bytes, 4);
+        for (const uint32_t *head = (const uint32_t[]){0, 0, 65535, 1}, *end = head + 4; head < end; head++)
+            put_u32(&bytes, *head);
+        for (const uint32_t *at = (const uint32_t[]){INT32_MAX, 0x80000000, UINT32_MAX}, *end = at + 3;
+             at < end; at++) {
+            put_u32(&bytes, *at);
+            put_u32(&bytes, 999999);
+            put_u32(&bytes, 0);
+            put_u32(&bytes, 60);
+        }
+        read_memory(&bytes, SIZE_MAX, &own);
+        assert_int_equal(own.count, 3);
+        assert_int_equal(own.packets[0].seconds, INT32_MAX);
+        assert_int_equal(own.packets[1].seconds, 0x80000000LL);
+        assert_int_equal(own.packets[2].seconds, UINT32_MAX);
+        assert_int_equal(own.packets[2].ns, 999999000);
+        forget(&own);
+    }
+    free(bytes.data);
+}
+
 static void an_input_that_fails_is_damage_without_words(void **state)
 {
     (void)state;
@@ -719,6 +750,7 @@ int main(void)
         cmocka_unit_test(a_time_finer_than_two_to_the_minus_34_is_read_all_the_same),
         cmocka_unit_test(long_blocks_of_other_kinds_are_passed_over),
         cmocka_unit_test(an_input_that_has_nothing_yet_is_asked_again_wherever_it_stopped),
+        cmocka_unit_test(seconds_of_a_pcap_file_end_in_2106),
         cmocka_unit_test(an_input_that_fails_is_damage_without_words),
         cmocka_unit_test(what_is_wrong_is_said),
     };

@@ -234,8 +234,12 @@ static struct source *open_paths(const char *filter, const char *const *paths)
         count++;
     memset(&health, 0, sizeof health);
     memset(&fault, 0, sizeof fault);
-    const struct source_file_options options = {
-        .paths = paths, .path_count = count, .filter = filter, .from_ns = from_ns, .to_ns = to_ns};
+    const struct source_file_options options = {.paths = paths,
+                                                .path_count = count,
+                                                .filter = filter,
+                                                .from_ns = from_ns,
+                                                .to_ns = to_ns,
+                                                .gap_max_ns = 86400 * NS_PER_S};
     return source_file_open(&options, &health, &fault);
 }
 
