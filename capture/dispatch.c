@@ -77,6 +77,13 @@ void dispatch_tick(struct dispatch *dispatch, int64_t time_ns)
             wait_for_room();
 }
 
+void dispatch_leap(struct dispatch *dispatch, int64_t time_ns)
+{
+    for (size_t i = 0; i < dispatch->count; i++)
+        while (!ring_leap(dispatch->rings[i], time_ns))
+            wait_for_room();
+}
+
 void dispatch_end(struct dispatch *dispatch, int64_t time_ns)
 {
     for (size_t i = 0; i < dispatch->count; i++)

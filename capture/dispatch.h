@@ -25,5 +25,8 @@ void dispatch_frame(struct dispatch *dispatch, const struct frame *frame, const 
 /* Tells all that data time has reached `time_ns`. */
 void dispatch_tick(struct dispatch *dispatch, int64_t time_ns);
 
+/* The same, and that what lies before was not watched: whoever has no room is waited for. */
+void dispatch_leap(struct dispatch *dispatch, int64_t time_ns);
+
 /* Tells all that there is no more, data time having reached `time_ns`; TIME_NONE: none was there. */
 void dispatch_end(struct dispatch *dispatch, int64_t time_ns);

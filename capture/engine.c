@@ -38,7 +38,8 @@ static struct source *open_live(struct capture *capture, size_t interface, uint3
                                              .snaplen = options->snaplen,
                                              .promiscuous = options->promiscuous,
                                              .tick_s = tick_s,
-                                             .lateness_s = options->lateness_s};
+                                             .lateness_s = options->lateness_s,
+                                             .least_ns = options->resume_ns};
     return source_live_open(options->interfaces[interface], options->filter, &live, fault);
 }
 

@@ -257,12 +257,13 @@ static void tell_steps(struct join *join)
     pthread_cond_broadcast(&join->told);
 }
 
-/* A reader's part is copied; without memory for that it waits as owners do. */
-static bool add_part(struct member *member, const struct tally *tallies, int64_t step_ns)
+/* A reader's part is copied, and so is an owner's that a leap of time cuts short, since its step is told only
+ * when all have leapt; without memory for that they wait as owners do. */
+static bool add_part(struct member *member, const struct tally *tallies, int64_t step_ns, bool whole)
 {
     struct part part = {.step_ns = step_ns, .scope_count = member->scope_count, .tallies = tallies};
     size_t bytes = member->scope_count * sizeof *tallies;
-    if (!member->is_owner && (part.own = malloc(bytes)) != NULL)
+    if ((!member->is_owner || !whole) && (part.own = malloc(bytes)) != NULL)
         part.tallies = memcpy(part.own, tallies, bytes);
     member->parts[(member->first + member->part_count++) % PARTS_MAX] = part;
     return part.own != NULL;
@@ -276,9 +277,11 @@ static void take_step(void *context, const struct tally *tallies)
     pthread_mutex_lock(&join->mutex);
     while (member->part_count == PARTS_MAX && !join->last)
         pthread_cond_wait(&join->told, &join->mutex);
-    bool goes_on = add_part(member, tallies, step_ns) || join->last;
-    /* What ends off the grid is cut: live, the rest follows; in a replay a hole does, or the end. */
+    /* What ends off the grid is cut: live, the rest follows, or time leaps; in a replay a hole does, or the
+     * end. */
     bool whole = join->options->interface_count == 0 || tallies[0].end_ns % join->options->step_ns == 0;
+    bool goes_on = add_part(member, tallies, step_ns, whole) || join->last;
+    whole |= !goes_on && member->is_owner;
     member->past_ns = whole ? step_ns + join->options->step_ns : step_ns;
     tell_steps(join);
     while (!goes_on && whole && join->told_ns <= step_ns)

@@ -563,8 +563,8 @@ static int start(struct settings *settings, int argc, char **argv, char **shown)
     catch_signals();
     int status = EXIT_FAILED;
     struct publish_checkpoint resume = {.data_ns = TIME_NONE};
-    if (confine_opening(settings, &fault) != 0 || open_input(settings, &input, &fault) != 0 ||
-        read_state(settings, &resume, &fault) != 0)
+    if (confine_opening(settings, &fault) != 0 || read_state(settings, &resume, &fault) != 0 ||
+        open_input(settings, &input, &fault) != 0)
         log_error("%s", fault.text);
     else
         status = run(settings, &input, reload_new(argc, argv));

@@ -13,7 +13,7 @@
 
 enum { LINE_BYTES = 64, ALIGN_BYTES = 8 };
 
-enum kind { KIND_FRAME, KIND_TICK, KIND_REST };
+enum kind { KIND_FRAME, KIND_TICK, KIND_LEAP, KIND_REST };
 
 struct record {
     uint32_t bytes; /* with what follows, a multiple of eight */
@@ -107,6 +107,11 @@ bool ring_tick(struct ring *ring, int64_t time_ns)
     return push(ring, KIND_TICK, &(struct frame){.time_ns = time_ns});
 }
 
+bool ring_leap(struct ring *ring, int64_t time_ns)
+{
+    return push(ring, KIND_LEAP, &(struct frame){.time_ns = time_ns});
+}
+
 void ring_end(struct ring *ring, int64_t time_ns)
 {
     ring->end_ns = time_ns;
@@ -140,7 +145,7 @@ enum ring_news ring_peek(struct ring *ring, struct frame *frame)
         return ended ? RING_END : RING_EMPTY;
     *frame = record->frame;
     frame->bytes = (const uint8_t *)(record + 1);
-    return record->kind == KIND_TICK ? RING_TICK : RING_FRAME;
+    return record->kind == KIND_TICK ? RING_TICK : record->kind == KIND_LEAP ? RING_LEAP : RING_FRAME;
 }
 
 void ring_pop(struct ring *ring)

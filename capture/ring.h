@@ -23,15 +23,18 @@ bool ring_push(struct ring *ring, const struct frame *frame);
  * another follows. */
 bool ring_tick(struct ring *ring, int64_t time_ns);
 
+/* The same, and what lies before that time was not watched. */
+bool ring_leap(struct ring *ring, int64_t time_ns);
+
 /* Nothing will follow, and data time has reached `time_ns`. */
 void ring_end(struct ring *ring, int64_t time_ns);
 
 /* ---- the thread that empties it ---- */
 
-enum ring_news { RING_EMPTY, RING_FRAME, RING_TICK, RING_END };
+enum ring_news { RING_EMPTY, RING_FRAME, RING_TICK, RING_LEAP, RING_END };
 
-/* What comes first: fills the frame, of a tick or the end its time alone. The frame's bytes are the ring's
- * until ring_pop. */
+/* What comes first: fills the frame, of a tick, a leap or the end its time alone. The frame's bytes are the
+ * ring's until ring_pop. */
 enum ring_news ring_peek(struct ring *ring, struct frame *frame);
 void ring_pop(struct ring *ring);
 

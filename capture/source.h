@@ -14,6 +14,7 @@ enum source_news {
     SOURCE_FRAME, /* a frame was filled in */
     SOURCE_SEAM,  /* the same, but the files before it had all ended (savefiles only) */
     SOURCE_TICK,  /* no frame, but data time has reached frame.time_ns all the same (live only) */
+    SOURCE_LEAP,  /* the same, but what lies before was not watched (live only) */
     SOURCE_IDLE,  /* neither, yet: look for signals and ask again */
     SOURCE_SAYS,  /* the fault says what the operator should know and is nobody's damage: that an interface
                      is down, or up again, or that a clock was set */
@@ -83,13 +84,15 @@ struct source_live_options {
     bool promiscuous;
     double tick_s;     /* how long a silent wire goes without a tick */
     double lateness_s; /* how far a tick stays behind the wall clock, for what is still in the ring */
+    int64_t least_ns;  /* the time begins no earlier: what was told by a former run */
 };
 
 /* An interface, read without blocking for longer than a fifth of a second. When it goes down, loses its link
  * (which the kernel itself may know up to a second late), is gone, or has another MTU or link type that is
  * told within a tenth of a second, by the first of its readers, the others' text being empty; it is waited
  * for, opened anew when it is back, and meanwhile the ticks go on. One that is gone at the end is
- * SOURCE_FAILED. Returns NULL with the fault naming the interface and the way out. */
+ * SOURCE_FAILED. Its time is that of wall.h. Returns NULL with the fault naming the interface and the way
+ * out. */
 struct source *source_live_open(const char *name, const char *filter,
                                 const struct source_live_options *options, struct fault *fault);
 

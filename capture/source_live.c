@@ -16,6 +16,7 @@
 #include "interface.h"
 #include "privs.h"
 #include "source_filter.h"
+#include "wall.h"
 
 enum {
     BATCH_FRAMES = 64,      /* between two looks at the clock */
@@ -44,12 +45,18 @@ struct live_source {
     int link_type;
     int64_t
         ns_per_fraction; /* what a unit of tv_usec is: 1, or 1000 where the kernel gives microseconds only */
-    int64_t joined_ns;   /* wall clock: what came before belongs to the other readers; TIME_NONE: to us */
+    int64_t joined_ns;   /* what came before belongs to the other readers; TIME_NONE: to us */
     uint32_t seen_kernel_drops; /* libpcap's counter, which wraps */
     uint64_t seen_drops;        /* the interface's own */
     uint64_t kernel_drops, interface_drops;
 
     unsigned batch; /* frames left of it */
+    struct wall wall;
+    int64_t now_ns;     /* its time when it was looked at last */
+    int64_t leap_ns;    /* where the time leapt to, to be told; TIME_NONE: it has not */
+    struct fault words; /* of the clock, to be told before; empty: none */
+    struct frame kept;  /* a frame that came behind the leap … */
+    bool is_kept;       /* … if any did */
     int64_t tick_ns, lateness_ns;
     int64_t quiet_since_ns; /* monotonic clock: no frame and no tick since then */
     bool heard;             /* a frame has come since quiet_since_ns was set */
@@ -64,6 +71,59 @@ static int64_t clock_now(clockid_t clock)
     struct timespec now;
     clock_gettime(clock, &now);
     return now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+/* --- time --- */
+
+/* One of all readers speaks of the clock. */
+static bool is_speaker(const struct live_source *self)
+{
+    return self->options.reader == 0 && self->options.number == 0;
+}
+
+static long long whole_seconds(int64_t time_ns)
+{
+    return (time_ns + (time_ns < 0 ? -NS_PER_S : NS_PER_S) / 2) / NS_PER_S;
+}
+
+/* Says what became of the wall clock. */
+static void say_set(struct live_source *self, int64_t set_ns)
+{
+    long long by_s = whole_seconds(set_ns), ahead_s = whole_seconds(self->wall.ahead_ns);
+    if (!is_speaker(self) || by_s == 0)
+        return;
+    if (by_s > 0)
+        fault_set(&self->words, "the clock was set forward by %lld s: what time leaps over was not watched",
+                  by_s);
+    else
+        fault_set(
+            &self->words,
+            "the clock was set back by %lld s: time goes on, %lld s ahead of it, and loses a second in %d "
+            "until they meet; a start with another --state sets it right at once",
+            -by_s, ahead_s, WALL_LOSES_ONE_IN);
+}
+
+/* Says that what a former run has told lies ahead of the clock. */
+static void say_ahead(struct live_source *self)
+{
+    if (is_speaker(self) && self->wall.ahead_ns >= self->lateness_ns + NS_PER_S)
+        fault_set(
+            &self->words,
+            "what --state holds is %lld s ahead of the clock: time goes on from there, and loses a second "
+            "in %d until they meet; a start with another --state sets it right at once",
+            whole_seconds(self->wall.ahead_ns), WALL_LOSES_ONE_IN);
+}
+
+/* Returns the time, and notes what is to be told of it. */
+static int64_t look_at_clock(struct live_source *self)
+{
+    int64_t set_ns, leap_ns, now_ns = wall_look(&self->wall, &set_ns, &leap_ns);
+    if (set_ns != 0)
+        say_set(self, set_ns);
+    if (leap_ns != 0) /* no frame has come since the last look that is not kept */
+        self->leap_ns = self->now_ns + leap_ns;
+    self->now_ns = now_ns;
+    return now_ns;
 }
 
 /* --- opening --- */
@@ -144,7 +204,7 @@ static int join_group(struct live_source *self, struct fault *fault)
     int value = (PACKET_FANOUT_HASH | flags) << 16 | (*group < 0 ? 0 : *group);
     socklen_t size = sizeof value;
     if (self->options.reader > 0)
-        self->joined_ns = clock_now(CLOCK_REALTIME);
+        self->joined_ns = look_at_clock(self);
     int fd = pcap_fileno(self->pcap);
     if (setsockopt(fd, SOL_PACKET, PACKET_FANOUT, &value, size) != 0 ||
         getsockopt(fd, SOL_PACKET, PACKET_FANOUT, &value, &size) != 0)
@@ -322,14 +382,26 @@ static bool live_sees(struct source *source)
 
 /* --- reading --- */
 
-static void fill_frame(const struct live_source *self, const struct pcap_pkthdr *header, const u_char *bytes,
+/* The time of a frame that was stamped by the wall clock. What was stamped later than that was looked at, or
+ * long before, may come of its being set. */
+static int64_t time_of(struct live_source *self, int64_t stamp_ns)
+{
+    int64_t time_ns = wall_time(&self->wall, stamp_ns);
+    if (time_ns > self->now_ns || time_ns < self->now_ns - RING_TIMEOUT_MS * NS_PER_MS) {
+        look_at_clock(self);
+        time_ns = wall_time(&self->wall, stamp_ns);
+    }
+    return time_ns < self->now_ns ? time_ns : self->now_ns; /* stamped before it was set back */
+}
+
+static void fill_frame(struct live_source *self, const struct pcap_pkthdr *header, const u_char *bytes,
                        struct frame *frame)
 {
     *frame = (struct frame){
         .bytes = bytes,
         .captured_bytes = header->caplen,
         .wire_bytes = header->len > header->caplen ? header->len : header->caplen,
-        .time_ns = header->ts.tv_sec * NS_PER_S + header->ts.tv_usec * self->ns_per_fraction,
+        .time_ns = time_of(self, header->ts.tv_sec * NS_PER_S + header->ts.tv_usec * self->ns_per_fraction),
         .link_type = self->link_type,
         .interface = self->options.number,
     };
@@ -349,8 +421,13 @@ static enum source_news read_frame(struct live_source *self, struct frame *frame
         self->batch -= self->batch > 0;
         self->heard = true;
         fill_frame(self, header, bytes, frame);
-        if (frame->time_ns >= self->joined_ns)
+        if (frame->time_ns < self->joined_ns)
+            continue;
+        if (self->leap_ns == TIME_NONE)
             return SOURCE_FRAME;
+        self->kept = *frame;
+        self->is_kept = true;
+        return SOURCE_IDLE;
     }
     self->batch = BATCH_FRAMES;
     return SOURCE_IDLE;
@@ -385,12 +462,39 @@ static enum source_news end(struct live_source *self, struct fault *fault)
     return SOURCE_FAILED;
 }
 
+/* What is to be told before the next frame; SOURCE_IDLE: nothing. */
+static enum source_news tell_clock(struct live_source *self, struct frame *frame, struct fault *fault)
+{
+    if (self->words.text[0] != '\0') {
+        *fault = self->words;
+        self->words.text[0] = '\0';
+        return SOURCE_SAYS;
+    }
+    if (self->leap_ns != TIME_NONE) {
+        *frame = (struct frame){.time_ns = self->leap_ns};
+        self->leap_ns = TIME_NONE;
+        return SOURCE_LEAP;
+    }
+    if (!self->is_kept)
+        return SOURCE_IDLE;
+    self->is_kept = false;
+    *frame = self->kept;
+    return SOURCE_FRAME;
+}
+
 static enum source_news live_next(struct source *source, struct frame *frame, struct fault *fault)
 {
     struct live_source *self = (struct live_source *)source;
+    enum source_news told = tell_clock(self, frame, fault);
+    if (told != SOURCE_IDLE)
+        return told;
     if (self->batch == 0 || self->batch == BATCH_FRAMES) {
         int64_t batch_ns = clock_now(CLOCK_MONOTONIC);
         self->batch = BATCH_FRAMES;
+        look_at_clock(self);
+        told = tell_clock(self, frame, fault);
+        if (told != SOURCE_IDLE)
+            return told;
         if (batch_ns - self->finish_ns >= DRAIN_MAX_MS * NS_PER_MS)
             return end(self, fault);
         if (look_after_interface(self, batch_ns, fault) != SOURCE_IDLE)
@@ -410,8 +514,8 @@ static enum source_news live_next(struct source *source, struct frame *frame, st
     }
     if (now_ns - self->quiet_since_ns >= self->tick_ns) {
         self->quiet_since_ns = now_ns;
-        *frame = (struct frame){.time_ns = clock_now(CLOCK_REALTIME) - self->lateness_ns};
-        return SOURCE_TICK;
+        *frame = (struct frame){.time_ns = look_at_clock(self) - self->lateness_ns};
+        return self->leap_ns == TIME_NONE ? SOURCE_TICK : SOURCE_IDLE;
     }
     wait_for_frames(self, now_ns);
     return SOURCE_IDLE;
@@ -451,7 +555,12 @@ struct source *source_live_open(const char *name, const char *filter,
     self->lateness_ns = (int64_t)(options->lateness_s * (double)NS_PER_S);
     self->batch = BATCH_FRAMES;
     self->finish_ns = INT64_MAX;
-    self->joined_ns = TIME_NONE;
+    self->joined_ns = self->leap_ns = TIME_NONE;
+    /* Ticks stay behind, and are not to fall behind what was told. */
+    wall_begin(&self->wall,
+               options->least_ns != TIME_NONE ? options->least_ns + self->lateness_ns : TIME_NONE);
+    look_at_clock(self);
+    say_ahead(self);
     self->name = strdup(name);
     self->filter = filter != NULL ? strdup(filter) : NULL;
     int failed = 0;

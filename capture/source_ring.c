@@ -15,7 +15,7 @@ enum { NAP_MS = 1 };
 
 struct input {
     struct ring *ring;
-    struct frame head;   /* when news is RING_FRAME or RING_TICK */
+    struct frame head;   /* where has_head */
     enum ring_news news; /* looked at last */
     int64_t reached_ns;  /* nothing older will follow */
 };
@@ -28,12 +28,18 @@ struct ring_source {
     struct input inputs[];
 };
 
+/* Whether it has anything to deliver. */
+static bool has_head(const struct input *input)
+{
+    return input->news != RING_EMPTY && input->news != RING_END;
+}
+
 static void look(struct input *input)
 {
-    if (input->news == RING_FRAME || input->news == RING_TICK)
+    if (has_head(input))
         return;
     input->news = ring_peek(input->ring, &input->head);
-    if (input->news == RING_FRAME || input->news == RING_TICK)
+    if (has_head(input))
         input->reached_ns = input->head.time_ns;
     else if (input->news == RING_END)
         input->reached_ns = INT64_MAX;
@@ -50,7 +56,7 @@ static struct input *choose(struct ring_source *self)
         look(input);
         if (input->reached_ns < reached_ns)
             reached_ns = input->reached_ns;
-        if (input->news != RING_FRAME && input->news != RING_TICK)
+        if (!has_head(input))
             continue;
         if (oldest == NULL || input->head.time_ns < oldest->head.time_ns)
             oldest = input;
@@ -70,7 +76,9 @@ static enum source_news ring_next(struct source *source, struct frame *frame, st
     self->taken = choose(self);
     if (self->taken != NULL) {
         *frame = self->taken->head;
-        return self->taken->news == RING_TICK ? SOURCE_TICK : SOURCE_FRAME;
+        return self->taken->news == RING_TICK   ? SOURCE_TICK
+               : self->taken->news == RING_LEAP ? SOURCE_LEAP
+                                                : SOURCE_FRAME;
     }
     int64_t end_ns = TIME_NONE;
     for (size_t i = 0; i < self->count; i++) {

@@ -352,6 +352,8 @@ static void leave_out(struct worker *worker, struct source *source, int64_t to_n
     close_step(worker, source, worker->now_ns + 1);
     worker->health->holes += !worker->part.shared || worker->part.dispatch != NULL;
     worker->left_out_ns += to_ns - worker->now_ns;
+    if (worker->live && worker->part.dispatch != NULL)
+        dispatch_leap(worker->part.dispatch, to_ns);
     open_step(worker, source, to_ns);
     worker->now_ns = to_ns;
 }
@@ -397,6 +399,17 @@ static void cross_seam(struct worker *worker, struct source *source, int64_t to_
     double per_ns = seen / (double)(watched_ns > step_ns ? watched_ns : step_ns);
     if (per_ns * (double)pause_ns >= missed_least)
         leave_out(worker, source, to_ns);
+}
+
+/* The time of a live capture leapt ahead. Where that is hardly anything it is silence. */
+static void leap(struct worker *worker, struct source *source, int64_t to_ns)
+{
+    if (worker->now_ns == TIME_NONE || to_ns <= worker->now_ns)
+        return;
+    if (to_ns - worker->now_ns > worker->options.step_ns)
+        leave_out(worker, source, to_ns);
+    else
+        advance(worker, source, to_ns);
 }
 
 /* Where the source loses sight the step is cut: what came so far was seen, and the rest is unknown, not zero,
@@ -729,6 +742,9 @@ static bool take_news(struct worker *worker, struct source *source, const atomic
     case SOURCE_TICK:
         if (worker->now_ns == TIME_NONE || frame.time_ns > worker->now_ns)
             advance(worker, source, frame.time_ns);
+        return true;
+    case SOURCE_LEAP:
+        leap(worker, source, frame.time_ns);
         return true;
     case SOURCE_IDLE:
         if (!worker->part.shared)

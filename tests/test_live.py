@@ -324,3 +324,61 @@ def test_a_lost_interface_is_no_outage_where_all_traffic_is_watched(space, watch
                    stderr=subprocess.DEVNULL)
     down, deleted = lose_both(space, watches, part, cleanup)
     assert_told(watches, down, deleted)
+
+
+# ---- the clock is set while it runs ----
+
+ALARMS = {"outage-started", "sensor-impaired"}
+
+
+@pytest.fixture(scope="module")
+def set_clock(tmp_path_factory):
+    """Begins a watch for which the wall clock is set: by so many seconds after so many, as in tests/set_clock.c."""
+    library = tmp_path_factory.mktemp("clock") / "set_clock.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", library, TOP / "tests/set_clock.c", "-ldl"], check=True)
+
+    def begin(steps, space, folder, *arguments, **options):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("LD_PRELOAD", str(library))
+            patch.setenv("SET_CLOCK", steps)
+            return Watch(space, folder, "a0", *arguments, learn_s=5, **options)
+
+    return begin
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_clock_that_is_set_makes_no_outage_and_no_blindness(space, set_clock, sample_pcap, tmp_path, cleanup, workers):
+    part = excerpt(sample_pcap, tmp_path / "part.pcap", ONSET - 3 * 3600, ONSET - 600)
+    watch = set_clock("10:-3600 12:3600 15:7200", space, tmp_path, workers=workers)
+    cleanup.append(watch.kill)
+    begun = time.time()
+    cleanup.append(play(space, part, "a1", 150).kill)
+    time.sleep(18 - (time.time() - begun))
+    said = watch.end(signal.SIGTERM)
+    assert not ALARMS & set(watch.actions()), said
+    for words in ("the clock was set back by 3600 s", "3600 s ahead of it", "the clock was set forward by 7200 s"):
+        assert said.count(words) == 1, said
+    rows = watch.rows("all")
+    times = [seconds(row["time"]) - begun for row in rows]
+    # One row a second, none twice; and two hours of which nothing is told.
+    assert len([at for at in times if at < 14]) >= 12 and max(at for at in times if at < 100) < 17
+    assert min(at for at in times if at > 100) >= 7200 + 12 and len([at for at in times if at > 100]) >= 2
+    assert len(set(times)) == len(times) and times == sorted(times)
+    cut = [number for number in range(1, len(times)) if times[number] - times[number - 1] > 1] + [len(times)]
+    assert all(int(row["packets_out"]) > 0 for number, row in enumerate(rows)
+               if number > 5 and not {number, number + 1} & set(cut))
+
+
+def test_a_checkpoint_that_is_ahead_of_the_clock_is_gone_on_from(space, set_clock, tmp_path, cleanup):
+    def run(steps):
+        watch = set_clock(steps, space, tmp_path, "--state", tmp_path / "state")
+        cleanup.append(watch.kill)
+        before = len(watch.rows("all"))
+        assert until(lambda: len(watch.rows("all")) >= before + 3, 15)
+        return watch.end(signal.SIGTERM), [seconds(row["time"]) for row in watch.rows("all")]
+
+    _, times = run("0:3600")
+    assert times[0] > time.time() + 3000
+    said, times = run("0:0")
+    assert "s ahead of the clock: time goes on from there" in said and said.count("ahead of the clock") == 1
+    assert len(set(times)) == len(times) and times == sorted(times) and times[-1] < time.time() + 3700
