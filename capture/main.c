@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Opens the three doors and lets the data through: capture to analysis to publish. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "fuser.h"
 #include "log.h"
 #include "notify.h"
+#include "outputs.h"
 #include "printable.h"
 #include "privs.h"
 #include "progress.h"
@@ -34,7 +36,22 @@ static void on_signal(int number)
         stop = true;
 }
 
-static void catch_signals(void)
+/* Whether all that a replay is for is what it writes to standard output: when nobody reads that any more it
+ * ends at once and without a word, like every tool. */
+static bool is_a_filter(const struct publish_options *out)
+{
+    const char *files[] = {out->events_path, out->bins_path, out->flows_path, out->report_path};
+    bool writes = out->summary;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        if (files[i] != NULL && strcmp(files[i], "-") != 0)
+            return false;
+        writes |= files[i] != NULL;
+    }
+    return writes && out->replay && out->redis.url == NULL && out->http_listen == NULL &&
+           out->state_path == NULL;
+}
+
+static void catch_signals(bool is_filter)
 {
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);
@@ -42,7 +59,19 @@ static void catch_signals(void)
     action.sa_flags = SA_RESTART; /* what is being read is read on */
     sigaction(SIGHUP, &action, NULL);
     action.sa_handler = SIG_IGN; /* a Redis or a reader that goes away is an error like others */
-    sigaction(SIGPIPE, &action, NULL);
+    if (!is_filter)
+        sigaction(SIGPIPE, &action, NULL);
+    sigaction(SIGXFSZ, &action, NULL); /* so is a file that may not grow any more */
+}
+
+/* Whoever starts it may have closed what everybody expects to be open: files would be opened in its place,
+ * and words for people written into them. What is opened instead takes nothing, so that whoever asked for an
+ * output there is told. */
+static void hold_standard_files(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+            return;
 }
 
 /* What the callbacks of the doors need. */
@@ -534,7 +563,7 @@ static int start_fuser(struct settings *settings)
     };
     settings->publish.opened = confine;
     settings->publish.opened_context = settings;
-    catch_signals();
+    catch_signals(false);
     notify_ready(true, settings->capture.step_ns);
     if (fuser_run(&options, &stop, &fault) == 0)
         return EXIT_DONE;
@@ -560,11 +589,14 @@ static int start(struct settings *settings, int argc, char **argv, char **shown)
     settings->publish.colour = terminal_has_colours(STDOUT_FILENO);
     settings->publish.opened = confine;
     settings->publish.opened_context = settings;
-    catch_signals();
+    settings->publish.stop = &stop;
+    catch_signals(is_a_filter(&settings->publish));
     int status = EXIT_FAILED;
     struct publish_checkpoint resume = {.data_ns = TIME_NONE};
-    if (confine_opening(settings, &fault) != 0 || read_state(settings, &resume, &fault) != 0 ||
-        open_input(settings, &input, &fault) != 0)
+    if (outputs_check(settings, &fault) != 0)
+        status = say_unusable(&fault);
+    else if (confine_opening(settings, &fault) != 0 || read_state(settings, &resume, &fault) != 0 ||
+             open_input(settings, &input, &fault) != 0)
         log_error("%s", fault.text);
     else
         status = run(settings, &input, reload_new(argc, argv));
@@ -601,6 +633,7 @@ int main(int argc, char **argv)
     struct settings settings;
     struct fault fault;
     int status = EXIT_DONE;
+    hold_standard_files();
     char **own = take_arguments(argc, argv);
     if (own == NULL) {
         log_error("no memory");
@@ -622,5 +655,9 @@ int main(int argc, char **argv)
         status = start(&settings, argc, own, argv);
     settings_free(&settings);
     drop_arguments(own);
+    if (fflush(stdout) != 0 && status == EXIT_DONE) {
+        log_error("cannot write to standard output: %s", strerror(errno));
+        status = EXIT_FAILED;
+    }
     return status;
 }

@@ -3,6 +3,7 @@
  * way. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -51,7 +52,8 @@ struct publish_options {
      * -1 with the fault: nothing starts. NULL: nothing is called. */
     int (*opened)(void *context, struct fault *fault);
     void *opened_context;
-    bool replay; /* the data are not of now: wait for room instead of dropping */
+    const atomic_bool *stop; /* once it is set nobody who reads a pipe is waited for; NULL: never */
+    bool replay;             /* the data are not of now: wait for room instead of dropping */
     int64_t bin_ns, step_ns;
     int32_t offset_min; /* of the watched side's clock from UTC, for the pages; 0: UTC is told alone */
     struct {

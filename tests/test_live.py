@@ -382,3 +382,30 @@ def test_a_checkpoint_that_is_ahead_of_the_clock_is_gone_on_from(space, set_cloc
     said, times = run("0:0")
     assert "s ahead of the clock: time goes on from there" in said and said.count("ahead of the clock") == 1
     assert len(set(times)) == len(times) and times == sorted(times) and times[-1] < time.time() + 3700
+
+
+def test_a_full_disk_is_told_and_written_on_when_there_is_room(space, tmp_path, cleanup):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", disk], check=False).returncode != 0:
+        pytest.skip("may not mount")
+    cleanup.append(lambda: subprocess.run(["umount", "-l", disk], check=True))
+    watch = Watch(space, disk, "a0")
+    cleanup.append(watch.kill)
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(512))
+        except OSError:
+            pass
+    time.sleep(3)
+    stood = watch.bins.read_bytes()
+    filler.unlink()
+    assert until(lambda: len(watch.bins.read_bytes()) > len(stood), 5)
+    said = watch.end(signal.SIGTERM, status=1)
+    assert "make room there" in said and "bins: written again" in said
+    rows = watch.bins.read_text().splitlines()
+    assert {row.count(",") for row in rows} == {rows[0].count(",")}
+    times = [seconds(row["time"]) for row in watch.rows("tap")]
+    assert times == [times[0] + i for i in range(len(times))]

@@ -34,7 +34,7 @@ static void *bins_csv_open(const struct publish_options *options, const struct s
     }
     csv->scopes = scopes;
     int64_t resume = sink_resume(options, "bins");
-    csv->lines = lines_open(options->bins_path, LINES_ANEW, resume, fault);
+    csv->lines = lines_open(options->bins_path, options->replay ? LINES_ANEW : LINES_ON, resume, fault);
     if (csv->lines == NULL || (resume <= 0 && put_header(csv->lines, fault) != 0)) {
         lines_close(csv->lines, fault);
         free(csv);

@@ -95,6 +95,9 @@ static int read_open_file(FILE *file, const char *path, struct publish_checkpoin
 int publish_read_checkpoint(const char *path, struct publish_checkpoint *checkpoint, struct fault *fault)
 {
     *checkpoint = (struct publish_checkpoint){.data_ns = TIME_NONE};
+    struct stat status;
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
+        return fault_set(fault, "--state %s is no file: name another", path);
     FILE *file = fopen(path, "rbe");
     if (file == NULL)
         return errno == ENOENT ? 0 : fault_set(fault, "--state %s: %s", path, strerror(errno));

@@ -54,7 +54,8 @@ static void *flows_ndjson_open(const struct publish_options *options, const stru
     if (flows->observer == NULL || flows->line == NULL)
         fault_set(fault, "no memory for the flows");
     else
-        flows->lines = lines_open(options->flows_path, LINES_ANEW, sink_resume(options, "flows"), fault);
+        flows->lines = lines_open(options->flows_path, options->replay ? LINES_ANEW : LINES_ON,
+                                  sink_resume(options, "flows"), fault);
     if (flows->lines == NULL) {
         flows_ndjson_close(flows);
         return NULL;

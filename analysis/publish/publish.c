@@ -13,6 +13,7 @@
 #include "checkpoint.h"
 #include "clock.h"
 #include "http_address.h"
+#include "lines.h"
 #include "printable.h"
 #include "queue.h"
 #include "say.h"
@@ -111,6 +112,15 @@ static void note(struct publish *publish, struct outlet *outlet, const struct fa
     if (!publish->failed)
         publish->fault = *fault;
     publish->failed = true;
+}
+
+/* Live what was full may have room again. */
+static void note_success(struct publish *publish, struct outlet *outlet)
+{
+    if (!outlet->faulty || publish->options.replay)
+        return;
+    outlet->faulty = false;
+    publish_say("%s: written again; some of what came meanwhile may be missing there", outlet->sink->name);
 }
 
 static struct health counters(struct publish *publish)
@@ -241,9 +251,15 @@ static int feed_one(const struct outlet *outlet, const struct queue_item *item, 
 static void feed(struct publish *publish, const struct queue_item *item)
 {
     struct fault fault;
-    for (size_t i = 0; i < publish->count; i++)
-        if (!publish->outlets[i].lost && feed_one(&publish->outlets[i], item, &fault) != 0)
-            note(publish, &publish->outlets[i], &fault, false);
+    for (size_t i = 0; i < publish->count; i++) {
+        struct outlet *outlet = &publish->outlets[i];
+        if (outlet->lost)
+            continue;
+        if (feed_one(outlet, item, &fault) != 0)
+            note(publish, outlet, &fault, false);
+        else if (item->tag == ITEM_EVENT && outlet->sink->event != NULL && outlet->sink->flush == NULL)
+            note_success(publish, outlet);
+    }
 }
 
 static void take_scopes(struct publish *publish, const void *item)
@@ -280,6 +296,8 @@ static void rest(struct publish *publish)
             outlet->sink->health(outlet->state, &health);
         if (outlet->sink->flush != NULL && outlet->sink->flush(outlet->state, &fault) != 0)
             note(publish, outlet, &fault, false);
+        else if (outlet->sink->flush != NULL)
+            note_success(publish, outlet);
     }
 }
 
@@ -376,11 +394,12 @@ static int start_sinks(struct publish *publish, struct fault *fault)
 }
 
 /* The threads of the letterbox, and those that its sinks start, leave all signals to the thread that opens
- * it. */
+ * it; but that a reader has gone is for whoever writes. */
 static int open_masked(struct publish *publish, const struct scope_list *scopes, struct fault *fault)
 {
     sigset_t all, before;
     sigfillset(&all);
+    sigdelset(&all, SIGPIPE);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int result = open_sinks(publish, scopes, fault);
     if (result == 0 && publish->options.opened != NULL)
@@ -402,6 +421,7 @@ struct publish *publish_open(const struct publish_options *options, const struct
         return NULL;
     }
     publish->options = *options;
+    lines_stop_with(options->stop);
     publish->pulse.step_ns = publish->pulse.item_ns = publish->uncommitted_ns = TIME_NONE;
     pthread_mutex_init(&publish->lock, NULL);
     pthread_cond_init(&publish->saved, NULL);
