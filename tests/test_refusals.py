@@ -125,6 +125,11 @@ def test_a_bad_configuration_names_file_and_line(lightsout, tmp_path, text, line
     refused(lightsout("-c", path, "-T", status=2), f"bad.conf:{line}:", *words)
 
 
+def test_a_directory_is_no_configuration_and_no_watch_list(lightsout, tmp_path):
+    refused(lightsout("-T", "-c", tmp_path, status=2), f"configuration {tmp_path}: Is a directory")
+    refused(lightsout("-T", "--watch-from", tmp_path, status=2), f"watch list {tmp_path}: Is a directory")
+
+
 @pytest.mark.parametrize("arguments", [[], ["--nosuch"], ["capture.pcap"], ["-r"], ["-r", "a", "-i", "b"],
                                        ["-r", "a", "--speed", "0"], ["-r", "a", "--redis", "http://x"]])
 def test_unusable_arguments(lightsout, arguments):

@@ -181,6 +181,28 @@ def test_a_bad_file_is_refused_with_one_line_and_the_old_one_stays(fed):
     assert len(of(rows, f"prefix:{GOES}")) == fed.minutes and not of(rows, f"prefix:{COMES}")
 
 
+@pytest.mark.parametrize("make, words", [
+    (lambda path: path.mkdir(), "lightsout: configuration "),
+    (lambda path: path.write_bytes(b""), None),
+    (lambda path: path.write_bytes(bytes(range(256)) * 1000), "no text"),
+    (lambda path: path.write_bytes(CONFIGURATION.format(STAYS, COMES).encode().replace(b"ix-1", b"ix\0-1")), "no text"),
+    (lambda path: path.write_text("x" * 10_000_000), "longer than"),
+    (lambda path: path.write_text("key = value\n" * 500_000), "before the first [section]"),
+    (lambda path: path.symlink_to(path), "symbolic links"),
+], ids=["a directory", "empty", "binary", "a byte of zero", "one long line", "many lines", "a loop"])
+def test_whatever_stands_in_place_of_the_file_leaves_the_old_one_in_force(fed, make, words):
+    fed.feed(2)
+    fed.configuration.unlink()
+    make(fed.configuration)
+    fed.process.send_signal(signal.SIGHUP)
+    fed.feed_until_said(f"{words}" if words else "read again")
+    fed.feed(2)
+    rows = fed.end()
+    if words:
+        assert fed.said.read_text().endswith("what was in force stays\n") and fed.said.read_text().count("\n") == 1
+        assert len(of(rows, f"prefix:{GOES}")) == fed.minutes
+
+
 def test_what_cannot_change_while_it_runs_is_named(fed):
     fed.feed(3)
     fed.hang_up("[capture]\nflows_max = 5\n" + CONFIGURATION.format(STAYS, COMES).replace("sensor = ix-1", "bin = 30"))

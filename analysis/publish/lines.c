@@ -67,10 +67,19 @@ static int open_path(const char *path, enum lines_manner manner, int64_t resume)
     int begin = manner == LINES_APPEND || resume >= 0 ? O_APPEND : O_TRUNC;
     if (strcmp(path, "-") == 0)
         return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-    /* One does not wait for somebody who reads a pipe: that could be for ever. */
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | begin, 0666);
+    /* Whoever reads a named pipe is waited for, but not for ever. */
+    int fd = -1;
+    for (int waited_ms = 0; fd < 0 && waited_ms <= PATIENCE_MS; waited_ms += WAIT_MS) {
+        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | begin, 0666);
+        if (fd < 0 && errno != ENXIO)
+            return -1;
+        if (fd < 0)
+            poll(NULL, 0, WAIT_MS);
+    }
     if (fd >= 0)
         fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+    else
+        errno = ENXIO;
     return fd;
 }
 

@@ -26,7 +26,7 @@ void lines_stop_with(const atomic_bool *stop);
 
 /* Opens the file, or standard output when the path is "-". Borrows the path. `resume` is the length at which
  * a run that was cut short goes on: what the file has beyond it is cut off; -1 for a fresh start. NULL with
- * the fault naming it: also for a named pipe that nobody reads. */
+ * the fault naming it: also for a named pipe that nobody has begun to read within two seconds. */
 struct lines *lines_open(const char *path, enum lines_manner manner, int64_t resume, struct fault *fault);
 
 /* How long the file is with everything put so far, be it written yet or not; 0 where that has no meaning. */
