@@ -40,6 +40,7 @@ struct worker {
     bool
         retracing; /* up to options.resume_ns the input is only followed, so that flows stand as they stood */
     bool blind;    /* of the step under way nothing is known: the source did not see when it was opened */
+    bool held_up;  /* nor does it of those that are opened: the program was held up, and what came was lost */
     int64_t now_ns, step_start_ns, step_end_ns; /* TIME_NONE: nothing came yet */
     int64_t closing_ns;                 /* where the step ends that is being closed; TIME_NONE: none is */
     int64_t told_ns;                    /* the time that the owners of flows know */
@@ -294,7 +295,7 @@ static void open_step(struct worker *worker, struct source *source, int64_t star
     worker->step_start_ns = start_ns;
     worker->step_end_ns = clock_floor(start_ns, worker->options.step_ns) + worker->options.step_ns;
     uint64_t known = worker->drops_known ? TALLY_ALL_KNOWN : TALLY_ALL_KNOWN & ~TALLY_BIT(TALLY_drops);
-    worker->blind = !source->kind->sees(source);
+    worker->blind = worker->held_up || !source->kind->sees(source);
     count_open(worker->count, start_ns, new_bin, worker->blind ? 0 : known);
 }
 
@@ -358,6 +359,14 @@ static void leave_out(struct worker *worker, struct source *source, int64_t to_n
     worker->now_ns = to_ns;
 }
 
+/* Whether, live, nothing came up to `to_ns` because nobody took it: there was no room any more. */
+static bool was_held_up(struct worker *worker, struct source *source, int64_t to_ns)
+{
+    return worker->live && !worker->blind && to_ns - worker->now_ns > worker->options.step_ns &&
+           source->kind->drops(source, worker->health) && worker->drops_known &&
+           drops_so_far(worker->health) > worker->drops_before;
+}
+
 /* Closes every step that ended before `to_ns`, with zeros where nothing came. */
 static void advance_steps(struct worker *worker, struct source *source, int64_t to_ns)
 {
@@ -366,12 +375,18 @@ static void advance_steps(struct worker *worker, struct source *source, int64_t 
         worker->first_ns = to_ns;
     } else if (!worker->live && to_ns - worker->now_ns > worker->options.gap_max_ns) {
         leave_out(worker, source, to_ns);
+    } else if (worker->now_ns + 1 < worker->step_end_ns && was_held_up(worker, source, to_ns)) {
+        worker->held_up = true; /* what came so far was seen, and the rest is unknown, not zero */
+        close_step(worker, source, worker->now_ns + 1);
+        open_step(worker, source, worker->now_ns + 1);
     }
     while (to_ns >= worker->step_end_ns) {
         close_step(worker, source, worker->step_end_ns);
         worker->now_ns = worker->step_end_ns;
+        worker->held_up &= to_ns - worker->step_end_ns >= worker->options.step_ns;
         open_step(worker, source, worker->step_end_ns);
     }
+    worker->held_up = false;
     worker->now_ns = to_ns;
 }
 

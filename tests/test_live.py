@@ -409,3 +409,21 @@ def test_a_full_disk_is_told_and_written_on_when_there_is_room(space, tmp_path, 
     assert {row.count(",") for row in rows} == {rows[0].count(",")}
     times = [seconds(row["time"]) for row in watch.rows("tap")]
     assert times == [times[0] + i for i in range(len(times))]
+
+
+def test_a_program_that_is_held_up_and_loses_packets_is_a_blind_sensor_and_no_outage(space, tmp_path, cleanup):
+    watch = Watch(space, tmp_path, "a0", learn_s=5, workers="1\nring_mib = 1")
+    cleanup.append(watch.kill)
+    flood = subprocess.Popen(space.command(sys.executable, "-c", BURST, "a1", 0))
+    cleanup.append(flood.wait)
+    cleanup.append(flood.kill)
+    assert until(lambda: "up" in [row["state"] for row in watch.rows("tap")], 20)
+    watch.process.send_signal(signal.SIGSTOP)
+    time.sleep(4)
+    watch.process.send_signal(signal.SIGCONT)
+    assert until(lambda: "sensor-impaired" in watch.actions(), 10)
+    watch.end(signal.SIGTERM)
+    impaired = [event["sensor"] for event in read_events(watch.events) if event["event"]["action"] == "sensor-impaired"]
+    assert "capture-impaired" in [sensor["reason"] for sensor in impaired]
+    assert "outage-started" not in watch.actions()
+    assert [row for row in watch.rows("all") if row["packets_out"] == "" and row["state"] == "blind"]

@@ -659,6 +659,25 @@ static void test_a_live_wire_has_no_holes(void **state)
     assert_int_equal(got.steps, 1441);
 }
 
+static void test_a_time_that_leaps_leaves_a_hole_on_a_live_wire_too(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"tap0"};
+    options.interfaces = names;
+    options.interface_count = 1;
+    other(T0 + S);
+    say(SOURCE_LEAP, T0 + 7200 * S);
+    other(T0 + 7201 * S);
+    say(SOURCE_LEAP, T0 + 7203 * S); /* so little is silence */
+    other(T0 + 7204 * S);
+    run_script();
+    assert_int_equal(health.holes, 1);
+    assert_int_equal(got.steps, 2);
+    assert_int_equal(got.tally[0][ALL].end_ns, T0 + S + 1);
+    assert_int_equal(got.tally[1][ALL].start_ns, T0 + 7200 * S);
+    assert_int_equal(sum_of(TAP, TALLY_packets_in), 3);
+}
+
 static void test_drops_of_a_savefile_are_unknown(void **state)
 {
     (void)state;
@@ -684,6 +703,28 @@ static void test_drops_of_an_interface_are_those_of_the_step(void **state)
     assert_int_equal(got.tally[0][TAP].lost[0], 5000000000); /* known when the step is closed */
     assert_int_equal(got.tally[0][ALL].lost[0], 0);
     assert_int_equal(got.tally[2][ALL].value[TALLY_drops], 0);
+}
+
+static void test_silence_of_a_program_that_was_held_up_and_lost_packets_is_unknown(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"tap0"};
+    options.interfaces = names;
+    options.interface_count = 1;
+    script.knows_drops = true;
+    other(T0 + S);
+    other(T0 + 21 * S)->drops = 7; /* while the second is read */
+    other(T0 + 22 * S)->drops = 7;
+    run_script();
+    assert_int_equal(got.steps, 6);
+    assert_int_equal(got.tally[0][ALL].known, KNOWN);
+    assert_int_equal(got.tally[0][ALL].end_ns, T0 + S + 1);
+    assert_int_equal(got.tally[0][ALL].value[TALLY_drops], 7);
+    for (int i = 1; i < 5; i++)
+        assert_int_equal(got.tally[i][ALL].known, 0);
+    assert_int_equal(got.tally[1][ALL].start_ns, T0 + S + 1);
+    assert_int_equal(got.tally[5][ALL].start_ns, T0 + 20 * S);
+    assert_int_equal(got.tally[5][ALL].known, KNOWN);
 }
 
 static void test_damage_is_said_and_what_follows_is_read(void **state)
@@ -885,8 +926,10 @@ int main(void)
         TEST(test_ticks_close_silent_steps_of_a_live_wire),
         TEST(test_a_tick_never_pushes_data_time_back),
         TEST(test_a_live_wire_has_no_holes),
+        TEST(test_a_time_that_leaps_leaves_a_hole_on_a_live_wire_too),
         TEST(test_drops_of_a_savefile_are_unknown),
         TEST(test_drops_of_an_interface_are_those_of_the_step),
+        TEST(test_silence_of_a_program_that_was_held_up_and_lost_packets_is_unknown),
         TEST(test_damage_is_said_and_what_follows_is_read),
         TEST(test_packets_count_alike_one_by_one_and_in_runs),
         TEST(test_a_stop_ends_it_with_everything_told),
