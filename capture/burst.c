@@ -40,7 +40,7 @@ struct triple {
 struct burst {
     int64_t length_ns;
     struct health *health;
-    uint64_t seed;
+    struct hash_key hash_key;
     struct bursts all[BURST__SIGNS]; /* of all triples together; a burst of them means nothing */
     uint32_t count, oldest, newest;
     uint32_t chains[CHAINS];
@@ -54,7 +54,7 @@ struct burst *burst_new(int64_t length_ns, struct health *health)
         return NULL;
     burst->length_ns = length_ns;
     burst->health = health;
-    burst->seed = hash_seed(burst);
+    hash_key_draw(&burst->hash_key, burst);
     memset(burst->all, 0, sizeof burst->all);
     burst->count = 0;
     burst->oldest = burst->newest = NOBODY;
@@ -88,12 +88,10 @@ static bool same(const struct burst_triple *a, const struct burst_triple *b)
 
 static size_t chain_number(const struct burst *burst, const struct burst_triple *key)
 {
-    uint64_t half[4], hash = burst->seed ^ ((uint64_t)key->service << 8 | key->protocol);
-    memcpy(half, key->host, sizeof key->host);
-    memcpy(half + 2, key->peers, sizeof key->peers);
-    for (int i = 0; i < 4; i++)
-        hash = hash_mix(hash ^ half[i], 0x9e3779b97f4a7c15ULL ^ burst->seed);
-    return hash % CHAINS;
+    uint64_t words[5] = {[4] = (uint64_t)key->service << 8 | key->protocol};
+    memcpy(words, key->host, sizeof key->host);
+    memcpy(words + 2, key->peers, sizeof key->peers);
+    return hash_words(&burst->hash_key, words, sizeof words / sizeof *words) % CHAINS;
 }
 
 static uint32_t *chain_of(struct burst *burst, const struct burst_triple *key)

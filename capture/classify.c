@@ -17,7 +17,7 @@ enum { FINDING_CHAINS = 1 << 12 };
 /* What was found, once for all flows of which it was. */
 struct finding {
     struct finding *next; /* in the chain */
-    uint64_t hash;
+    uint32_t hash;
     uint32_t flows;          /* that have it */
     uint16_t application[2]; /* nDPI's master and application ids */
     char domain[];           /* "": none */
@@ -27,7 +27,7 @@ struct classify {
     struct ndpi_detection_module_struct *module;
     struct health *health;
     size_t live, max;
-    uint64_t seed;
+    struct hash_key hash_key;
     struct finding *findings[FINDING_CHAINS];
 };
 
@@ -119,7 +119,7 @@ struct classify *classify_new(size_t flows_max, struct health *health, struct fa
     classify->module = module;
     classify->health = health;
     classify->max = flows_max;
-    classify->seed = hash_seed(classify);
+    hash_key_draw(&classify->hash_key, classify);
     return classify;
 }
 
@@ -138,17 +138,15 @@ void classify_free(struct classify *classify)
 
 /* ---- findings ---- */
 
-static uint64_t hash_finding(const struct classify *classify, const uint16_t application[2],
+static uint32_t hash_finding(const struct classify *classify, const uint16_t application[2],
                              const char *domain)
 {
-    uint64_t hash = classify->seed ^ ((uint64_t)application[0] << 16 | application[1]), part = 0;
-    size_t length = strlen(domain);
-    for (size_t at = 0; at < length; at += sizeof part) {
-        part = 0;
-        memcpy(&part, domain + at, length - at < sizeof part ? length - at : sizeof part);
-        hash = hash_mix(hash ^ part, 0x9e3779b97f4a7c15ULL);
-    }
-    return hash_mix(hash, classify->seed | 1);
+    uint64_t words[1 + FLOW_DOMAIN_MAX / sizeof(uint64_t)] = {0};
+    size_t length = strlen(domain), count = 1 + (length + sizeof *words - 1) / sizeof *words;
+    _Static_assert(sizeof words / sizeof *words <= HASH_WORDS_MAX, "there are secrets for all of them");
+    words[0] = (uint64_t)application[0] << 48 | (uint64_t)application[1] << 32 | length;
+    memcpy(words + 1, domain, length);
+    return hash_words(&classify->hash_key, words, count);
 }
 
 /* The finding, for one flow more; NULL when there is no memory, or nothing to keep. */
@@ -157,7 +155,7 @@ static const struct finding *finding_hold(struct classify *classify, const uint1
 {
     if (application[0] == 0 && application[1] == 0 && domain[0] == '\0')
         return NULL;
-    uint64_t hash = hash_finding(classify, application, domain);
+    uint32_t hash = hash_finding(classify, application, domain);
     struct finding **chain = &classify->findings[hash % FINDING_CHAINS], *finding = *chain;
     while (finding != NULL && (finding->hash != hash ||
                                memcmp(finding->application, application, sizeof finding->application) != 0 ||

@@ -31,8 +31,8 @@ void dispatch_free(struct dispatch *dispatch)
     free(dispatch);
 }
 
-/* Nobody can gain by aiming at one worker, and the records of flows should come in the same order every time:
- * so it is no secret. */
+/* No secret, since the records of flows should come in the same order every time. Whoever aims at one worker
+ * gains that it bears the whole load, as where there is but one. */
 static uint64_t end_hash(const uint8_t address[16])
 {
     uint64_t half[2];

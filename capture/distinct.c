@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "fetch.h"
+#include "hash.h"
 
 enum { LABELS = 64 };
 
@@ -24,6 +25,7 @@ struct distinct {
     uint32_t size, used; /* a power of two, and how many slots of them */
     uint32_t held, most; /* addresses, each under every label */
     uint32_t generation;
+    struct hash_key hash_key;
     struct slot *latest; /* asked for; NULL: none */
 };
 
@@ -37,6 +39,7 @@ struct distinct *distinct_new(uint32_t addresses_max)
     while (set->most < addresses_max && set->most < 1U << 29)
         set->most *= 2;
     set->generation = 1;
+    hash_key_draw(&set->hash_key, set);
     set->slots = calloc(set->size, sizeof *set->slots);
     if (set->slots == NULL) {
         free(set);
@@ -53,16 +56,11 @@ void distinct_free(struct distinct *set)
     free(set);
 }
 
-static uint32_t hash(uint32_t group, const uint8_t address[16])
+static uint32_t hash(const struct hash_key *key, uint32_t group, const uint8_t address[16])
 {
-    uint64_t high, low;
-    memcpy(&high, address, 8);
-    memcpy(&low, address + 8, 8);
-    uint64_t mixed =
-        (high ^ 0x9e3779b97f4a7c15ULL) * 0xff51afd7ed558ccdULL + low + group * 0xc4ceb9fe1a85ec53ULL;
-    mixed ^= mixed >> 32;
-    mixed *= 0xd6e8feb86659fd93ULL;
-    return (uint32_t)(mixed >> 32);
+    uint64_t words[3] = {[2] = group};
+    memcpy(words, address, 16);
+    return hash_words(key, words, sizeof words / sizeof *words);
 }
 
 static bool is_of(const struct slot *slot, uint32_t group, const uint8_t address[16])
@@ -71,11 +69,11 @@ static bool is_of(const struct slot *slot, uint32_t group, const uint8_t address
 }
 
 /* The slot of an address, or the free one where it would stand. */
-static struct slot *find(struct slot *slots, uint32_t size, uint32_t generation, uint32_t group,
+static struct slot *find(const struct distinct *set, struct slot *slots, uint32_t size, uint32_t group,
                          const uint8_t address[16])
 {
-    uint32_t at = hash(group, address) & (size - 1);
-    while (slots[at].generation == generation && !is_of(&slots[at], group, address))
+    uint32_t at = hash(&set->hash_key, group, address) & (size - 1);
+    while (slots[at].generation == set->generation && !is_of(&slots[at], group, address))
         at = (at + 1) & (size - 1);
     return &slots[at];
 }
@@ -88,7 +86,7 @@ static bool grow(struct distinct *set)
         return false;
     for (uint32_t i = 0; i < set->size; i++)
         if (set->slots[i].generation == set->generation)
-            *find(slots, size, set->generation, set->slots[i].group, set->slots[i].address) = set->slots[i];
+            *find(set, slots, size, set->slots[i].group, set->slots[i].address) = set->slots[i];
     free(set->slots);
     set->slots = slots;
     set->size = size;
@@ -99,7 +97,7 @@ static struct slot *slot_of(struct distinct *set, uint32_t group, const uint8_t 
 {
     struct slot *latest = set->latest;
     if (latest == NULL || latest->generation != set->generation || !is_of(latest, group, address))
-        set->latest = find(set->slots, set->size, set->generation, group, address);
+        set->latest = find(set, set->slots, set->size, group, address);
     return set->latest;
 }
 
@@ -117,7 +115,7 @@ enum distinct_answer distinct_add(struct distinct *set, uint32_t label, const ui
         if (set->used >= set->size / 2) {
             if (!grow(set))
                 return DISTINCT_FULL;
-            set->latest = slot = find(set->slots, set->size, set->generation, group, address);
+            set->latest = slot = find(set, set->slots, set->size, group, address);
         }
         memcpy(slot->address, address, sizeof slot->address);
         slot->labels = 0;
@@ -132,7 +130,7 @@ enum distinct_answer distinct_add(struct distinct *set, uint32_t label, const ui
 
 void distinct_expect(const struct distinct *set, uint32_t label, const uint8_t address[16])
 {
-    fetch(&set->slots[hash(label / LABELS, address) & (set->size - 1)]);
+    fetch(&set->slots[hash(&set->hash_key, label / LABELS, address) & (set->size - 1)]);
 }
 
 void distinct_forget(struct distinct *set)

@@ -28,7 +28,7 @@ struct seen {
 enum { ROOM_LEAST = 256 };
 
 struct duplicate {
-    uint64_t seed;
+    uint64_t seed;        /* as secret as a table's key */
     uint32_t room;        /* a power of two: places, and chains */
     uint32_t count, next; /* places taken, and the one to be taken next */
     uint32_t chains[DUPLICATE_PACKETS_MAX];
@@ -40,7 +40,9 @@ struct duplicate *duplicate_new(void)
     struct duplicate *duplicate = malloc(sizeof *duplicate); /* not touched before it is used */
     if (duplicate == NULL)
         return NULL;
-    duplicate->seed = hash_seed(duplicate);
+    struct hash_key key;
+    hash_key_draw(&key, duplicate);
+    duplicate->seed = key.secret[0];
     duplicate->room = ROOM_LEAST;
     duplicate->count = duplicate->next = 0;
     memset(duplicate->chains, 0xff, ROOM_LEAST * sizeof *duplicate->chains); /* NOBODY */

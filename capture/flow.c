@@ -36,7 +36,7 @@ struct flow_table {
     size_t count;
     int64_t bin_start_ns;
     size_t bucket_mask; /* their number, a power of two, less one */
-    uint64_t seed;
+    struct hash_key hash_key;
     uint32_t *buckets;
     struct flow *flows; /* from 1 on; how many bytes are mapped: */
     size_t flows_bytes;
@@ -99,20 +99,11 @@ static struct key key_of_flow(const struct flow *flow)
                         .family = flow->family};
 }
 
-static uint64_t end_hash(const uint8_t address[16], uint16_t port, uint64_t seed)
-{
-    uint64_t half[2];
-    memcpy(half, address, sizeof half);
-    return hash_mix(half[0] ^ seed, hash_mix(half[1] ^ 0x9e3779b97f4a7c15ULL, seed ^ (uint64_t)port << 32));
-}
-
-/* Both directions find the same chain: the ends' hashes are joined by a sum, which has no order. */
+/* Both directions find the same chain. */
 static uint32_t *chain_of(const struct flow_table *table, const struct key *key)
 {
-    uint64_t ends = end_hash(key->address[0], key->port[0], table->seed) +
-                    end_hash(key->address[1], key->port[1], table->seed);
-    uint64_t hash = hash_mix(ends ^ table->seed,
-                             (uint64_t)key->protocol << 8 | key->family | 0xd6e8feb86659fd93ULL << 16);
+    uint32_t hash =
+        hash_ends(&table->hash_key, key->address, key->port, (uint16_t)(key->protocol << 8 | key->family));
     return &table->buckets[hash & table->bucket_mask];
 }
 
@@ -352,7 +343,7 @@ struct flow_table *flow_table_new(const struct flow_options *options, const stru
     table->health = health;
     table->bin_start_ns = TIME_NONE;
     table->bucket_mask = BUCKETS_MIN - 1;
-    table->seed = hash_seed(table);
+    hash_key_draw(&table->hash_key, table);
     table->buckets = calloc(BUCKETS_MIN, sizeof *table->buckets);
     table->flows_bytes = (options->flows_max + 1) * sizeof *table->flows;
     void *flows = mmap(NULL, table->flows_bytes, PROT_READ | PROT_WRITE,

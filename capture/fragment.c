@@ -33,7 +33,7 @@ struct first {
 
 struct fragment {
     struct health *health;
-    uint64_t seed;
+    struct hash_key hash_key;
     uint32_t count, next; /* places taken, and the one to be taken next */
     uint32_t chains[FRAGMENT_FIRSTS_MAX];
     struct first firsts[FRAGMENT_FIRSTS_MAX];
@@ -45,7 +45,7 @@ struct fragment *fragment_new(struct health *health)
     if (fragment == NULL)
         return NULL;
     fragment->health = health;
-    fragment->seed = hash_seed(fragment);
+    hash_key_draw(&fragment->hash_key, fragment);
     fragment->count = fragment->next = 0;
     memset(fragment->chains, 0xff, sizeof fragment->chains); /* NOBODY */
     return fragment;
@@ -72,11 +72,10 @@ static bool same(const struct key *a, const struct key *b)
 
 static uint32_t *chain_of(struct fragment *fragment, const struct key *key)
 {
-    uint64_t half[4], hash = fragment->seed ^ key->id;
-    memcpy(half, key->source, sizeof key->source);
-    memcpy(half + 2, key->destination, sizeof key->destination);
-    for (int i = 0; i < 4; i++)
-        hash = hash_mix(hash ^ half[i], 0x9e3779b97f4a7c15ULL ^ fragment->seed);
+    uint64_t words[5] = {[4] = key->id};
+    memcpy(words, key->source, sizeof key->source);
+    memcpy(words + 2, key->destination, sizeof key->destination);
+    uint32_t hash = hash_words(&fragment->hash_key, words, sizeof words / sizeof *words);
     return &fragment->chains[hash % FRAGMENT_FIRSTS_MAX];
 }
 

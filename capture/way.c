@@ -12,7 +12,7 @@
 #include "scope.h"
 
 struct ways {
-    uint64_t seed;
+    struct hash_key hash_key;
     uint32_t count, room; /* a power of two */
     struct way *items;
     uint16_t *places; /* 2 * room; 0: free */
@@ -34,11 +34,10 @@ static struct way way_of(const struct packet *packet, uint32_t path)
 /* The place of a way, or the free one where it would stand. */
 static uint16_t *find_place(const struct ways *ways, const struct way *way)
 {
-    uint64_t part[(sizeof *way + 7) / 8] = {0}, hash = ways->seed;
-    memcpy(part, way, sizeof *way);
-    for (size_t i = 0; i < sizeof part / sizeof *part; i++)
-        hash = hash_mix(hash ^ part[i], 0x9e3779b97f4a7c15ULL);
-    uint32_t mask = 2 * ways->room - 1, at = (uint32_t)hash & mask;
+    uint64_t words[(sizeof *way + 7) / 8] = {0};
+    memcpy(words, way, sizeof *way);
+    uint32_t mask = 2 * ways->room - 1,
+             at = hash_words(&ways->hash_key, words, sizeof words / sizeof *words) & mask;
     while (ways->places[at] != 0 && memcmp(&ways->items[ways->places[at]], way, sizeof *way) != 0)
         at = (at + 1) & mask;
     return &ways->places[at];
@@ -69,11 +68,13 @@ static bool grow(struct ways *ways, uint32_t room)
 struct ways *ways_new(void)
 {
     struct ways *ways = calloc(1, sizeof *ways);
-    if (ways == NULL || !grow(ways, 16)) {
+    if (ways == NULL)
+        return NULL;
+    hash_key_draw(&ways->hash_key, ways);
+    if (!grow(ways, 16)) {
         ways_free(ways);
         return NULL;
     }
-    ways->seed = hash_seed(ways);
     ways->count = 1;
     ways->items[0] = (struct way){.path = SCOPE_NONE};
     return ways;
