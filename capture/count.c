@@ -107,7 +107,7 @@ struct count *count_new(const struct capture_options *options, const struct rule
     count->run.legs = legs_new(rules, options->interfaces, options->interface_count, scopes->legs);
     count->hosts = options->hosts ? calloc(1, sizeof *count->hosts) : NULL;
     if ((options->hosts && count->hosts == NULL) || count->distinct == NULL || count->burst == NULL ||
-        count->run.legs == NULL || make_scopes(count, rules, scopes) != 0) {
+        count->run.legs == NULL || signs_init(&count->signs) != 0 || make_scopes(count, rules, scopes) != 0) {
         count_free(count);
         return NULL;
     }
@@ -594,7 +594,7 @@ static void bump(struct count *count, const struct end_scopes *scopes, enum tall
     }
 }
 
-/* Whether it begins a burst is known when the interval is closed. Without memory for it, it begins none. */
+/* Whether it begins a burst is known when the interval is closed, or when many have come. */
 static void note_sign(struct count *count, const struct packet *packet, struct flow *flow, unsigned side,
                       enum burst_sign kind, const struct end_scopes *scopes)
 {
@@ -660,7 +660,7 @@ static void count_answered(struct count *count, const struct packet *packet, str
             add_side(count, &own, packet, flow, side);
             note_sign(count, packet, flow, side, BURST_ANSWERED, &own);
         }
-    if (flow->watched[0] && flow->watched[1] && count->signs.count > 1)
+    if (flow->watched[0] && flow->watched[1])
         count->signs.items[count->signs.count - 1].second = true;
 }
 
@@ -750,6 +750,19 @@ static void count_proofs(struct count *count, const struct packet *packet, struc
     }
 }
 
+/* Has the signs judged that have come so far when there may be no room for the next packet's, or when they
+ * would no longer all be in the cache. One that counts alone sees all of them in their order at any time. One
+ * of several would have had to wait for the others': what it judges for want of room it judges by its own,
+ * so that a burst which others saw too may count twice. */
+static void make_room(struct count *count)
+{
+    enum { ALONE = 1 << 12, SHARED = SIGNS_MAX - SIGNS_OF_PACKET };
+    if (count->signs.count < (size_t)(count->shared ? SHARED : ALONE))
+        return;
+    count->health->signs_apart += count->shared ? count->signs.count : 0;
+    judge(&count, 1, count->burst);
+}
+
 void count_flow(struct count *count, const struct packet *packet, struct flow *flow, unsigned side,
                 bool started)
 {
@@ -769,6 +782,7 @@ void count_flow(struct count *count, const struct packet *packet, struct flow *f
         count_proven(count, packet, flow, side);
     if (flow->tcp.news != 0)
         count_proofs(count, packet, flow, side);
+    make_room(count);
 }
 
 /* Of a flow whose service is known by its name only now: what it told beyond its packets. */

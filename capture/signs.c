@@ -19,24 +19,21 @@ void end_scopes_add(struct end_scopes *scopes, uint32_t number)
         scopes->number[scopes->count++] = number;
 }
 
+int signs_init(struct signs *signs)
+{
+    *signs = (struct signs){.items = reallocarray(NULL, SIGNS_MAX, sizeof *signs->items)};
+    return signs->items != NULL ? 0 : -1;
+}
+
 void signs_clear(struct signs *signs)
 {
     free(signs->items);
     *signs = (struct signs){.items = NULL};
 }
 
-bool signs_add(struct signs *signs, const struct sign *sign)
+void signs_add(struct signs *signs, const struct sign *sign)
 {
-    if (signs->count == signs->room) {
-        size_t room = signs->room == 0 ? 64 : 2 * signs->room;
-        struct sign *items = reallocarray(signs->items, room, sizeof *items);
-        if (items == NULL)
-            return false;
-        signs->items = items;
-        signs->room = room;
-    }
     signs->items[signs->count++] = *sign;
-    return true;
 }
 
 /* The number of those up to an instant. */

@@ -33,16 +33,21 @@ struct sign {
     bool begun;  /* once judged */
 };
 
-/* In the order of time. All zero is an empty one. */
+/* In the order of time. All zero is an empty one, of which nothing may be asked but signs_clear. */
 struct signs {
     struct sign *items;
-    size_t count, room;
+    size_t count;
 };
 
+/* Each flow that ends looks through those that came since it began, and a packet gives up to four. */
+enum { SIGNS_MAX = 1 << 15, SIGNS_OF_PACKET = 4 };
+
+/* Makes room for SIGNS_MAX, which takes memory as it is used. -1: no memory. */
+int signs_init(struct signs *signs);
 void signs_clear(struct signs *signs);
 
-/* Adds a sign; false when there is no memory for it. */
-bool signs_add(struct signs *signs, const struct sign *sign);
+/* Adds a sign, for which there must be room. */
+void signs_add(struct signs *signs, const struct sign *sign);
 
 /* Forgets a flow that is about to be freed. */
 void signs_forget_flow(struct signs *signs, const struct flow *flow);

@@ -46,6 +46,7 @@
     X(classify_refused, "flows that found no room for classification")                                       \
     X(addresses_uncounted, "addresses beyond the cap on exact counting of hosts and peers")                  \
     X(bursts_evicted, "bursts forgotten for want of room: if they went on, they count twice")                \
+    X(signs_apart, "signs of life beyond what a worker keeps for a step: a burst of them may count twice")   \
     X(holes, "holes: longer than gap_max without any packet, or missing between files")                      \
     X(files_read, "savefiles read to their end or to the damage")                                            \
     X(files_damaged, "savefiles that were cut off or damaged")                                               \

@@ -9,7 +9,9 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "burst.h"
 #include "count.h"
+#include "distinct.h"
 
 #define T0 (1749081600 * NS_PER_S)
 #define S  NS_PER_S
@@ -1314,6 +1316,65 @@ static void test_a_scope_says_by_which_legs_its_packets_came(void **state)
     assert_int_equal(count_close(count, T0 + 10 * S, 0, 0)[ALL].legs_in, 0);
 }
 
+/* Exchanges a millisecond apart with `peers` networks in turn, each a flow that is answered at once. To be
+ * freed when the bursts have been judged, of which flows learn. */
+static struct flow *exchange_much(unsigned exchanges, unsigned peers)
+{
+    struct flow *flows = calloc(exchanges, sizeof *flows);
+    assert_non_null(flows);
+    for (unsigned i = 0; i < exchanges; i++) {
+        flows[i] = flow_of("8.0.0.1", "192.0.2.7");
+        flows[i].address[0][13] = (uint8_t)(i % peers >> 8);
+        flows[i].address[0][14] = (uint8_t)(i % peers);
+        send_of(&flows[i], 0, T0 + i * S / 1000, TCP_SYN);
+        send_of(&flows[i], 1, T0 + i * S / 1000, TCP_SYN | TCP_ACK);
+    }
+    count_close(count, T0 + exchanges * S / 1000, 0, 0);
+    return flows;
+}
+
+static void test_bursts_are_the_same_in_however_many_pieces_they_are_judged(void **state)
+{
+    (void)state;
+    free(exchange_much(10000, 700));
+    const uint64_t live = count_close(count, T0 + 11 * S, 0, 0)[ALL].value[TALLY_live_bursts],
+                   answered = count_close(count, T0 + 11 * S, 0, 0)[ALL].value[TALLY_answered_bursts];
+    assert_in_range(live, 700, 9999);
+    /* One of several keeps them till they can be judged with the others'. */
+    count_free(count);
+    count = count_new(&options, &rules, &scopes, &health);
+    assert_non_null(count);
+    count_share(count);
+    count_open(count, T0, true, TALLY_ALL_KNOWN);
+    struct flow *flows = exchange_much(10000, 700);
+    assert_bursts(ALL, 0, 0);
+    struct burst *burst = burst_new(options.burst_length_ns, &health);
+    struct distinct *seen = distinct_new(options.addresses_max);
+    count_join(&count, 1, burst, seen);
+    assert_bursts(ALL, live, answered);
+    assert_int_equal(health.signs_apart, 0);
+    burst_free(burst);
+    distinct_free(seen);
+    free(flows);
+}
+
+static void test_one_of_several_judges_by_its_own_what_it_cannot_keep(void **state)
+{
+    (void)state;
+    count_share(count);
+    struct flow *flows = exchange_much(30000, 30000);
+    assert_in_range(health.signs_apart, 1, 90000); /* three a flow: live, answered, proven */
+    const uint64_t apart = health.signs_apart;
+    assert_bursts(ALL, apart / 3, apart / 3);
+    struct burst *burst = burst_new(options.burst_length_ns, &health);
+    struct distinct *seen = distinct_new(options.addresses_max);
+    count_join(&count, 1, burst, seen);
+    assert_bursts(ALL, 30000, 30000);
+    burst_free(burst);
+    distinct_free(seen);
+    free(flows);
+}
+
 static void test_freeing_nothing_is_fine(void **state)
 {
     (void)state;
@@ -1338,6 +1399,8 @@ int main(void)
         TEST(test_a_flow_within_one_prefix_is_live_once),
         TEST(test_hosts_and_peers_are_distinct_within_a_bin),
         TEST(test_addresses_beyond_the_cap_are_counted_as_such),
+        TEST(test_bursts_are_the_same_in_however_many_pieces_they_are_judged),
+        TEST(test_one_of_several_judges_by_its_own_what_it_cannot_keep),
         TEST(test_only_a_bare_syn_is_one),
         TEST(test_a_datagram_is_no_syn_whatever_its_flags_say),
         TEST(test_a_packet_without_a_flow_counts_as_a_packet),
