@@ -12,7 +12,7 @@
 #include "hash.h"
 
 enum { TCP_PACKETS_MAX = 24, OTHER_PACKETS_MAX = 10, NDPI_PACKET_MAX = 65535 };
-enum { FINDING_CHAINS = 1 << 12 };
+enum { FINDING_CHAINS = 1 << 14, NAMES_MAX = 1 << 16 };
 
 /* What was found, once for all flows of which it was. */
 struct finding {
@@ -28,6 +28,8 @@ struct classify {
     struct health *health;
     size_t live, max;
     struct hash_key hash_key;
+    char domain[FLOW_DOMAIN_MAX]; /* of the flow decided last */
+    size_t names;                 /* findings with a domain, which anybody may make up */
     struct finding *findings[FINDING_CHAINS];
 };
 
@@ -149,7 +151,8 @@ static uint32_t hash_finding(const struct classify *classify, const uint16_t app
     return hash_words(&classify->hash_key, words, count);
 }
 
-/* The finding, for one flow more; NULL when there is no memory, or nothing to keep. */
+/* The finding, for one flow more; without the domain when there are as many as may be. NULL when there is no
+ * memory, or nothing to keep. */
 static const struct finding *finding_hold(struct classify *classify, const uint16_t application[2],
                                           const char *domain)
 {
@@ -161,6 +164,10 @@ static const struct finding *finding_hold(struct classify *classify, const uint1
                                memcmp(finding->application, application, sizeof finding->application) != 0 ||
                                strcmp(finding->domain, domain) != 0))
         finding = finding->next;
+    if (finding == NULL && domain[0] != '\0' && classify->names == NAMES_MAX) {
+        classify->health->names_unkept++;
+        return finding_hold(classify, application, "");
+    }
     if (finding == NULL) {
         size_t length = strlen(domain) + 1;
         finding = malloc(sizeof *finding + length);
@@ -170,6 +177,7 @@ static const struct finding *finding_hold(struct classify *classify, const uint1
             (struct finding){.next = *chain, .hash = hash, .application = {application[0], application[1]}};
         memcpy(finding->domain, domain, length);
         *chain = finding;
+        classify->names += length > 1;
     }
     finding->flows++;
     return finding;
@@ -187,6 +195,7 @@ void classify_forget(struct classify *classify, struct flow *flow)
     if (--finding->flows > 0)
         return;
     *link = finding->next;
+    classify->names -= finding->domain[0] != '\0';
     free(finding);
 }
 
@@ -195,6 +204,11 @@ const char *classify_domain(const struct flow *flow)
     return flow->classified && flow->finding != NULL && flow->finding->domain[0] != '\0'
                ? flow->finding->domain
                : NULL;
+}
+
+const char *classify_news(const struct classify *classify)
+{
+    return classify->domain[0] != '\0' ? classify->domain : NULL;
 }
 
 /* ---- flows ---- */
@@ -246,17 +260,17 @@ static bool flow_decide(struct classify *classify, struct flow *flow, ndpi_proto
     struct classify_flow *classification = flow->classification;
     const struct ndpi_flow_struct *ndpi = &classification->ndpi;
     const uint16_t application[2] = {MASTER_OF(protocol), APP_OF(protocol)};
-    char domain[FLOW_DOMAIN_MAX] = "";
+    classify->domain[0] = '\0';
     if (names_host(protocol))
-        host_copy(ndpi->host_server_name, sizeof ndpi->host_server_name, domain);
+        host_copy(ndpi->host_server_name, sizeof ndpi->host_server_name, classify->domain);
     *(is_known(protocol) ? &classify->health->classified : &classify->health->unclassified) += 1;
 
-    flow->finding = finding_hold(classify, application, domain);
+    flow->finding = finding_hold(classify, application, classify->domain);
     flow->classified = true;
     ndpi_free_flow_data(&classification->ndpi);
     free(classification);
     classify->live--;
-    return is_known(protocol) || domain[0] != '\0';
+    return is_known(protocol) || classify->domain[0] != '\0';
 }
 
 /* Begins a classification; without room or memory the flow goes without. */

@@ -33,7 +33,11 @@ bool classify_packet(struct classify *classify, struct flow *flow, const struct 
  * name or a domain; a port or an address alone never does, so that what said nothing stays "Unknown". */
 void classify_end(struct classify *classify, struct flow *flow);
 
-/* The domain that was found, or NULL; valid until classify_forget. */
+/* Right after classify_packet has said that something became known: the domain, or NULL. */
+const char *classify_news(const struct classify *classify);
+
+/* The domain that was found, or NULL; valid until classify_forget. 65,536 are kept at a time; the flows of
+ * others have none from then on, and are counted in health.names_unkept. */
 const char *classify_domain(const struct flow *flow);
 
 /* Lets go of what was found of a flow, which is kept once for all flows of which it was: to be called when a

@@ -187,6 +187,14 @@ static enum tally_measure measure_of(enum role role)
     return role == ROLE_HOST ? TALLY_hosts : TALLY_peers;
 }
 
+/* Peers are forged more easily than hosts, and must not keep these from being counted. */
+static enum distinct_answer add_address(struct distinct *set, uint32_t scope, enum role role,
+                                        const uint8_t address[16])
+{
+    return role == ROLE_PEER ? distinct_add_forgeable(set, label_of(scope, role), address)
+                             : distinct_add(set, label_of(scope, role), address);
+}
+
 /* A burst began with a sign: it counts, and the flow knows. */
 static void count_burst(void *context, size_t set, const struct sign *sign)
 {
@@ -223,7 +231,7 @@ void count_join(struct count *const *counts, size_t count_count, struct burst *b
     for (size_t i = 0; i < count_count; i++) {
         for (size_t j = 0; j < counts[i]->arrival_count; j++) {
             const struct arrival *arrival = &counts[i]->arrivals[j];
-            if (distinct_add(seen, label_of(arrival->scope, arrival->role), arrival->address) == DISTINCT_OLD)
+            if (add_address(seen, arrival->scope, arrival->role, arrival->address) == DISTINCT_OLD)
                 counts[i]->tallies[arrival->scope].value[measure_of(arrival->role)]--;
             else
                 note_host(counts[0]->hosts, arrival->scope, arrival->role, arrival->address);
@@ -292,7 +300,7 @@ static void note_arrival(struct count *count, uint32_t scope, enum role role, co
 /* False: it may have to be counted again. */
 static bool count_address(struct count *count, uint32_t scope, enum role role, const uint8_t address[16])
 {
-    switch (distinct_add(count->distinct, label_of(scope, role), address)) {
+    switch (add_address(count->distinct, scope, role, address)) {
     case DISTINCT_NEW:
         count->tallies[scope].value[measure_of(role)]++;
         if (count->shared)

@@ -101,7 +101,8 @@ static struct slot *slot_of(struct distinct *set, uint32_t group, const uint8_t 
     return set->latest;
 }
 
-enum distinct_answer distinct_add(struct distinct *set, uint32_t label, const uint8_t address[16])
+static enum distinct_answer add_up_to(struct distinct *set, uint32_t most, uint32_t label,
+                                      const uint8_t address[16])
 {
     const uint32_t group = label / LABELS;
     const uint64_t bit = 1ULL << label % LABELS;
@@ -109,7 +110,7 @@ enum distinct_answer distinct_add(struct distinct *set, uint32_t label, const ui
     bool taken = slot->generation == set->generation;
     if (taken && (slot->labels & bit) != 0)
         return DISTINCT_OLD;
-    if (set->held >= set->most)
+    if (set->held >= most)
         return DISTINCT_FULL;
     if (!taken) {
         if (set->used >= set->size / 2) {
@@ -126,6 +127,16 @@ enum distinct_answer distinct_add(struct distinct *set, uint32_t label, const ui
     slot->labels |= bit;
     set->held++;
     return DISTINCT_NEW;
+}
+
+enum distinct_answer distinct_add(struct distinct *set, uint32_t label, const uint8_t address[16])
+{
+    return add_up_to(set, set->most, label, address);
+}
+
+enum distinct_answer distinct_add_forgeable(struct distinct *set, uint32_t label, const uint8_t address[16])
+{
+    return add_up_to(set, set->most - set->most / 4, label, address);
 }
 
 void distinct_expect(const struct distinct *set, uint32_t label, const uint8_t address[16])

@@ -16,6 +16,9 @@ enum distinct_answer { DISTINCT_OLD, DISTINCT_NEW, DISTINCT_FULL };
 /* Whether the address is new under this label (a scope and a role) since the last distinct_forget. */
 enum distinct_answer distinct_add(struct distinct *set, uint32_t label, const uint8_t address[16]);
 
+/* The same for addresses that anybody can forge: the last quarter of the room is not for them. */
+enum distinct_answer distinct_add_forgeable(struct distinct *set, uint32_t label, const uint8_t address[16]);
+
 /* Says that the address will be asked for, so that it is near then. Changes nothing. */
 void distinct_expect(const struct distinct *set, uint32_t label, const uint8_t address[16]);
 

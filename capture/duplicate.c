@@ -28,6 +28,7 @@ struct seen {
 enum { ROOM_LEAST = 256 };
 
 struct duplicate {
+    struct health *health;
     uint64_t seed;        /* as secret as a table's key */
     uint32_t room;        /* a power of two: places, and chains */
     uint32_t count, next; /* places taken, and the one to be taken next */
@@ -35,12 +36,13 @@ struct duplicate {
     struct seen packets[DUPLICATE_PACKETS_MAX];
 };
 
-struct duplicate *duplicate_new(void)
+struct duplicate *duplicate_new(struct health *health)
 {
     struct duplicate *duplicate = malloc(sizeof *duplicate); /* not touched before it is used */
     if (duplicate == NULL)
         return NULL;
     struct hash_key key;
+    duplicate->health = health;
     hash_key_draw(&key, duplicate);
     duplicate->seed = key.secret[0];
     duplicate->room = ROOM_LEAST;
@@ -164,10 +166,12 @@ bool duplicate_seen(struct duplicate *duplicate, const struct packet *packet)
         !is_past(&duplicate->packets[duplicate->next], packet->time_ns))
         grow(duplicate);
     uint32_t place = duplicate->next;
-    if (duplicate->count == duplicate->room)
+    if (duplicate->count == duplicate->room) {
+        duplicate->health->duplicates_unknown += !is_past(&duplicate->packets[place], packet->time_ns);
         forget(duplicate, place);
-    else
+    } else {
         duplicate->count++;
+    }
     duplicate->packets[place] = (struct seen){.print = print, .seen_ns = packet->time_ns};
     chain(duplicate, place);
     duplicate->next = (place + 1) & (duplicate->room - 1);

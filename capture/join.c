@@ -91,6 +91,9 @@ static void tell_flows(struct join *join, bool former)
 
 static bool keep_flow(struct member *member, const struct flow_record *record)
 {
+    enum { RECORDS_MAX = 1 << 15 }; /* of a worker, within a step */
+    if (member->flow_count == RECORDS_MAX)
+        return false;
     if (member->flow_count == member->flow_room) {
         size_t room = member->flow_room == 0 ? 64 : 2 * member->flow_room;
         struct flow_record *flows = reallocarray(member->flows, room, sizeof *flows);
@@ -109,8 +112,9 @@ static void take_flow(void *context, const struct flow_record *record)
     struct join *join = member->join;
     if (!join->last && keep_flow(member, record))
         return;
-    /* There is no memory to keep it, or nobody to wait for. */
+    /* There is no room to keep it, or nobody to wait for. */
     pthread_mutex_lock(&join->mutex);
+    join->health.records_early += !join->last;
     join->output->flow(join->output->context, record);
     pthread_mutex_unlock(&join->mutex);
 }

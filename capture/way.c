@@ -12,6 +12,7 @@
 #include "scope.h"
 
 struct ways {
+    struct health *health;
     struct hash_key hash_key;
     uint32_t count, room; /* a power of two */
     struct way *items;
@@ -65,11 +66,12 @@ static bool grow(struct ways *ways, uint32_t room)
     return true;
 }
 
-struct ways *ways_new(void)
+struct ways *ways_new(struct health *health)
 {
     struct ways *ways = calloc(1, sizeof *ways);
     if (ways == NULL)
         return NULL;
+    ways->health = health;
     hash_key_draw(&ways->hash_key, ways);
     if (!grow(ways, 16)) {
         ways_free(ways);
@@ -96,8 +98,10 @@ uint16_t ways_find(struct ways *ways, const struct packet *packet, uint32_t path
     if (*place != 0)
         return *place;
     if (ways->count == ways->room) {
-        if (ways->room == WAYS_MAX || !grow(ways, 2 * ways->room))
+        if (ways->room == WAYS_MAX || !grow(ways, 2 * ways->room)) {
+            ways->health->ways_unkept++;
             return 0;
+        }
         place = find_place(ways, &way);
     }
     ways->items[ways->count] = way;

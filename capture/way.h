@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "health.h"
 #include "packet.h"
 
 struct way {
@@ -18,12 +19,12 @@ enum { WAYS_MAX = 1 << 16 };
 
 struct ways;
 
-/* NULL: no memory. `ways_free` takes NULL too. */
-struct ways *ways_new(void);
+/* `health` is borrowed. NULL: no memory. `ways_free` takes NULL too. */
+struct ways *ways_new(struct health *health);
 void ways_free(struct ways *ways);
 
 /* The number of a packet's way with this path. What comes beyond WAYS_MAX ways, or when memory is short, has
- * number 0, of which nothing is known. */
+ * number 0, of which nothing is known, and is counted in health.ways_unkept. */
 uint16_t ways_find(struct ways *ways, const struct packet *packet, uint32_t path);
 
 const struct way *ways_get(const struct ways *ways, uint16_t number);

@@ -49,7 +49,7 @@ struct worker {
     uint64_t drops_before;
     struct capture_change change; /* its rules NULL: none is ahead */
     struct packet plain;          /* the latest one that was not watched, as far as paths ask for */
-    bool told_duplicates;
+    bool told_duplicates, told_uncounted;
     bool dense; /* of the latest packets most were watched */
 };
 
@@ -121,7 +121,7 @@ struct worker *worker_new(const struct capture_options *options, const struct ru
         .options = *options, .rules = rules, .scopes = scopes, .output = output, .health = health};
     if (part != NULL)
         worker->part = *part;
-    worker->told_duplicates = worker->part.silent;
+    worker->told_duplicates = worker->told_uncounted = worker->part.silent;
     worker->live = options->interface_count > 0;
     worker->now_ns = worker->closing_ns = worker->told_ns = worker->step_end_ns = worker->paced_from_ns =
         TIME_NONE;
@@ -130,9 +130,9 @@ struct worker *worker_new(const struct capture_options *options, const struct ru
     const struct flow_output flow_output = {.context = worker, .ended = flow_ended};
     worker->flows = flow_table_new(&flow_options, &flow_output, health);
     worker->count = count_new(options, rules, scopes, health);
-    worker->ways = ways_new();
+    worker->ways = ways_new(health);
     worker->fragments = fragment_new(health);
-    worker->duplicates = duplicate_new();
+    worker->duplicates = duplicate_new(health);
     if (worker->flows == NULL || worker->ways == NULL || worker->count == NULL || worker->fragments == NULL ||
         worker->duplicates == NULL) {
         fault_set(fault, "no memory for %u flows: lower flows_max", options->flows_max);
@@ -201,9 +201,8 @@ static void begin_flow(struct worker *worker, const struct packet *packet, const
 
 /* The service of a flow's name, unless its address says the same or it was somebody within the watched space
  * who asked the world for it; SCOPE_NONE. */
-static uint32_t named_service(const struct worker *worker, const struct flow *flow)
+static uint32_t named_service(const struct worker *worker, const struct flow *flow, const char *domain)
 {
-    const char *domain = classify_domain(flow);
     if (domain == NULL || (flow->server == 0 && flow->service_by_address == SCOPE_NONE))
         return SCOPE_NONE;
     uint32_t scope = service_find_name(worker->rules, domain, flow->end[flow->server].port);
@@ -241,7 +240,7 @@ static bool place_anew(void *context, struct flow *flow)
         flow->watched[i] = flow->watch[i] != WATCHLIST_NONE;
     }
     serve_flow(worker, flow);
-    flow->service_by_name = named_service(worker, flow);
+    flow->service_by_name = named_service(worker, flow, classify_domain(flow));
     return true;
 }
 
@@ -318,6 +317,20 @@ static void tell_duplicates(struct worker *worker)
     worker->told_duplicates = true;
 }
 
+/* Says once that hosts and peers are no longer counted exactly. */
+static void tell_uncounted(struct worker *worker)
+{
+    if (worker->told_uncounted || worker->health->addresses_uncounted == 0)
+        return;
+    char text[256];
+    snprintf(text, sizeof text,
+             "more than about %u addresses in a bin: hosts and peers are counted up to there, all else as "
+             "always (`addresses_max` in [capture])",
+             worker->options.addresses_max);
+    worker->output->say(worker->output->context, text);
+    worker->told_uncounted = true;
+}
+
 static uint64_t drops_so_far(const struct health *health)
 {
     return health->kernel_drops + health->interface_drops + health->ring_drops;
@@ -333,6 +346,7 @@ static void close_step(struct worker *worker, struct source *source, int64_t end
     }
     tell_time(worker, end_ns - 1);
     tell_duplicates(worker);
+    tell_uncounted(worker);
     worker->closing_ns = end_ns;
     flow_table_expire(worker->flows, end_ns);
     worker->closing_ns = TIME_NONE;
@@ -481,7 +495,7 @@ static void classify_watched(struct worker *worker, const struct packet *packet,
 {
     if (flow->classified || !classify_packet(worker->classify, flow, packet, side))
         return;
-    flow->service_by_name = named_service(worker, flow);
+    flow->service_by_name = named_service(worker, flow, classify_news(worker->classify));
     if (flow->service_by_name != SCOPE_NONE)
         count_named_service(worker->count, flow, packet->time_ns);
 }

@@ -37,6 +37,7 @@
     X(fragments_later, "watched fragments whose first was not seen, or too long ago: counted, no flow")      \
     X(fragments_forgotten, "first fragments forgotten for want of room")                                     \
     X(packets_duplicate, "packets that came twice, the second within 5 ms (without deduplicate: watched)")   \
+    X(duplicates_unknown, "packets forgotten within 5 ms for want of room: a copy was not known as one")     \
     X(icmp_errors_unread, "ICMP errors whose quoted packet cannot be read")                                  \
     X(flows_started, "watched flows started")                                                                \
     X(flows_evicted, "watched flows pushed out of a full table")                                             \
@@ -44,6 +45,9 @@
     X(classified, "flows that nDPI gave a name to")                                                          \
     X(unclassified, "flows that nDPI gave up on")                                                            \
     X(classify_refused, "flows that found no room for classification")                                       \
+    X(names_unkept, "flows that found no room for their name: services know it, flow records do not")        \
+    X(ways_unkept, "flows that found no room for their tags, tunnels and path: their records have none")     \
+    X(records_early, "flow records that did not wait for the step's end, for want of room")                  \
     X(addresses_uncounted, "addresses beyond the cap on exact counting of hosts and peers")                  \
     X(bursts_evicted, "bursts forgotten for want of room: if they went on, they count twice")                \
     X(signs_apart, "signs of life beyond what a worker keeps for a step: a burst of them may count twice")   \

@@ -443,6 +443,39 @@ static void beyond_the_cap_flows_go_without_and_are_counted(void **state)
     finish(&next);
 }
 
+/* As a flood with random names makes them: what is still told of each is told once, when it is found. */
+static void beyond_the_cap_names_are_told_and_not_kept(void **state)
+{
+    (void)state;
+    enum { NAMES_MAX = 1 << 16, FLOWS = NAMES_MAX + 100 };
+    struct flow *flows = calloc(FLOWS, sizeof *flows);
+    assert_non_null(flows);
+    for (unsigned i = 0; i < FLOWS; i++) {
+        uint8_t hello[256];
+        char name[32];
+        snprintf(name, sizeof name, "n%u.example.kp", i);
+        flows[i] = flow_of(IPPROTO_TCP);
+        assert_true(show_tcp(&flows[i], 443, 1, hello, make_hello(hello, name)));
+        assert_string_equal(classify_news(classify), name);
+        assert_name(&flows[i], "TLS", i < NAMES_MAX ? name : "");
+    }
+    assert_int_equal(health.names_unkept, FLOWS - NAMES_MAX);
+    /* A name that is kept serves any flow more, and one that nobody has any more makes room for another. */
+    struct flow known = flow_of(IPPROTO_TCP), new = flow_of(IPPROTO_TCP);
+    uint8_t hello[256];
+    assert_true(show_tcp(&known, 443, 1, hello, make_hello(hello, "n7.example.kp")));
+    assert_name(&known, "TLS", "n7.example.kp");
+    finish(&flows[8]);
+    assert_true(show_tcp(&new, 443, 1, hello, make_hello(hello, "new.example.kp")));
+    assert_name(&new, "TLS", "new.example.kp");
+    assert_int_equal(health.names_unkept, FLOWS - NAMES_MAX);
+    finish(&known);
+    finish(&new);
+    for (unsigned i = 0; i < FLOWS; i++)
+        finish(&flows[i]);
+    free(flows);
+}
+
 static void any_bytes_leave_it_standing(void **state)
 {
     (void)state;
@@ -498,6 +531,7 @@ int main(void)
         TEST(what_was_cut_or_is_too_long_is_not_shown),
         TEST(it_gives_up_after_so_many_packets),
         TEST(beyond_the_cap_flows_go_without_and_are_counted),
+        TEST(beyond_the_cap_names_are_told_and_not_kept),
         TEST(any_bytes_leave_it_standing),
         TEST(the_version_is_that_of_the_library),
     };

@@ -172,6 +172,21 @@ static void test_freeing_nothing_is_fine(void **state)
     distinct_free(NULL);
 }
 
+static void test_what_can_be_forged_leaves_room_for_the_rest(void **state)
+{
+    (void)state;
+    struct distinct *set = distinct_new(1000);
+    uint32_t number = 0;
+    while (distinct_add_forgeable(set, 1, address_of(number)) == DISTINCT_NEW)
+        number++;
+    assert_int_equal(number, 768);
+    assert_int_equal(distinct_add_forgeable(set, 1, address_of(7)), DISTINCT_OLD);
+    for (uint32_t more = 0; more < 256; more++)
+        assert_int_equal(distinct_add(set, 0, address_of(more)), DISTINCT_NEW);
+    assert_int_equal(distinct_add(set, 0, address_of(256)), DISTINCT_FULL);
+    distinct_free(set);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_a_cap_between_two_powers_is_rounded_up),
         cmocka_unit_test(test_a_cap_of_one_still_tells_one),
         cmocka_unit_test(test_freeing_nothing_is_fine),
+        cmocka_unit_test(test_what_can_be_forged_leaves_room_for_the_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,8 @@
 
 enum { LENGTH = 200 };
 
+static struct health health;
+
 static uint8_t bytes[8][LENGTH];
 
 /* A packet of 200 bytes whose place in the table of bytes names it. */
@@ -30,7 +32,7 @@ static struct packet packet_of(unsigned version, unsigned number, int64_t at_us)
 static void the_same_packet_again_is_a_duplicate_for_five_milliseconds(void **state)
 {
     (void)state;
-    struct duplicate *duplicate = duplicate_new();
+    struct duplicate *duplicate = duplicate_new(&health);
     struct packet one = packet_of(4, 0, 1000), soon = packet_of(4, 1, 1001), last = packet_of(4, 2, 6000),
                   late = packet_of(4, 3, 6001);
     assert_false(duplicate_seen(duplicate, &one));
@@ -46,7 +48,7 @@ static void what_a_router_changes_is_left_out_and_nothing_else(void **state)
     (void)state;
     for (unsigned version = 4; version <= 6; version += 2)
         for (unsigned at = 0; at < LENGTH; at++) {
-            struct duplicate *duplicate = duplicate_new();
+            struct duplicate *duplicate = duplicate_new(&health);
             struct packet one = packet_of(version, 0, 1000), other = packet_of(version, 1, 1001);
             bytes[1][at] ^= 0x40;
             bool hop = version == 4 ? at == 8 || at == 10 || at == 11 : at == 7;
@@ -60,7 +62,7 @@ static void what_a_router_changes_is_left_out_and_nothing_else(void **state)
 static void of_cut_packets_the_headers_are_compared(void **state)
 {
     (void)state;
-    struct duplicate *duplicate = duplicate_new();
+    struct duplicate *duplicate = duplicate_new(&health);
     struct packet one = packet_of(4, 0, 1000), other = packet_of(4, 1, 1001), third = packet_of(4, 2, 1002);
     one.ip_captured_bytes = 82;
     other.ip_captured_bytes = 78;
@@ -75,7 +77,7 @@ static void of_cut_packets_the_headers_are_compared(void **state)
 static void the_shortest_packets_are_compared_too(void **state)
 {
     (void)state;
-    struct duplicate *duplicate = duplicate_new();
+    struct duplicate *duplicate = duplicate_new(&health);
     for (uint32_t length = 20; length < 60; length++) {
         struct packet one = packet_of(4, 0, 1000), other = packet_of(4, 1, 1001);
         one.ip_bytes = one.ip_captured_bytes = other.ip_bytes = other.ip_captured_bytes = length;
@@ -88,7 +90,7 @@ static void the_shortest_packets_are_compared_too(void **state)
 static void of_very_many_the_latest_are_remembered(void **state)
 {
     (void)state;
-    struct duplicate *duplicate = duplicate_new();
+    struct duplicate *duplicate = duplicate_new(&health);
     const unsigned sent = 3 * DUPLICATE_PACKETS_MAX;
     struct packet packet = packet_of(4, 0, 1000);
     for (unsigned i = 0; i < sent; i++) {
@@ -101,6 +103,7 @@ static void of_very_many_the_latest_are_remembered(void **state)
     }
     unsigned forgotten = sent - DUPLICATE_PACKETS_MAX - 1;
     memcpy(bytes[0] + 40, &forgotten, sizeof forgotten);
+    assert_int_equal(health.duplicates_unknown, sent - DUPLICATE_PACKETS_MAX);
     assert_false(duplicate_seen(duplicate, &packet));
     duplicate_free(duplicate);
 }
@@ -112,7 +115,7 @@ static void what_came_within_the_window_is_known_at_any_rate(void **state)
     enum { SENT = 20000 };
     static int64_t last_ns[4096];
     static unsigned number[4096];
-    struct duplicate *duplicate = duplicate_new();
+    struct duplicate *duplicate = duplicate_new(&health);
     struct packet packet = packet_of(4, 0, 1000);
     uint64_t seed = 7;
     unsigned again = 0;

@@ -9,6 +9,8 @@
 #include "scope.h"
 #include "way.h"
 
+static struct health health;
+
 static struct packet packet_on(uint16_t outer, uint16_t inner, uint8_t tunnel)
 {
     return (struct packet){
@@ -18,7 +20,7 @@ static struct packet packet_on(uint16_t outer, uint16_t inner, uint8_t tunnel)
 static void ways_that_are_alike_have_one_number(void **state)
 {
     (void)state;
-    struct ways *ways = ways_new();
+    struct ways *ways = ways_new(&health);
     assert_non_null(ways);
     assert_int_equal(ways_get(ways, 0)->path, SCOPE_NONE);
     struct packet packet = packet_on(100, 7, 3), other = packet_on(100, 8, 3);
@@ -43,7 +45,7 @@ static void ways_that_are_alike_have_one_number(void **state)
 static void all_ways_are_kept_apart_until_there_are_too_many(void **state)
 {
     (void)state;
-    struct ways *ways = ways_new();
+    struct ways *ways = ways_new(&health);
     uint32_t nobody = 0;
     for (unsigned round = 0; round < 2; round++)
         for (uint32_t i = 0; i < 70000; i++) {
@@ -56,6 +58,7 @@ static void all_ways_are_kept_apart_until_there_are_too_many(void **state)
             }
         }
     assert_int_equal(nobody, 2 * (70000 - (WAYS_MAX - 1)));
+    assert_int_equal(health.ways_unkept, nobody);
     ways_free(ways);
 }
 
@@ -68,7 +71,7 @@ static uint32_t one_less(void *context, uint32_t path)
 static void a_change_of_paths_is_one_of_ways(void **state)
 {
     (void)state;
-    struct ways *ways = ways_new();
+    struct ways *ways = ways_new(&health);
     struct packet packet = packet_on(1, 2, 3);
     uint16_t four = ways_find(ways, &packet, 4), six = ways_find(ways, &packet, 6);
     ways_change(ways, one_less, NULL);
