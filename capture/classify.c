@@ -27,6 +27,7 @@ struct classify {
     struct ndpi_detection_module_struct *module;
     struct health *health;
     size_t live, max;
+    struct classify_flow *oldest, *newest; /* under way, in the order in which they began */
     struct hash_key hash_key;
     char domain[FLOW_DOMAIN_MAX]; /* of the flow decided last */
     size_t names;                 /* findings with a domain, which anybody may make up */
@@ -36,6 +37,8 @@ struct classify {
 struct classify_flow {
     struct ndpi_flow_struct ndpi;
     unsigned packets; /* shown so far */
+    struct flow *flow;
+    struct classify_flow *older, *newer;
 };
 
 /* The shim. Debian 12 and 13 ship 4.2. The gates for what followed are taken from nDPI's release notes; only
@@ -254,6 +257,21 @@ static void host_copy(const char *raw, size_t room, char host[FLOW_DOMAIN_MAX])
     host[length] = '\0';
 }
 
+static void list_append(struct classify *classify, struct classify_flow *one)
+{
+    one->older = classify->newest;
+    *(one->older != NULL ? &one->older->newer : &classify->oldest) = one;
+    classify->newest = one;
+    classify->live++;
+}
+
+static void list_remove(struct classify *classify, const struct classify_flow *one)
+{
+    *(one->older != NULL ? &one->older->newer : &classify->oldest) = one->newer;
+    *(one->newer != NULL ? &one->newer->older : &classify->newest) = one->older;
+    classify->live--;
+}
+
 /* Takes over what is known; says whether that is anything. */
 static bool flow_decide(struct classify *classify, struct flow *flow, ndpi_protocol protocol)
 {
@@ -267,23 +285,26 @@ static bool flow_decide(struct classify *classify, struct flow *flow, ndpi_proto
 
     flow->finding = finding_hold(classify, application, classify->domain);
     flow->classified = true;
+    list_remove(classify, classification);
     ndpi_free_flow_data(&classification->ndpi);
     free(classification);
-    classify->live--;
     return is_known(protocol) || classify->domain[0] != '\0';
 }
 
-/* Begins a classification; without room or memory the flow goes without. */
+/* Begins a classification; false without room or memory. Who has been answered, and so is not forged, finds
+ * room: what has been asked about longest is decided by what is known. */
 static bool flow_begin(struct classify *classify, struct flow *flow)
 {
+    if (classify->live >= classify->max && flow->spoke[0] && flow->spoke[1])
+        classify_end(classify, classify->oldest->flow);
     if (classify->live < classify->max)
         flow->classification = calloc(1, sizeof *flow->classification);
     if (flow->classification == NULL) {
         classify->health->classify_refused++;
-        flow->classified = true; /* and there is no finding */
         return false;
     }
-    classify->live++;
+    flow->classification->flow = flow;
+    list_append(classify, flow->classification);
     return true;
 }
 

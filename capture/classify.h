@@ -13,9 +13,10 @@
 struct classify;
 
 /* Starts nDPI: one module, for one thread; two must not be started at the same time. `flows_max` caps the
- * flows under classification at a time (some 700 bytes each); what comes beyond it is counted without a name,
- * and in health.classify_refused. `health` is borrowed. NULL with the fault when memory is short or the
- * library is of another version than its headers. */
+ * flows under classification at a time (some 700 bytes each), at least 1. Beyond it packets are not shown,
+ * and counted in health.classify_refused, until their flow has been answered; then the flow that has waited
+ * longest makes room. Flows must stay where they are meanwhile. `health` is borrowed. NULL with the fault
+ * when memory is short or the library is of another version than its headers. */
 struct classify *classify_new(size_t flows_max, struct health *health, struct fault *fault);
 
 /* Every flow's classification must have been ended. NULL is fine. */

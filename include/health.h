@@ -44,7 +44,7 @@
     X(flows_refused, "packets that found no room for their flow")                                            \
     X(classified, "flows that nDPI gave a name to")                                                          \
     X(unclassified, "flows that nDPI gave up on")                                                            \
-    X(classify_refused, "flows that found no room for classification")                                       \
+    X(classify_refused, "packets that found no room for the classification of their flow")                   \
     X(names_unkept, "flows that found no room for their name: services know it, flow records do not")        \
     X(ways_unkept, "flows that found no room for their tags, tunnels and path: their records have none")     \
     X(records_early, "flow records that did not wait for the step's end, for want of room")                  \

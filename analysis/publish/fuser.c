@@ -23,7 +23,8 @@ enum {
     ROWS_KEPT = 50000, /* taken since the last commit, which removes them */
     ROUND_MS = 200,    /* when there is nothing to do */
     BACK_OFF_MS = 100, /* the first; doubled each time */
-    BACK_OFF_MAX_MS = 5000
+    BACK_OFF_MAX_MS = 5000,
+    LEFT_OUT_MAX = 1024 /* sensors, and why: said once each */
 };
 
 static const char lease_ms[] = "5000";
@@ -105,6 +106,8 @@ static void leave_out(struct fuser *fuser, const char *sensor, const char *why)
     for (size_t i = 0; i < fuser->left_out_count; i++)
         if (strcmp(fuser->left_out[i], text) == 0)
             return;
+    if (fuser->left_out_count == LEFT_OUT_MAX)
+        return;
     void *grown = realloc(fuser->left_out, (fuser->left_out_count + 1) * sizeof *fuser->left_out);
     if (grown == NULL)
         return;

@@ -370,8 +370,8 @@ static void put_episodes(const struct html *html)
     if (story->episode_count > ROWS_MAX || html->outage_count == OUTAGES_MAX)
         fprintf(
             html->out,
-            "<p class=\"dim\">There were %zu: the first %d are told at length, the first %d listed.</p>\n",
-            story->episode_count, OUTAGES_MAX, ROWS_MAX);
+            "<p class=\"dim\">There were %s%zu: the first %d are told at length, the first %d listed.</p>\n",
+            story->cut_short ? "more than " : "", story->episode_count, OUTAGES_MAX, ROWS_MAX);
     fputs("</section>\n", html->out);
 }
 

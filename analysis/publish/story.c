@@ -38,15 +38,15 @@ void story_clear(struct story *story)
     free(story->gaps);
 }
 
-/* Items, with room for one more unless there is no memory for it. */
+/* Items, with room for one more unless there are as many as may be, or there is no memory for it. */
 static void *with_room(struct story *story, void *items, size_t count, size_t *room, size_t size)
 {
     if (count < *room)
         return items;
     size_t more = *room > 0 ? 2 * *room : 16;
-    void *grown = reallocarray(items, more, size);
+    void *grown = more <= STORY_MOST ? reallocarray(items, more, size) : NULL;
     if (grown == NULL) {
-        story->short_of_memory = true;
+        story->cut_short = true;
         return items;
     }
     *room = more;

@@ -9,6 +9,9 @@
 #include "event.h"
 #include "scope.h"
 
+/* So many episodes and gaps are told, the first. */
+enum { STORY_MOST = 1 << 14 };
+
 /* One episode, as its last event left it. */
 struct story_episode {
     uint64_t episode;
@@ -56,7 +59,7 @@ struct story {
     size_t gap_count, gap_room;
     int64_t start_ns, end_ns; /* of what was watched; TIME_NONE: nothing was */
     uint64_t watched_packets; /* in and out, of `all` */
-    bool short_of_memory;     /* something is not told */
+    bool cut_short;           /* there were more episodes or gaps than there is room for */
 };
 
 /* Borrows the scopes. 0, or -1 when there is no memory. */

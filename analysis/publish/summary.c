@@ -340,8 +340,8 @@ static void tell_episodes(const struct summary *summary)
             fprintf(summary->out, "impaired: nothing is said of the watch list meanwhile\n");
             tell_when(summary, &story->episodes[i]);
         }
-    if (story->short_of_memory)
-        fprintf(summary->out, "           memory was short: not every episode is listed\n");
+    if (story->cut_short)
+        fprintf(summary->out, "           there is no room for more here: the events tell the rest\n");
 }
 
 /* Whoever trusts the rest should know what was not read, or not told. */

@@ -423,7 +423,7 @@ static void it_gives_up_after_so_many_packets(void **state)
     assert_int_equal(health.unclassified, 2);
 }
 
-static void beyond_the_cap_flows_go_without_and_are_counted(void **state)
+static void beyond_the_cap_who_was_answered_takes_the_place_of_the_oldest(void **state)
 {
     (void)state;
     struct flow flows[5];
@@ -433,13 +433,23 @@ static void beyond_the_cap_flows_go_without_and_are_counted(void **state)
         assert_int_equal(flows[i].classification != NULL, i < 4);
     }
     assert_int_equal(health.classify_refused, 1);
-    assert_false(show_tcp(&flows[4], 12345, 3, "\x01\x02", 2));
-    assert_int_equal(health.classify_refused, 1); /* once a flow */
-    for (int i = 0; i < 5; i++)
-        finish(&flows[i]);
+    /* A forged one is never answered. */
     uint8_t hello[512];
+    const size_t length = make_hello(hello, "kcna.kp");
+    assert_false(show_tcp(&flows[4], 443, 1, hello, length));
+    assert_int_equal(health.classify_refused, 2);
+    flows[4].spoke[0] = flows[4].spoke[1] = true;
+    assert_true(show_tcp(&flows[4], 443, 1, hello, length));
+    assert_name(&flows[4], "TLS", "kcna.kp");
+    assert_true(flows[0].classified);
+    assert_false(flows[1].classified);
+    assert_int_equal(health.classify_refused, 2);
+    finish(&flows[2]); /* of any place in the line */
+    for (int i = 0; i < 5; i++)
+        if (i != 2)
+            finish(&flows[i]);
     struct flow next = flow_of(IPPROTO_TCP); /* room was given back */
-    assert_true(show_tcp(&next, 443, 1, hello, make_hello(hello, "kcna.kp")));
+    assert_true(show_tcp(&next, 443, 1, hello, length));
     finish(&next);
 }
 
@@ -530,7 +540,7 @@ int main(void)
         TEST(a_flow_without_payload_costs_nothing),
         TEST(what_was_cut_or_is_too_long_is_not_shown),
         TEST(it_gives_up_after_so_many_packets),
-        TEST(beyond_the_cap_flows_go_without_and_are_counted),
+        TEST(beyond_the_cap_who_was_answered_takes_the_place_of_the_oldest),
         TEST(beyond_the_cap_names_are_told_and_not_kept),
         TEST(any_bytes_leave_it_standing),
         TEST(the_version_is_that_of_the_library),
