@@ -19,6 +19,7 @@ struct steady {
     struct savefile *file;
     int64_t gap_max_ns;
     int64_t now_ns;   /* the latest time given; TIME_NONE: none */
+    uint64_t given;   /* packets */
     int64_t ahead_ns; /* so much later than the file says */
     struct frame kept[KEPT_MAX];
     size_t at, count; /* kept[at] to kept[count] are still to be given */
@@ -82,11 +83,13 @@ static size_t call_witnesses(const struct steady *steady, int64_t times[WITNESSE
  */
 static int64_t judge_first(struct steady *steady, int64_t time_ns)
 {
-    int64_t times[WITNESSES];
+    int64_t times[WITNESSES] = {0};
     size_t count = call_witnesses(steady, times), together = 0;
     for (size_t i = 0; i < count; i++)
         together += distance(times[i], times[count / 2]) <= steady->gap_max_ns;
-    if (together * 2 <= count || together < 2 || distance(time_ns, times[count / 2]) <= steady->gap_max_ns)
+    const int64_t most_ns = times[count / 2];
+    bool fits = time_ns <= most_ns + doubt_ns && most_ns - time_ns <= steady->gap_max_ns;
+    if (count < WITNESSES || together * 2 <= count || fits)
         return time_ns;
     steady->news.astray++;
     size_t first = 0;
@@ -118,11 +121,20 @@ static void follow_clock(struct steady *steady, int64_t time_ns)
     steady->ahead_ns = ahead_ns > doubt_ns ? ahead_ns : 0;
 }
 
+/* Whether there are too few packets to tell by. */
+static bool is_alone(const struct steady *steady)
+{
+    int64_t times[WITNESSES];
+    return steady->ahead_ns == 0 && steady->given + call_witnesses(steady, times) < WITNESSES;
+}
+
 /* The time to be given to a doubtful packet. None is given that is so late that differences overflow. */
 static int64_t judge(struct steady *steady, int64_t time_ns)
 {
     if (steady->now_ns == TIME_NONE)
         return steady->hasty ? time_ns : judge_first(steady, time_ns);
+    if (is_alone(steady))
+        return time_ns;
     bool back = time_ns < reached(steady);
     bool forth_again = steady->ahead_ns > 0 && time_ns >= steady->now_ns - doubt_ns;
     bool fits = back || forth_again || time_ns <= latest_ns - steady->ahead_ns;
@@ -212,6 +224,7 @@ static enum savefile_news give(struct steady *steady, const struct frame **frame
         }
         if (frame->time_ns > steady->now_ns)
             steady->now_ns = frame->time_ns;
+        steady->given++;
         end++;
     }
     *frames = steady->kept + steady->at;
@@ -234,6 +247,7 @@ static size_t count_in_line(struct steady *steady, const struct frame *frames, s
         now_ns = time_ns > now_ns ? time_ns : now_ns;
     }
     steady->now_ns = now_ns;
+    steady->given += in_line;
     return in_line;
 }
 

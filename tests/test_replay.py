@@ -98,8 +98,10 @@ def with_times(capture, path, time_of):
                                      lambda now: now - HOUR, lambda now: 1],
                          ids=["an hour ahead", "two days ahead", "2106", "an hour back", "1970"])
 def test_a_damaged_time_changes_nothing_that_is_told(lightsout, sample_pcap, tmp_path, strange):
+    # At the very ends an hour off may be silence.
+    ends = (0, -1) if abs(strange(DAY) - DAY) > HOUR else ()
     damaged = with_times(sample_pcap, tmp_path / "damaged.pcap",
-                         lambda number, count, now: strange(now) if number in (0, count // 5, count - 1) else now)
+                         lambda number, count, now: strange(now) if number in [count // 5, *(end % count for end in ends)] else now)
     said = lightsout("-v", "-r", damaged, "--sensor", "test", "--events", tmp_path / "events").stderr
     lightsout("-q", "-r", sample_pcap, "--sensor", "test", "--events", tmp_path / "right")
     of = lambda path: [(event["event"]["action"], event["@timestamp"], event["outage"]["onset"][:19]) for event in read_events(path)]

@@ -254,6 +254,18 @@ static void a_strange_time_before_a_silence_does_not_hide_it(void **state)
     assert_news(1, 0);
 }
 
+static void a_few_packets_are_taken_as_they_are(void **state)
+{
+    (void)state;
+    const int64_t times[] = {NOW, NOW + 130, NOW + 50, NOW + 61, NOW + 131, NOW + 2 * DAY};
+    for (size_t i = 0; i < 6; i++)
+        packet(times[i]);
+    read_in();
+    for (size_t i = 0; i < 6; i++)
+        assert_int_equal(out[i], times[i]);
+    assert_news(0, 0);
+}
+
 static void a_clock_set_back_lets_time_go_on(void **state)
 {
     (void)state;
@@ -361,6 +373,7 @@ int main(void)
         TEST(silence_is_believed_from_its_first_packet_on),
         TEST(a_wire_with_a_packet_now_and_then_stays_as_it_is),
         TEST(a_strange_time_before_a_silence_does_not_hide_it),
+        TEST(a_few_packets_are_taken_as_they_are),
         TEST(a_clock_set_back_lets_time_go_on),
         TEST(a_clock_set_right_again_leaves_no_hole),
         TEST(silence_after_a_clock_was_set_back_is_silence),
