@@ -9,6 +9,7 @@
 enum { WITNESSES = 7, KEPT_MAX = WITNESSES + SAVEFILE_RUN_MAX };
 
 static const int64_t doubt_ns = 10 * NS_PER_S;
+static const int64_t year_ns = 366 * 86400 * NS_PER_S; /* a longer hole behind the first packet is none */
 
 /* The bound of what a savefile gives. */
 static const int64_t latest_ns = INT64_MAX / 2;
@@ -88,7 +89,7 @@ static int64_t judge_first(struct steady *steady, int64_t time_ns)
     for (size_t i = 0; i < count; i++)
         together += distance(times[i], times[count / 2]) <= steady->gap_max_ns;
     const int64_t most_ns = times[count / 2];
-    bool fits = time_ns <= most_ns + doubt_ns && most_ns - time_ns <= steady->gap_max_ns;
+    bool fits = time_ns <= most_ns + doubt_ns && most_ns - time_ns <= year_ns;
     if (count < WITNESSES || together * 2 <= count || fits)
         return time_ns;
     steady->news.astray++;

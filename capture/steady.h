@@ -17,10 +17,9 @@
  * has come as far by a step forward.
  *
  * At the end of a file there are fewer witnesses; where there is none the packet is astray if it is earlier,
- * or later by more than gap_max. The first packet of a file is astray where most of
- * the seven behind it are earlier, or later by more than gap_max, and gets the time of the first of them.
- * Where there are not seven packets before and behind a
- * doubtful one together it is taken as it is.
+ * or later by more than gap_max. The first packet of a file is astray where most of the seven behind it are
+ * earlier, or later by more than a year, and gets the time of the first of them. Where there are not seven
+ * packets before and behind a doubtful one together it is taken as it is.
  */
 struct steady;
 
