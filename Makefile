@@ -227,7 +227,7 @@ bench-faults:
 	@$(MAKE) --no-print-directory $(JOBS) $(PROGRAM) $(OUT)/tests/analysis/publish/drive_publish
 	@$(PYTHON) tests/faults/bench.py $(OUT) --json $(OUT)/bench/faults.json
 
-# What was told held against the truth, and what it took, are left in $(OUT)/soak.
+# What was told held against the truth, and what it took, are left in $(OUT)/soak. Memory is judged from half an hour on.
 SOAK_S    ?= 3600
 SOAK_SEED ?=
 SOAK_CLOCK = $(OUT)/soak-clock.so

@@ -564,7 +564,8 @@ def print_result(result):
               f"{one['events']} events; {one['restarts']} restarts ({one['kills']} kills), {one['drops']:.0f} drops")
         for life in one["lives"][-1:] if name == "tail" else sorted(one["lives"], key=lambda life: life["seconds"])[-1:]:
             rss, quarters, fds, threads = (life[key] for key in ("rss_kib", "quarters_kib", "fds", "threads"))
-            print(f"  {life['seconds']} s of life: RSS {rss[0]} to {rss[1]} KiB (second quarter {quarters[0]}, last "
+            warm = "warm" if life["warm"] else "not warm yet"
+            print(f"  {life['seconds']} s of life: RSS {rss[0]} to {rss[1]} KiB ({warm}: first quarter {quarters[0]}, last "
                   f"{quarters[1]}, {life['slope_kib_an_hour']} KiB an hour), peak {life['peak_kib']}, fds {fds[0]} to {fds[1]}, "
                   f"threads {threads[0]} to {threads[1]}")
     for one in result["wrong"]:
@@ -600,8 +601,8 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             # What is begun within ends with it.
             within = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-            again = [sys.executable, __file__, str(build), "--seconds", str(options.seconds), "--seed", str(seed), "--keep", str(keep)]
-            return subprocess.run([*within, *again, "--inside", folder], check=False).returncode
+            again = [sys.executable, __file__, str(build), "--seconds", str(options.seconds), "--seed", str(seed)]
+            return subprocess.run([*within, *again, "--keep", str(keep), "--inside", folder], check=False).returncode
     soak = Soak(build / "lightsout", options.inside, options.seconds, options.seed)
     try:
         soak.run()

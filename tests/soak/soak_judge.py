@@ -186,9 +186,10 @@ def judge_stepped(truth, arrivals):
 
 # --- what it takes ---
 
-GROWTH_KIB = 4096  # a life may grow by so much from its second quarter to its last …
+WARM_S = 1200  # until its tables are about as full as they get
+GROWTH_KIB = 4096  # so much a life may grow from the first quarter of what comes then to the last …
 GROWTH_SHARE = 0.1  # … or by this share
-LIFE_SAMPLES = 40  # shorter lives say nothing
+LIFE_SAMPLES = 40  # less says nothing
 
 
 def median(values):
@@ -204,17 +205,21 @@ def slope_a_hour(samples):
 
 
 def judge_life(samples):
-    """How memory and descriptors went from the start of a process to its end: by quarters, since what tables and the
-    allocator take at first stays taken. Of descriptors the fewest count: connections come and go."""
+    """How memory and descriptors went from the start of a process to its end: memory once it is warm, if it lived so long;
+    of descriptors the fewest count, for connections come and go."""
     if len(samples) < LIFE_SAMPLES:
         return None
     quarter = len(samples) // 4
-    early, late = samples[quarter:2 * quarter], samples[-quarter:]
-    begin, end = (median([one["rss_kib"] for one in part]) for part in (early, late))
+    late = samples[-quarter:]
+    warm = [one for one in samples if one["at"] - samples[0]["at"] >= WARM_S]
+    is_long = len(warm) >= LIFE_SAMPLES
+    part = len(warm) // 4 if is_long else quarter
+    begin, end = (median([one["rss_kib"] for one in some]) for some in ((warm if is_long else samples)[:part], samples[-part:]))
     fds = [min(one["fds"] for one in part) for part in (samples[:quarter], late)]
     threads = [min(one["threads"] for one in part) for part in (samples[:quarter], late)]
     return {"seconds": round(samples[-1]["at"] - samples[0]["at"]), "rss_kib": [samples[0]["rss_kib"], samples[-1]["rss_kib"]],
-            "quarters_kib": [begin, end], "slope_kib_an_hour": round(slope_a_hour(samples[quarter:])), "fds": fds,
+            "warm": is_long, "quarters_kib": [begin, end],
+            "slope_kib_an_hour": round(slope_a_hour(warm if is_long else samples)), "fds": fds,
             "threads": threads, "peak_kib": max(one["peak_kib"] for one in samples),
-            "leaks": end - begin > max(GROWTH_KIB, GROWTH_SHARE * begin), "keeps_fds": fds[1] > fds[0],
+            "leaks": is_long and end - begin > max(GROWTH_KIB, GROWTH_SHARE * begin), "keeps_fds": fds[1] > fds[0],
             "keeps_threads": threads[1] > threads[0]}

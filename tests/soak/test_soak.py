@@ -138,11 +138,12 @@ def test_what_could_be_seen_of_an_outage_lies_between_the_blind_windows():
 
 
 def life(rss, fds=lambda _: 9):
-    return [{"at": 5.0 * i, "rss_kib": rss(i), "peak_kib": rss(i), "fds": fds(i), "threads": 3} for i in range(200)]
+    return [{"at": 5.0 * i, "rss_kib": rss(i), "peak_kib": rss(i), "fds": fds(i), "threads": 3} for i in range(480)]
 
 
 def test_a_life_that_takes_more_and_more_leaks_and_one_that_fills_its_tables_does_not():
-    assert not judge_life(life(lambda i: 50000 + min(i, 30) * 500))["leaks"]
+    assert not judge_life(life(lambda i: 50000 + min(i, 200) * 100))["leaks"]
+    assert not judge_life(life(lambda i: 50000 + i * 100)[:200])["leaks"]  # too short to tell
     assert not judge_life(life(lambda i: 50000 + i % 7 * 1000))["leaks"]
     leaking = judge_life(life(lambda i: 50000 + i * 100))
     assert leaking["leaks"] and leaking["slope_kib_an_hour"] == 72000
