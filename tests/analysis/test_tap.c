@@ -307,6 +307,35 @@ static void test_less_than_before_is_no_loss_where_the_hour_has_less(void **stat
     assert_int_equal(tap_fell(&world.tap, &by_day, world.at_ns), TAP_FELL);
 }
 
+static void test_the_end_of_a_surge_is_no_blindness_and_silence_after_it_is(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 21; seed <= 25; seed++) {
+        struct world world;
+        begin(&world, seed);
+        flow_for(&world, 0.6, 600);
+        for (int i = 0; i < 12; i++)
+            step(&world, 25000);
+        flow_for(&world, 1, 600);
+        assert_int_equal(world.impaired, 0);
+        flow_for(&world, 0.1, 0);
+        assert_int_equal(world.impaired, 1);
+    }
+}
+
+static void test_a_surge_that_lasts_becomes_usual(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world, 26);
+    flow_for(&world, 3, 300);
+    flow_for(&world, 0.15, 3000);
+    assert_true(world.tap.control.rate.per_s < 10);
+    flow_for(&world, 1, 3000);
+    assert_true(world.tap.control.rate.per_s > 25);
+    assert_int_equal(world.impaired, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +354,8 @@ int main(void)
         cmocka_unit_test(test_a_collapse_is_seen_before_it_is_blindness),
         cmocka_unit_test(test_blame_makes_it_blind_since_its_last_packet),
         cmocka_unit_test(test_less_than_before_is_no_loss_where_the_hour_has_less),
+        cmocka_unit_test(test_the_end_of_a_surge_is_no_blindness_and_silence_after_it_is),
+        cmocka_unit_test(test_a_surge_that_lasts_becomes_usual),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
