@@ -206,7 +206,7 @@ def slope_a_hour(samples):
 
 def judge_life(samples):
     """How memory and descriptors went from the start of a process to its end: memory once it is warm, if it lived so long;
-    of descriptors the fewest count, for connections come and go."""
+    of descriptors and threads the fewest of late against what was usual at first, for connections come and go."""
     if len(samples) < LIFE_SAMPLES:
         return None
     quarter = len(samples) // 4
@@ -215,8 +215,7 @@ def judge_life(samples):
     is_long = len(warm) >= LIFE_SAMPLES
     part = len(warm) // 4 if is_long else quarter
     begin, end = (median([one["rss_kib"] for one in some]) for some in ((warm if is_long else samples)[:part], samples[-part:]))
-    fds = [min(one["fds"] for one in part) for part in (samples[:quarter], late)]
-    threads = [min(one["threads"] for one in part) for part in (samples[:quarter], late)]
+    fds, threads = ([median([one[key] for one in samples[:quarter]]), min(one[key] for one in late)] for key in ("fds", "threads"))
     return {"seconds": round(samples[-1]["at"] - samples[0]["at"]), "rss_kib": [samples[0]["rss_kib"], samples[-1]["rss_kib"]],
             "warm": is_long, "quarters_kib": [begin, end],
             "slope_kib_an_hour": round(slope_a_hour(warm if is_long else samples)), "fds": fds,
