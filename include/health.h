@@ -56,6 +56,7 @@
     X(files_damaged, "savefiles that were cut off or damaged")                                               \
     X(events_published, "events decided")                                                                    \
     X(queue_dropped, "items that found the publishing queue full")                                           \
+    X(http_displaced, "HTTP connections that were closed because a newer one came")                          \
     X(fused_bins, "bins of sensors taken by the fused view")                                                 \
     X(fused_late, "bins of sensors that came too late for their window, or too early")                       \
     X(fused_unread, "entries in the sensors' streams that are no bins")                                      \

@@ -4,9 +4,16 @@ which the tables are hashed, another one in each run, shows nowhere."""
 
 import csv
 import random
+import signal
 import struct
+import subprocess
+import sys
 
 import pytest
+from conftest import LIGHTSOUT, TOP
+
+sys.path.insert(0, str(TOP / "tests/analysis/publish"))
+from redis_server import Server, needs_redis, until  # noqa: E402
 
 FIRST = 1_750_000_020
 CONFIGURATION = """
@@ -126,3 +133,24 @@ def test_records_of_very_many_flows_that_end_at_once_are_all_told(replay, tmp_pa
     run, _, records = replay("one", capture, flows=2 * count)
     assert len(records.read_text().splitlines()) == count + 1
     assert counted(run, "flow records that did not wait") == 0
+
+
+@needs_redis
+def test_names_in_redis_that_are_no_sensors_are_not_all_read(tmp_path):
+    server = Server(tmp_path)
+    server.start()
+    process = None
+    try:
+        server.ask("SADD", "lightsout:sensors", *(f"nobody-{number}" for number in range(3000)))
+        with (tmp_path / "said").open("w") as said:
+            process = subprocess.Popen([LIGHTSOUT, "--fuse", "--redis", server.url], stderr=said)
+        assert until(lambda: len(server.ask("KEYS", "lightsout:{nobody-*}:bins")) == 2048)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
+        assert len(server.ask("KEYS", "lightsout:{nobody-*}:bins")) == 2048
+        assert (tmp_path / "said").read_text().count("more than 2048 names in lightsout:sensors") == 1
+    finally:
+        if process is not None:
+            process.kill()
+            process.wait()
+        server.stop()

@@ -491,6 +491,8 @@ def test_who_holds_a_connection_open_is_the_first_to_go(page):
             held[-1].sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ")
         assert page.json("/healthz")["status"] == "ok"
         assert held[0].recv(1) == b""
+        page.tell("step 1")
+        assert until(lambda: page.metrics()["lightsout_http_displaced_total", None] >= 200 - 32)
 
 
 def test_a_request_gets_one_answer_and_the_connection_closes(page):

@@ -64,6 +64,7 @@ struct http {
     } kept[PAGE__COUNT];
     MHD_socket open[CONNECTIONS_MAX + CONNECTIONS_CLOSING_MAX]; /* the oldest first */
     size_t open_count;
+    _Atomic uint64_t displaced; /* connections that went for a newer one */
 };
 
 static int64_t now_ns(clockid_t clock)
@@ -246,8 +247,10 @@ static void note_connection(void *context, struct MHD_Connection *connection, vo
                 (--http->open_count - place) * sizeof *http->open);
     } else if (what == MHD_CONNECTION_NOTIFY_STARTED && place < sizeof http->open / sizeof *http->open) {
         http->open[http->open_count++] = info->connect_fd;
-        if (http->open_count > CONNECTIONS_MAX)
+        if (http->open_count > CONNECTIONS_MAX) {
             shutdown(http->open[http->open_count - 1 - CONNECTIONS_MAX], SHUT_RDWR);
+            http->displaced++;
+        }
     }
 }
 
@@ -391,6 +394,12 @@ static void http_step(void *state, int64_t data_ns, const struct health *health,
     pthread_mutex_unlock(&http->lock);
 }
 
+static void http_count(void *state, struct health *sum)
+{
+    struct http *http = state;
+    sum->http_displaced += http->displaced;
+}
+
 /* What is left to do is not for the page to wait for. */
 static int http_finish(void *state, struct fault *fault)
 {
@@ -411,6 +420,7 @@ const struct sink sink_http = {
     .bin = http_bin,
     .hosts = http_hosts,
     .step = http_step,
+    .count = http_count,
     .finish = http_finish,
     .close = http_close,
 };

@@ -11,8 +11,9 @@
 #include <string.h>
 
 #include "clock.h"
+#include "sink.h"
 
-enum { AT_A_TIME = 1000 };
+enum { AT_A_TIME = 1000, SOURCES_MAX = 2048 /* twice what a view knows: some are left out */ };
 
 static const int64_t look_ns = 5 * NS_PER_S;  /* for other sensors */
 static const int64_t claim_ns = 2 * NS_PER_S; /* for what another fuser has left … */
@@ -30,7 +31,7 @@ struct intake {
     size_t count;
     int64_t looked_ns, claimed_ns; /* TIME_NONE: not yet */
     int64_t server_ms;             /* by its clock, before the last reading that left nothing */
-    bool drained;
+    bool drained, told_full;
 };
 
 struct intake *intake_new(struct fuser_talk *talk)
@@ -79,6 +80,15 @@ static bool is_among(const struct redisReply *names, const char *name)
 
 static void add_source(struct intake *intake, const char *sensor)
 {
+    if (intake->count == SOURCES_MAX) {
+        if (!intake->told_full)
+            publish_say(
+                "there are more than %d names in %ssensors: the bins of %.64s and others are not read: "
+                "SREM what is no sensor",
+                SOURCES_MAX, intake->talk->prefix, sensor);
+        intake->told_full = true;
+        return;
+    }
     struct source *sources = realloc(intake->sources, (intake->count + 1) * sizeof *sources);
     if (sources == NULL)
         return; /* the next look will find it */
