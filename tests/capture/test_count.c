@@ -390,10 +390,11 @@ static void test_addresses_beyond_the_cap_are_counted_as_such(void **state)
     assert_true(health.addresses_uncounted > 0);
     assert_counts(ALL, TALLY_flows, 3000); /* the rest is counted all the same */
     /* Forged sources do not hide who lives. */
+    struct flow flows[80]; /* their bursts are judged at the interval's end */
     for (unsigned i = 0; i < 80; i++) {
-        struct flow flow = flow_of("8.8.8.8", "192.0.2.7");
-        flow.address[1][15] = (uint8_t)(10 + i);
-        send_of(&flow, 1, T0, TCP_SYN | TCP_ACK);
+        flows[i] = flow_of("8.8.8.8", "192.0.2.7");
+        flows[i].address[1][15] = (uint8_t)(10 + i);
+        send_of(&flows[i], 1, T0, TCP_SYN | TCP_ACK);
     }
     assert_counts(ALL, TALLY_hosts, 80);
 }
