@@ -67,26 +67,6 @@ static void flow_for(struct world *world, double hours, double per_minute)
         step(world, per_minute > 0 ? stream_poisson(&world->seed, per_minute / 12) : 0);
 }
 
-/* Five seconds of a hundred times the usual raised the level so far that the sensor was called blind for
- * good. */
-static void test_the_end_of_a_surge_is_no_blindness(void **state)
-{
-    (void)state;
-    for (uint64_t seed = 60; seed < 64; seed++) {
-        struct world world;
-        begin(&world, seed);
-        flow_for(&world, seed % 2 ? 2 : 30, 60);
-        for (int i = 0; i < (seed < 62 ? 1 : 360); i++)
-            step(&world, 500);
-        flow_for(&world, 4, 60);
-        assert_int_equal(world.impaired, 0);
-        flow_for(&world, 0.5, 0);
-        assert_int_equal(world.impaired, 1);
-        flow_for(&world, 1, 60);
-        assert_int_equal(world.restored, 1);
-    }
-}
-
 static void test_a_new_tap_is_neither_blind_nor_a_witness(void **state)
 {
     (void)state;
@@ -307,6 +287,8 @@ static void test_less_than_before_is_no_loss_where_the_hour_has_less(void **stat
     assert_int_equal(tap_fell(&world.tap, &by_day, world.at_ns), TAP_FELL);
 }
 
+/* Five seconds of a hundred times the usual raised the level so far that the sensor was called blind for
+ * good. */
 static void test_the_end_of_a_surge_is_no_blindness_and_silence_after_it_is(void **state)
 {
     (void)state;
@@ -329,9 +311,9 @@ static void test_a_surge_that_lasts_becomes_usual(void **state)
     struct world world;
     begin(&world, 26);
     flow_for(&world, 3, 300);
-    flow_for(&world, 0.15, 3000);
+    flow_for(&world, 0.7, 3000); /* a quarter of what was learned from is not over yet */
     assert_true(world.tap.control.rate.per_s < 10);
-    flow_for(&world, 1, 3000);
+    flow_for(&world, 3, 3000);
     assert_true(world.tap.control.rate.per_s > 25);
     assert_int_equal(world.impaired, 0);
 }
@@ -339,7 +321,6 @@ static void test_a_surge_that_lasts_becomes_usual(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_end_of_a_surge_is_no_blindness),
         cmocka_unit_test(test_a_new_tap_is_neither_blind_nor_a_witness),
         cmocka_unit_test(test_it_becomes_a_witness_with_packets_and_time),
         cmocka_unit_test(test_a_few_packets_never_make_a_witness),
