@@ -9,9 +9,11 @@
 #   make bench                what a replay costs, beside tcpdump and a libpcap loop that does nothing
 #   make bench-detect         how close the detector comes to the optimum, beside the rules of the field
 #   make bench-fuse           how many sensors, and bins a second, one fuser carries
-#   make bench-flood        is the truth told under a flood of forged SYNs, and does memory stay where it is
+#   make bench-flood          is the truth told under a flood of forged SYNs, and does memory stay where it is
 #   make bench-verdict        the history as a test: is the verdict right at every tap that can tell
-#   make fuzz FUZZ_S=60       every fuzzer for so many seconds (clang's libFuzzer)
+#   make fuzz FUZZ_S=60       every fuzzer for so many seconds (clang's libFuzzer); the totals of all such runs
+#   make fuzz-coverage        which lines what they have learned reaches
+#   make mutate MUTANTS=100000  so many damaged captures through the whole program, under the sanitizers
 #   make bench-faults         programs, servers, links and disks that fail: is each event delivered once, and how soon
 #   make soak SOAK_S=3600     live traffic with outages of known truth, faults of everything else at random, memory recorded
 #                             (root; SOAK_SEED=N plays one again, MODE=asan under the sanitizer)
@@ -29,7 +31,7 @@ PYTHON  ?= /usr/bin/python3
 PREFIX  ?= /usr/local
 SYSCONFDIR ?= /etc
 ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
-# release, asan, tsan or coverage: each with a folder of its own, so that they do not build over each other.
+# release, asan, tsan, coverage or reached (by fuzzing): each with a folder of its own, so that they do not build over each other.
 MODE    ?= release
 V       ?= 0
 
@@ -44,10 +46,11 @@ FLAGS_release :=
 FLAGS_asan    := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 FLAGS_tsan    := -fsanitize=thread
 FLAGS_coverage := -O0 --coverage -fprofile-update=atomic -DCOVERAGE_FOLDER=\"$(abspath $(OBJ))\"
+FLAGS_reached := -fprofile-instr-generate -fcoverage-mapping
 FLAGS          = -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CPPFLAGS) $(CFLAGS) $(FLAGS_$(MODE))
 # A room sees its own headers and the hall's, nobody else's; a test sees into all.
 ROOM_FLAGS    := -Iinclude -DLIGHTSOUT_VERSION=\"$(VERSION)\"
-TEST_FLAGS    := -Iinclude -Icapture -Ianalysis -Ianalysis/publish
+TEST_FLAGS    := -Iinclude -Icapture -Ianalysis -Ianalysis/publish -Itests/fuzz
 
 # TLS for Redis needs hiredis 1.x, which brings it (Debian 13; not 12), and OpenSSL to look at host names.
 REDIS_TLS     := $(shell $(CC) $(CPPFLAGS) -E -include hiredis/hiredis_ssl.h -include openssl/ssl.h -x c /dev/null >/dev/null 2>&1 && echo yes)
@@ -76,7 +79,7 @@ DETECT_OBJECTS := $(patsubst %.c,$(OBJ)/%.o,$(sort $(wildcard tests/bench/detect
 DETECT_LIBS   := -lndpi -ljansson -lm
 FOLDERS       := $(sort $(dir $(OBJECTS) $(SYNTH_OBJECTS) $(TEST_OBJECTS) $(DETECT_OBJECTS) $(TESTS) $(BENCH) $(OBJ)/))
 
-.PHONY: all demo test bench bench-detect bench-fuse bench-flood bench-verdict bench-faults asan tsan fuzz test-programs bench-programs coverage valgrind soak walls format format-check deps install uninstall deb test-package clean force
+.PHONY: all demo test bench bench-detect bench-fuse bench-flood bench-verdict bench-faults asan tsan fuzz test-programs bench-programs coverage valgrind soak fuzz-coverage replays mutate mutants walls format format-check deps install uninstall deb test-package clean force
 all: $(PROGRAM)
 
 $(PROGRAM): $(MAIN) $(LIBRARY) $(OBJ)/flags
@@ -169,22 +172,43 @@ FUZZ_S ?= 60
 FUZZ    := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(TARGETS))
 FUZZED  := $(patsubst capture/%.c,build/fuzz/obj/capture/%.o,$(patsubst analysis/%.c,build/fuzz/obj/analysis/%.o,\
            $(filter-out capture/main.c,$(SOURCES)))) build/fuzz/obj/tests/fuzz/fuzz.o
+FUZZ_LIBRARY := build/fuzz/obj/library.a
 FUZZ_FLAGS = $(FLAGS) $(FLAGS_asan) $(ROOM_FLAGS) $(TEST_FLAGS)
-fuzz: $(FUZZ)
+fuzz:
+	@.ci/deps build fuzz
+	@$(MAKE) --no-print-directory $(JOBS) $(FUZZ)
 	@$(PYTHON) tests/fuzz/run.py build/fuzz $(FUZZ_S)
 build/fuzz/obj/%.o: %.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) -fsanitize=fuzzer-no-link $(FUZZ_FLAGS) -MMD -MP -c -o $@ $<
-$(FUZZ): build/fuzz/%: tests/fuzz/%.c $(FUZZED) $(PAGE).o
+$(FUZZ_LIBRARY): $(FUZZED) $(PAGE).o
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+$(FUZZ): build/fuzz/%: tests/fuzz/%.c tests/fuzz/ndpi_once.h $(FUZZ_LIBRARY)
 	$(call say,LD,$@)
-	$(Q)$(CLANG) -fsanitize=fuzzer $(FUZZ_FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CLANG) -fsanitize=fuzzer $(FUZZ_FLAGS) $(LDFLAGS) -o $@ $(filter %.c %.a,$^) $(LIBS)
 -include $(FUZZED:.o=.d)
+
+# What of the sources the corpora reach, beside the seeds and the golden captures.
+fuzz-coverage:
+	@.ci/deps build fuzz
+	@$(MAKE) --no-print-directory $(JOBS) MODE=reached CC=$(CLANG) replays
+	@$(PYTHON) tests/fuzz/coverage.py build/reached build/fuzz/corpus
+replays: $(REPLAYS)
 
 $(REPLAYS): $(OUT)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.c tests/fuzz/replay.c $(LIBRARY) $(OBJ)/flags
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(FLAGS) $(TEST_FLAGS) $(LDFLAGS) -o $@ $(filter %.c %.a,$^) $(LIBS)
+
+# As many as should be: in the tests there are a few hundred.
+MUTANTS ?= 100000
+mutate:
+	@.ci/deps build test
+	@$(MAKE) --no-print-directory $(JOBS) MODE=asan mutants
+	@$(PYTHON) tests/mutate/mutate.py build/asan 0 $(MUTANTS)
+mutants: $(OUT)/tests/mutate/drive_mutant
 
 # Its traces are made of what the scenario generator says and frames.
 $(BENCH): $(OUT)/bench/%: tests/bench/%.c $(OBJ)/tests/synth/talk.o $(OBJ)/tests/synth/frame.o $(OBJ)/flags | $(FOLDERS)

@@ -3,6 +3,8 @@
  * is an IP packet with a head of its own before it: how many quarters of a second have passed, and how many
  * bytes it has (two, the upper byte first). The first byte of all says which options are in force. What is
  * watched is 10.0.0.0/8, so that a mutation soon hits it. */
+#include "ndpi_once.h"
+
 #include <pcap/dlt.h>
 #include <string.h>
 
@@ -85,13 +87,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .next = fed_next, .drops = fed_drops, .sees = fed_sees, .finish = fed_end, .close = fed_end};
     if (size < 1)
         return 0;
+    ndpi_kept = true;
     const struct settings *settings = fuzz_settings(1);
     struct capture_options options = settings->capture;
     options.flow_records = true;
     options.deduplicate = (data[0] & 1) != 0;
     options.decapsulate = (data[0] & 2) == 0;
     options.flows_max = (data[0] & 4) != 0 ? 16 : 1024;
-    options.classify_max = (data[0] & 8) != 0 ? 4 : 0; /* to start nDPI takes longer than all else */
+    options.classify_max = (data[0] & 8) != 0 ? 4 : 64;
     options.addresses_max = (data[0] & 16) != 0 ? 16 : 4096;
     struct analysis *study = fuzz_study(settings, &settings->scopes);
     const struct capture_output output = {
