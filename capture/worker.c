@@ -420,9 +420,10 @@ static inline void advance(struct worker *worker, struct source *source, int64_t
 static void cross_seam(struct worker *worker, struct source *source, int64_t to_ns)
 {
     const double missed_least = 100;
-    const int64_t pause_ns = to_ns - worker->now_ns, step_ns = worker->options.step_ns;
-    if (worker->now_ns == TIME_NONE || to_ns == TIME_NONE || pause_ns <= step_ns)
+    const int64_t step_ns = worker->options.step_ns;
+    if (worker->now_ns == TIME_NONE || to_ns == TIME_NONE || to_ns - worker->now_ns <= step_ns)
         return;
+    const int64_t pause_ns = to_ns - worker->now_ns;
     int64_t watched_ns = worker->now_ns - worker->first_ns - worker->left_out_ns;
     double seen = (double)(worker->health->packets_read - worker->health->packets_watched);
     double per_ns = seen / (double)(watched_ns > step_ns ? watched_ns : step_ns);
