@@ -19,6 +19,10 @@ static inline size_t printable_length(const unsigned char *at)
     for (size_t i = 1; i < length; i++)
         if ((at[i] & 0xc0) != 0x80)
             return 0;
+    /* Longer than need be, halves of UTF-16 pairs, and what lies beyond Unicode. */
+    if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] >= 0xa0) ||
+        (at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] >= 0x90))
+        return 0;
     return at[0] == 0xc2 && at[1] < 0xa0 ? 0 : length;
 }
 

@@ -39,6 +39,10 @@ static void bytes_that_are_no_utf8_become_question_marks(void **state)
     (void)state;
     assert_cleaned("\xff|\xc0\xaf|\x9b|\xe2\x82|\xf0\x9f\x98", false, "?|??|?|??|???");
     assert_cleaned("cut\xe2", false, "cut?");
+    /* Too long, half a pair of UTF-16, beyond Unicode: each one byte to either side of what is valid. */
+    assert_cleaned("\xe0\x9f\xbf|\xed\xa0\x80|\xf0\x8f\xbf\xbf|\xf4\x90\x80\x80", false, "???|???|????|????");
+    assert_cleaned("\xe0\xa0\x80|\xed\x9f\xbf|\xf0\x90\x80\x80|\xf4\x8f\xbf\xbf", false,
+                   "\xe0\xa0\x80|\xed\x9f\xbf|\xf0\x90\x80\x80|\xf4\x8f\xbf\xbf");
 }
 
 static void words_in_any_language_stay(void **state)
