@@ -89,10 +89,14 @@ struct mirror_news mirror_step(struct mirror *mirror, const struct tally *tap, u
 {
     struct mirror_news news = {0, 0};
     for (uint32_t i = 0; names != NULL && i < names->count; i++) {
+        double seen = (double)tap->leg[i];
+        bool touched = (by >> i) & 1;
+        if (seen <= 0 && !touched && place_of(mirror, names->text[i]) == mirror->count)
+            continue; /* a reader ahead of the owners of flows has met it, in an interval to come */
         struct mirror_leg *leg = leg_of(mirror, names->text[i], half_life_s);
         uint32_t bit = 1U << (leg - mirror->leg);
-        double before = leg->control.total_prudent, seen = (double)tap->leg[i];
-        take_leg(leg, tap, seen, (by >> i) & 1, learn);
+        double before = leg->control.total_prudent;
+        take_leg(leg, tap, seen, touched, learn);
         if (leg->lost) {
             leg->lost = !comes_back(leg, seen, leg->control.total_prudent - before);
             news.back |= leg->lost ? 0 : bit;

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "analysis.h"
+#include "mirror.h"
 #include "stream.h"
 
 #define START   (1749081600 * NS_PER_S) /* 2025-06-05T00:00:00Z */
@@ -217,6 +218,21 @@ static void test_an_outage_is_never_put_down_to_a_leg(void **state)
     }
 }
 
+/* Several workers: the reader names a leg when it meets it, and the study hears of that interval later. */
+static void test_a_leg_that_is_named_ahead_is_there_from_its_first_packet_on(void **state)
+{
+    (void)state;
+    struct leg_list names = {.count = 2, .text = {"vlan 1", "vlan 2"}};
+    struct tally tap = tally_empty(START, START + STEP, TALLY_ALL_KNOWN);
+    struct mirror mirror;
+    mirror_init(&mirror);
+    tap.leg[0] = 1;
+    mirror_step(&mirror, &tap, 0, &names, 14 * 86400, 1800, true, true, 1);
+    assert_int_equal(mirror.count, 1);
+    mirror_step(&mirror, &tap, 2, &names, 14 * 86400, 1800, true, true, 1);
+    assert_int_equal(mirror.count, 2);
+}
+
 static void test_quiet_days_on_two_legs_say_nothing(void **state)
 {
     (void)state;
@@ -280,6 +296,7 @@ int main(void)
         cmocka_unit_test(test_what_another_leg_carries_is_judged_meanwhile),
         cmocka_unit_test(test_what_comes_by_another_leg_is_judged_again_after_an_hour),
         cmocka_unit_test(test_an_outage_is_never_put_down_to_a_leg),
+        cmocka_unit_test(test_a_leg_that_is_named_ahead_is_there_from_its_first_packet_on),
         cmocka_unit_test(test_quiet_days_on_two_legs_say_nothing),
         cmocka_unit_test(test_a_tap_that_begins_to_sample_is_impaired),
         cmocka_unit_test(test_a_thin_tap_that_begins_to_sample_is_impaired),
