@@ -1,16 +1,21 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs every fuzzer for so many seconds, as many at a time as there are processors: tests/fuzz/run.py FOLDER SECONDS
-[TARGET...]
+[TARGET...]. With "ever" for SECONDS it runs one at a time without end, a quarter of an hour each, the one with the fewest hours
+first.
 
-FOLDER holds the fuzzers; what they learn stays there in corpus/TARGET, what they find in found/TARGET. Prints a line a
-target: executions, how many a second, the corpus, findings. The exit status is 1 when there is a finding.
+FOLDER holds the fuzzers; what they learn stays there in corpus/TARGET, what they find in found/TARGET, and account.json adds up
+what all runs have done. Prints a line a target: executions, how many a second, the corpus, findings, and the totals of all
+runs. The exit status is 1 when there is a finding.
 """
 
+import fcntl
+import json
 import os
 import re
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,7 +24,23 @@ TOP = SEEDS.parents[2]
 # In a network of its own with nothing but the loopback: what a fuzzer makes up may say where to connect to.
 ALONE = ["unshare", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
 # What a savefile may be is in the golden captures already.
+TURN_S = 900
 MORE_SEEDS = {"savefile": TOP / "tests" / "golden", "capture": TOP / "tests" / "golden"}
+
+
+def account(folder: Path, target: str = "", seconds: float = 0, executed: int = 0) -> dict:
+    """What all runs have done, a target each, with this one's added."""
+    with (folder / "account.json").open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        sums = json.loads(file.read() or "{}")
+        if target:
+            mine = sums.setdefault(target, {"seconds": 0, "executions": 0})
+            mine["seconds"] += round(seconds)
+            mine["executions"] += executed
+            file.truncate(0)
+            file.write(json.dumps(sums, indent=1, sort_keys=True) + "\n")
+    return sums
 
 
 def fuzz(folder: Path, target: str, seconds: int) -> tuple[str, int]:
@@ -27,23 +48,31 @@ def fuzz(folder: Path, target: str, seconds: int) -> tuple[str, int]:
     for made in (corpus, found):
         made.mkdir(parents=True, exist_ok=True)
     seeds = [path for path in (SEEDS / target, MORE_SEEDS.get(target)) if path and path.is_dir()]
+    began = time.monotonic()
     with (folder / f"{target}.log").open("w") as log:
         subprocess.run([*ALONE, folder / f"fuzz_{target}", f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024",
                         "-max_len=65536", "-print_final_stats=1", f"-artifact_prefix={found}/", corpus, *seeds],
                        stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, check=False)
     said = (folder / f"{target}.log").read_text(errors="replace")
     executed = int((re.findall(r"stat::number_of_executed_units:\s+(\d+)", said) or re.findall(r"^#(\d+)", said, re.M) or ["0"])[-1])
+    sums = account(folder, target, time.monotonic() - began, executed)[target]
     findings = len(list(found.iterdir()))
     return (f"  {target:<12}{executed:>14,} executions{executed / max(seconds, 1):>10,.0f} a second"
-            f"{len(list(corpus.iterdir())):>8} in the corpus{findings:>4} findings", findings + (executed == 0))
+            f"{len(list(corpus.iterdir())):>8} in the corpus{findings:>4} findings; "
+            f"in all {sums['executions']:,} in {sums['seconds'] / 3600:.2f} h", findings + (executed == 0))
 
 
 def main() -> int:
     if len(sys.argv) < 3:
         print(__doc__, file=sys.stderr)
         return 2
-    folder, seconds = Path(sys.argv[1]).resolve(), int(sys.argv[2])
+    folder = Path(sys.argv[1]).resolve()
     targets = sys.argv[3:] or sorted(path.name[5:] for path in folder.glob("fuzz_*") if path.suffix == "")
+    if sys.argv[2] == "ever":
+        while True:
+            sums = account(folder)
+            print(fuzz(folder, min(targets, key=lambda target: sums.get(target, {"seconds": 0})["seconds"]), TURN_S)[0], flush=True)
+    seconds = int(sys.argv[2])
     print(f"{seconds} s each")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         results = list(pool.map(lambda target: fuzz(folder, target, seconds), targets))
