@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The whole program, again and again, without its start: for each line on standard input, "leaks" or "-", a
  * file for standard output, one for standard error and the program's arguments, all with tabs between them,
- * it forks, runs main and says how that ended: "exit 0", "signal 6" or "late 0" (LATE_S have passed), then
- * the milliseconds and the KiB of memory that it took. */
+ * it forks, runs main and says how that ended: "exit 0", "signal 6" or "late 0", then the
+ * milliseconds and the KiB of memory that it took. It is late after so many seconds as the argument says. */
 #include "ndpi_once.h"
 
 #include <fcntl.h>
@@ -15,7 +15,7 @@ int lightsout_main(int argc, char **argv);
 #include "main.c"
 #undef main
 
-enum { LATE_S = 10, WORDS_MAX = 64, LINE_MAX_BYTES = 8192 };
+enum { WORDS_MAX = 64, LINE_MAX_BYTES = 8192 };
 
 /* To look for leaks takes longer than all else: it is done where it was asked for. */
 static bool leaks;
@@ -64,9 +64,9 @@ static double passed_ms(const struct timespec *since)
     return (double)(now.tv_sec - since->tv_sec) * 1e3 + (double)(now.tv_nsec - since->tv_nsec) / 1e6;
 }
 
-static void await(pid_t child, const struct timespec *since)
+static void await(pid_t child, const struct timespec *since, int late_s)
 {
-    const struct timespec patience = {.tv_sec = LATE_S};
+    const struct timespec patience = {.tv_sec = late_s};
     sigset_t ended;
     sigemptyset(&ended);
     sigaddset(&ended, SIGCHLD);
@@ -78,7 +78,10 @@ static void await(pid_t child, const struct timespec *since)
     wait4(child, &status, 0, &used);
     const struct timespec at_once = {0};
     sigtimedwait(&ended, NULL, &at_once); /* that of the one killed */
-    printf("%s %d %.1f %ld\n", late ? "late" : WIFEXITED(status) ? "exit" : "signal",
+    printf("%s %d %.1f %ld\n",
+           late                ? "late"
+           : WIFEXITED(status) ? "exit"
+                               : "signal",
            late                ? 0
            : WIFEXITED(status) ? WEXITSTATUS(status)
                                : WTERMSIG(status),
@@ -86,7 +89,7 @@ static void await(pid_t child, const struct timespec *since)
     fflush(stdout);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static char line[LINE_MAX_BYTES];
     struct health health;
@@ -112,7 +115,7 @@ int main(void)
             play(count, words);
         if (child < 0)
             return EXIT_FAILED;
-        await(child, &now);
+        await(child, &now, argc > 1 ? atoi(argv[1]) : 10);
     }
     return EXIT_DONE;
 }
