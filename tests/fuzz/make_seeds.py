@@ -5,6 +5,7 @@ changes, or another golden capture should be among them."""
 
 import gzip
 import json
+import random
 import re
 import struct
 import subprocess
@@ -71,6 +72,20 @@ def seed_capture():
     plain = (TOP / "tests" / "golden" / "decode-ethernet.pcap").read_bytes()
     write("capture", "packed.gz", gzip.compress(plain, mtime=0))
     write("capture", "packed.zst", subprocess.run(["zstd", "-q", "-c"], input=plain, capture_output=True, check=True).stdout)
+
+
+def seed_formats():
+    """Every format of a capture, in both byte orders: the golden captures are all plain pcap."""
+    sys.path.insert(0, str(TOP / "tests" / "mutate"))
+    import mutants
+    mixed = [packet for packets in mutants.contents()[:60:6] for packet in packets[:3] if len(packet.data) < 400]
+    for name, order in (("little", "<"), ("big", ">")):
+        for number in range(4):  # sections, interfaces, blocks without packets and simple ones come by chance
+            written = mutants.write_pcapng(mixed, order, random.Random(number))
+            for target in ("savefile", "capture"):
+                write(target, f"pcapng-{name}-{number}", written.data)
+        for form, magic in (("nanoseconds", 0xa1b23c4d), ("modified", 0xa1b2cd34)):
+            write("savefile", f"{form}-{name}", mutants.write_pcap(mixed[:6], order, magic).data)
 
 
 def seed_requests():
@@ -158,6 +173,7 @@ def main():
     build = Path(sys.argv[1]).resolve()
     seed_decode()
     seed_capture()
+    seed_formats()
     seed_requests()
     seed_answers()
     seed_settings(build / "lightsout")
