@@ -114,7 +114,8 @@ static void put_outage(struct text *out, const struct bin_outage *outage)
     json_known(out, "recovered", outage->recovered, 3);
     if (outage->level_accepted > 0)
         json_known(out, "level_accepted", outage->level_accepted, 3);
-    json_known(out, "log_odds", outage->log_odds, 3);
+    if (isfinite(outage->log_odds)) /* negative: it speaks against */
+        text_format(out, ",\"log_odds\":%.3f", outage->log_odds);
     double told = 0;
     for (int i = 0; i < VERDICT__COUNT; i++)
         told += outage->probability[i];

@@ -9,6 +9,7 @@ rooms the total. `llvm-cov show` on the profile that it leaves in BUILD_FOLDER s
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,14 +18,22 @@ from pathlib import Path
 from run import MORE_SEEDS, SEEDS, TOP
 
 
+def keep(path, copy):
+    try:
+        return shutil.copyfile(path, copy)
+    except FileNotFoundError:
+        return None
+
+
 def replay(program, corpus, profile):
     target = program.name.removeprefix("fuzz_")
     folders = [corpus / target, SEEDS / target, MORE_SEEDS.get(target)]
     files = [path for folder in folders if folder and folder.is_dir() for path in sorted(folder.iterdir()) if path.is_file()]
-    with tempfile.TemporaryDirectory() as empty:
-        subprocess.run([program, *files], cwd=empty, env=dict(os.environ, LLVM_PROFILE_FILE=str(profile)),
+    with tempfile.TemporaryDirectory() as own:  # a copy: a fuzzer that runs beside puts smaller inputs in the place of others
+        inputs = [kept for number, path in enumerate(files) if (kept := keep(path, Path(own) / str(number)))]
+        subprocess.run([program, *inputs], cwd=own, env=dict(os.environ, LLVM_PROFILE_FILE=str(profile)),
                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
-    print(f"  {target:<12}{len(files):>8,} inputs", flush=True)
+    print(f"  {target:<12}{len(inputs):>8,} inputs", flush=True)
 
 
 def main():
