@@ -284,8 +284,9 @@ static void compare(const struct bytes *bytes, bool whole, const char *what)
             same = same && a->seconds == b->seconds && a->ns == b->ns;
         if (!same)
             fail_msg("%s: packet %zu is %u/%u of link %u at %lld.%09lld, not %u/%u of link %u at %lld.%09lld",
-                     what, i, a->captured, a->wire, a->link_type, (long long)a->seconds, (long long)a->ns,
-                     b->captured, b->wire, b->link_type, (long long)b->seconds, (long long)b->ns);
+                     what, i, a->captured, a->wire, (unsigned)a->link_type, (long long)a->seconds,
+                     (long long)a->ns, b->captured, b->wire, (unsigned)b->link_type, (long long)b->seconds,
+                     (long long)b->ns);
     }
     forget(&own);
     forget(&libpcap);
