@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "hash.h"
+#include "memory.h"
 
 enum { TCP_PACKETS_MAX = 24, OTHER_PACKETS_MAX = 10, NDPI_PACKET_MAX = 65535 };
 enum { FINDING_CHAINS = 1 << 14, NAMES_MAX = 1 << 16 };
@@ -105,6 +106,15 @@ static ndpi_protocol shim_give_up(struct ndpi_detection_module_struct *module, s
 
 /* The end of the shim. */
 
+/* nDPI goes on with what it was not given. */
+static void *give(size_t bytes)
+{
+    void *memory = malloc(bytes);
+    if (memory == NULL)
+        memory_end("nDPI (see classify_max)");
+    return memory;
+}
+
 struct classify *classify_new(size_t flows_max, struct health *health, struct fault *fault)
 {
     if (ndpi_detection_get_sizeof_ndpi_flow_struct() != sizeof(struct ndpi_flow_struct)) {
@@ -112,6 +122,8 @@ struct classify *classify_new(size_t flows_max, struct health *health, struct fa
                   classify_version(), NDPI_MAJOR, NDPI_MINOR);
         return NULL;
     }
+    set_ndpi_malloc(give);
+    set_ndpi_flow_malloc(give);
     struct classify *classify = calloc(1, sizeof *classify);
     struct ndpi_detection_module_struct *module = classify != NULL ? shim_init() : NULL;
     if (module == NULL || shim_finalize(module) != 0) {
