@@ -8,15 +8,19 @@
 #include "privs.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
+#include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-enum { CALLS_MAX = 512 };
+enum { INSTRUCTIONS_MAX = 2048 };
 
 static const char *const allowed[] = {
     /* files */
@@ -71,36 +75,83 @@ static const char *const fatal[] = {
     "execve", "execveat",    "fork",         "vfork", "ptrace",     "process_vm_readv", "process_vm_writev",
     "bpf",    "init_module", "finit_module", "mount", "userfaultfd"};
 
+/* What the kernel runs on each call. It is put together here, and without memory: libseccomp, of which the
+ * names are, goes on with what it was not given, and lets the wrong calls through or crashes. */
 struct filter {
-    scmp_filter_ctx context;
+    struct sock_filter code[INSTRUCTIONS_MAX];
+    unsigned length; /* beyond INSTRUCTIONS_MAX: there was no room */
     unsigned calls;
 };
 
+/* An argument, seen through a mask, has a value. */
+struct condition {
+    unsigned argument;
+    uint64_t mask, value;
+};
+
+static void put(struct filter *filter, unsigned code, uint32_t operand, unsigned otherwise)
+{
+    if (filter->length++ < INSTRUCTIONS_MAX)
+        filter->code[filter->length - 1] =
+            (struct sock_filter){.code = (uint16_t)code, .jf = (uint8_t)otherwise, .k = operand};
+}
+
+enum { LOAD = BPF_LD | BPF_W | BPF_ABS, AND = BPF_ALU | BPF_AND | BPF_K, ANSWER = BPF_RET | BPF_K };
+enum { UNLESS = BPF_JMP | BPF_JEQ | BPF_K }; /* it is that, jump over so many */
+
+static void begin(struct filter *filter)
+{
+    filter->length = filter->calls = 0;
+    put(filter, LOAD, offsetof(struct seccomp_data, arch), 0);
+    put(filter, UNLESS, seccomp_arch_native(), 1);
+    put(filter, BPF_JMP | BPF_JA, 1, 0);
+    put(filter, ANSWER, SECCOMP_RET_KILL_PROCESS, 0);
+}
+
+/* Half of an argument, the lower or the upper: three instructions. */
+static void compare(struct filter *filter, const struct condition *condition, bool upper, unsigned otherwise)
+{
+    const bool second = upper == (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
+    const unsigned shift = upper ? 32 : 0;
+    put(filter, LOAD,
+        (uint32_t)(offsetof(struct seccomp_data, args) + condition->argument * sizeof(uint64_t) +
+                   second * sizeof(uint32_t)),
+        0);
+    put(filter, AND, (uint32_t)(condition->mask >> shift), 0);
+    put(filter, UNLESS, (uint32_t)(condition->value >> shift), otherwise);
+}
+
 /* A call that this kernel's or this library's time does not know yet needs no rule. */
 static void act(struct filter *filter, uint32_t action, const char *name, unsigned count,
-                const struct scmp_arg_cmp *conditions)
+                const struct condition *conditions)
 {
     int number = seccomp_syscall_resolve_name(name);
-    if (number >= 0)
-        seccomp_rule_add_array(filter->context, action, number, count, conditions);
+    unsigned rest = 6 * count + 1; /* instructions behind the one under way */
+    if (number < 0)
+        return;
+    put(filter, LOAD, offsetof(struct seccomp_data, nr), 0);
+    put(filter, UNLESS, (uint32_t)number, rest);
+    for (unsigned i = 0; i < 2 * count; i++)
+        compare(filter, &conditions[i / 2], i % 2 > 0, rest -= 3);
+    put(filter, ANSWER, action, 0);
 }
 
 static void allow(struct filter *filter, const char *const *names, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         filter->calls += seccomp_syscall_resolve_name(names[i]) >= 0;
-        act(filter, SCMP_ACT_ALLOW, names[i], 0, NULL);
+        act(filter, SECCOMP_RET_ALLOW, names[i], 0, NULL);
     }
 }
 
 #define ALLOW(filter, names) allow(filter, names, sizeof(names) / sizeof *(names))
 
-/* Lets a call through where an argument, seen through a mask, has a value. */
+/* Lets a call through on a condition. */
 static void allow_where(struct filter *filter, const char *name, unsigned argument, uint64_t mask,
                         uint64_t value)
 {
-    const struct scmp_arg_cmp condition = SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, mask, value);
-    act(filter, SCMP_ACT_ALLOW, name, 1, &condition);
+    const struct condition condition = {argument, mask, value};
+    act(filter, SECCOMP_RET_ALLOW, name, 1, &condition);
 }
 
 /* Nothing is made executable that was written to. Whoever looks up names loads the libraries that
@@ -133,20 +184,20 @@ static void allow_threads(struct filter *filter)
 
 #define DOMAIN(domain)                                                                                       \
     {                                                                                                        \
-        .arg = 0, .op = SCMP_CMP_MASKED_EQ, .datum_a = UINT32_MAX, .datum_b = (domain)                       \
+        0, UINT32_MAX, (domain)                                                                              \
     }
 #define TYPE(type)                                                                                           \
     {                                                                                                        \
-        .arg = 1, .op = SCMP_CMP_MASKED_EQ, .datum_a = 0xff, .datum_b = (type)                               \
+        1, 0xff, (type)                                                                                      \
     }
 
 static void allow_sockets(struct filter *filter, bool live, bool looks_up)
 {
     /* No raw ones. */
-    static const struct scmp_arg_cmp internet[][2] = {{DOMAIN(AF_INET), TYPE(SOCK_STREAM)},
-                                                      {DOMAIN(AF_INET), TYPE(SOCK_DGRAM)},
-                                                      {DOMAIN(AF_INET6), TYPE(SOCK_STREAM)},
-                                                      {DOMAIN(AF_INET6), TYPE(SOCK_DGRAM)}};
+    static const struct condition internet[][2] = {{DOMAIN(AF_INET), TYPE(SOCK_STREAM)},
+                                                   {DOMAIN(AF_INET), TYPE(SOCK_DGRAM)},
+                                                   {DOMAIN(AF_INET6), TYPE(SOCK_STREAM)},
+                                                   {DOMAIN(AF_INET6), TYPE(SOCK_DGRAM)}};
     filter->calls += 2;
     allow_where(filter, "socket", 0, UINT32_MAX, AF_UNIX);
     if (live || looks_up)
@@ -155,7 +206,7 @@ static void allow_sockets(struct filter *filter, bool live, bool looks_up)
         allow_where(filter, "socket", 0, UINT32_MAX, AF_PACKET);
     if (live || looks_up)
         for (size_t i = 0; i < sizeof internet / sizeof *internet; i++)
-            act(filter, SCMP_ACT_ALLOW, "socket", 2, internet[i]);
+            act(filter, SECCOMP_RET_ALLOW, "socket", 2, internet[i]);
     allow_where(filter, "ioctl", 1, UINT32_MAX, TCGETS);     /* is it a terminal … */
     allow_where(filter, "ioctl", 1, UINT32_MAX, TIOCGWINSZ); /* … and how wide */
     allow_where(filter, "ioctl", 1, UINT32_MAX, FIONREAD);
@@ -177,17 +228,19 @@ static void rule(struct filter *filter, const struct settings *settings, enum pr
     allow_threads(filter);
     allow_sockets(filter, live, looks_up);
     for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
-        act(filter, SCMP_ACT_KILL_PROCESS, fatal[i], 0, NULL);
+        act(filter, SECCOMP_RET_KILL_PROCESS, fatal[i], 0, NULL);
 }
 
-static bool load(scmp_filter_ctx context, bool logged)
+/* In force from here on, for all threads. */
+static bool load(struct filter *filter, uint32_t otherwise, bool logged)
 {
-    seccomp_attr_set(context, SCMP_FLTATR_CTL_TSYNC, 1);
-    seccomp_attr_set(context, SCMP_FLTATR_CTL_LOG, logged);
-    seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-    /* What older kernels do to code from strangers, which there is none of, and which costs. */
-    seccomp_attr_set(context, SCMP_FLTATR_CTL_SSB, 1);
-    return seccomp_load(context) == 0;
+    /* Without what older kernels do to code from strangers, which there is none of, and which costs. */
+    const unsigned flags = SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_SPEC_ALLOW |
+                           (logged ? (unsigned)SECCOMP_FILTER_FLAG_LOG : 0);
+    put(filter, ANSWER, otherwise, 0);
+    const struct sock_fprog program = {.len = (unsigned short)filter->length, .filter = filter->code};
+    return filter->length <= INSTRUCTIONS_MAX &&
+           syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) == 0;
 }
 
 /* clone3 hides its flags from a filter; clone does not, and is used where there is no clone3. That is so of
@@ -195,22 +248,17 @@ static bool load(scmp_filter_ctx context, bool logged)
  * allowed. */
 static bool refuse_clone3(void)
 {
-    struct filter filter = {.context = seccomp_init(SCMP_ACT_ALLOW)};
-    if (filter.context == NULL)
-        return false;
-    act(&filter, SCMP_ACT_ERRNO(ENOSYS), "clone3", 0, NULL);
-    bool held = load(filter.context, false);
-    seccomp_release(filter.context);
-    return held;
+    struct filter filter;
+    begin(&filter);
+    act(&filter, SECCOMP_RET_ERRNO | ENOSYS, "clone3", 0, NULL);
+    return load(&filter, SECCOMP_RET_ALLOW, false);
 }
 
 unsigned privs_calls_hold(const struct settings *settings, enum privs_stage stage)
 {
-    struct filter filter = {.context = seccomp_init(SCMP_ACT_ERRNO(ENOSYS))};
-    if (filter.context == NULL)
-        return 0;
+    struct filter filter;
+    begin(&filter);
     rule(&filter, settings, stage);
-    bool held = refuse_clone3() && load(filter.context, true);
-    seccomp_release(filter.context);
+    bool held = refuse_clone3() && load(&filter, SECCOMP_RET_ERRNO | ENOSYS, true);
     return held ? filter.calls : 0;
 }
