@@ -19,7 +19,7 @@ static int add(struct growing *list, const struct prefix *prefix, struct fault *
         size_t room = list->room > 0 ? list->room * 2 : 256;
         struct prefix *items = realloc(list->items, room * sizeof *items);
         if (items == NULL)
-            return fault_set(fault, "no memory for %zu prefixes", room);
+            return fault_errno(fault, ENOMEM, "no memory for %zu prefixes", room);
         list->items = items;
         list->room = room;
     }
@@ -115,7 +115,7 @@ static int read_lines(FILE *file, const char *path, const char *country, struct 
         int status =
             country != NULL ? take_delegated(list, line, country, &why) : take_cidr(list, line, &why);
         if (status != 0)
-            return fault_set(fault, "%s:%u: %s", path, number, why.text);
+            return fault_errno(fault, why.no_memory ? ENOMEM : 0, "%s:%u: %s", path, number, why.text);
     }
     if (ferror(file))
         return fault_set(fault, "watch list %s: %s", path, strerror(errno));
@@ -135,7 +135,7 @@ int prefix_list_read(const char *argument, struct prefix **prefixes, size_t *cou
         *country++ = '\0';
     FILE *file = fopen(path, "r");
     if (file == NULL)
-        return fault_set(fault, "watch list %s: %s", path, strerror(errno));
+        return fault_errno(fault, errno, "watch list %s: %s", path, strerror(errno));
     struct growing list = {0};
     int status = read_lines(file, path, country, &list, fault);
     fclose(file);

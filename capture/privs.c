@@ -5,11 +5,14 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "memory.h"
 
 /* The user that Debian's package makes. */
 static const char own_user[] = "lightsout";
@@ -31,12 +34,47 @@ bool privs_looks_up(const struct settings *settings, enum privs_stage stage)
 
 /* ---- the user ---- */
 
+static const char of_user[] = "what the system knows of the user";
+
+static void on_crash(int number)
+{
+    (void)number;
+    memory_end(of_user);
+}
+
+/* glibc crashes, or ends the program by an assertion, where it finds no memory to read nsswitch.conf. */
+static void guard(bool on)
+{
+    static const int crashes[] = {SIGABRT, SIGSEGV};
+    static struct sigaction before[2];
+    const struct sigaction ours = {.sa_handler = on_crash};
+    for (size_t i = 0; i < 2; i++)
+        sigaction(crashes[i], on ? &ours : &before[i], on ? &before[i] : NULL);
+}
+
+/* NULL with the fault: it cannot be said whether there is such a user. NULL without (its text is empty):
+ * there is none. */
+static const struct passwd *look_up(const char *name, struct fault *fault)
+{
+    fault->text[0] = '\0';
+    guard(true);
+    errno = 0;
+    const struct passwd *user = getpwnam(name);
+    const int error = errno;
+    guard(false);
+    if (user == NULL && (error == ENOMEM || error == EMFILE || error == ENFILE))
+        fault_errno(fault, error, "user %s cannot be looked up: %s", name, strerror(error));
+    return user;
+}
+
 int privs_check_user(const struct settings *settings, struct fault *fault)
 {
     const char *name = settings->user;
     if (name == NULL || confined) /* by then it cannot change, nor be looked up */
         return 0;
-    const struct passwd *user = getpwnam(name);
+    const struct passwd *user = look_up(name, fault);
+    if (user == NULL && fault->text[0] != '\0')
+        return -1;
     if (user == NULL)
         return fault_set(fault, "user = %s: there is no such user: `adduser --system %s` makes it", name,
                          name);
@@ -46,14 +84,15 @@ int privs_check_user(const struct settings *settings, struct fault *fault)
     return 0;
 }
 
-/* Whom to become; NULL: nobody else. Root that watches becomes the program's own user where there is one; a
- * replay reads what root may read. */
-static const struct passwd *find_user(const struct settings *settings)
+/* Whom to become; NULL: nobody else, or the fault as above. Root that watches becomes the program's own user
+ * where there is one; a replay reads what root may read. */
+static const struct passwd *find_user(const struct settings *settings, struct fault *fault)
 {
+    fault->text[0] = '\0';
     const char *name = settings->user != NULL        ? settings->user
                        : settings->task == TASK_LIVE ? own_user
                                                      : NULL;
-    const struct passwd *user = name != NULL && geteuid() == 0 ? getpwnam(name) : NULL;
+    const struct passwd *user = name != NULL && geteuid() == 0 ? look_up(name, fault) : NULL;
     return user != NULL && user->pw_uid != 0 ? user : NULL;
 }
 
@@ -85,12 +124,15 @@ static int change_user(const struct passwd *user, struct fault *fault)
     capng_clear(CAPNG_SELECT_ALL);
     if (kept & BIT(CAP_NET_RAW))
         capng_update(CAPNG_ADD, CAPNG_PERMITTED, CAP_NET_RAW);
+    guard(true);
     int result = capng_change_id((int)user->pw_uid, (int)user->pw_gid, CAPNG_INIT_SUPP_GRP);
+    const int error = errno;
+    guard(false);
     return result == 0 ? 0
                        : fault_set(fault,
                                    "cannot become user %s (%s): start as root with CAP_SETUID, "
                                    "CAP_SETGID and CAP_SETPCAP, or leave `user` out",
-                                   user->pw_name, strerror(errno));
+                                   user->pw_name, strerror(error));
 }
 
 static bool has(unsigned capability)
@@ -153,8 +195,13 @@ static void open_early(void)
 
 static void note_user(const struct passwd *user, struct privs *held)
 {
+    guard(true);
+    errno = 0;
     if (user == NULL)
         user = getpwuid(geteuid());
+    if (user == NULL && errno == ENOMEM)
+        memory_end(of_user);
+    guard(false);
     if (user != NULL)
         snprintf(held->user, sizeof held->user, "%s", user->pw_name);
     else
@@ -164,7 +211,9 @@ static void note_user(const struct passwd *user, struct privs *held)
 static int give_up_rights(const struct settings *settings, const struct privs_files *files,
                           struct privs *held, struct fault *fault)
 {
-    const struct passwd *user = find_user(settings);
+    const struct passwd *user = find_user(settings, fault);
+    if (user == NULL && fault->text[0] != '\0')
+        return -1;
     note_user(user, held);
     kept = settings->task == TASK_LIVE && has(CAP_NET_RAW) ? BIT(CAP_NET_RAW) : 0;
     drop_inheritance();
@@ -188,7 +237,7 @@ int privs_confine(const struct settings *settings, enum privs_stage stage, struc
         return 0;
     struct privs_files *files = privs_files_new(settings, stage);
     if (files == NULL)
-        return fault_set(fault, "no memory for a list of files");
+        return fault_errno(fault, ENOMEM, "no memory for a list of files");
     open_early();
     confined = true;
     int ruleset = privs_files_ruleset(files, settings, stage, &held->landlock_abi);

@@ -94,6 +94,7 @@ static void add_entries(struct privs_files *files, const char *folder)
 {
     struct dirent **entries;
     int count = scandir(folder, &entries, visible, NULL);
+    files->failed |= count < 0 && errno == ENOMEM;
     for (int i = 0; i < count; i++) {
         char path[PATH_MAX];
         struct stat status;

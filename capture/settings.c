@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "memory.h"
 #include "nearest.h"
 #include "privs.h"
 
@@ -116,11 +117,9 @@ void *settings_own(struct settings *settings, void *memory)
 {
     struct settings_store *store = settings->store;
     void **owned = realloc(store->owned, (store->owned_count + 1) * sizeof *owned);
-    if (memory == NULL || owned == NULL) {
-        fputs("lightsout: no memory\n", stderr);
-        exit(1); /* at the start there is nothing to lose yet; nor is a reload without memory worth a way of
-                    its own */
-    }
+    /* At the start there is nothing to lose yet; nor is a reload without memory worth a way of its own. */
+    if (memory == NULL || owned == NULL)
+        memory_end("the settings");
     store->owned = owned;
     owned[store->owned_count++] = memory;
     return memory;
@@ -195,7 +194,7 @@ static int read_password(struct settings *settings, const char *path, const char
     settings_note_file(settings, path);
     FILE *file = fopen(path, "r");
     if (file == NULL)
-        return fault_set(fault, "password_file = %s: %s", path, strerror(errno));
+        return fault_errno(fault, errno, "password_file = %s: %s", path, strerror(errno));
     bool read = fgets(line, sizeof line, file) != NULL;
     fclose(file);
     line[strcspn(line, "\r\n")] = '\0';
@@ -432,13 +431,13 @@ static int take_pair(void *user, const char *section, const char *key, const cha
 
 static int read_configuration(struct settings *settings, const char *path, struct fault *fault)
 {
-    struct fault why = {""};
+    struct fault why = {.text = ""};
     struct reading reading = {.settings = settings, .text = settings_embedded, .fault = &why};
     if (path != NULL) {
         settings_note_file(settings, path);
         reading.file = fopen(path, "r");
         if (reading.file == NULL)
-            return fault_set(fault, "configuration %s: %s", path, strerror(errno));
+            return fault_errno(fault, errno, "configuration %s: %s", path, strerror(errno));
     }
     settings->embedded = path == NULL;
     settings->store->seen_count = 0;
@@ -450,8 +449,8 @@ static int read_configuration(struct settings *settings, const char *path, struc
     if (reading.error != 0)
         return fault_set(fault, "configuration %s: %s", path, strerror(reading.error));
     if (reading.failed)
-        return fault_set(fault, "%s:%d: %s", path != NULL ? path : "embedded default", reading.line,
-                         why.text);
+        return fault_errno(fault, why.no_memory ? ENOMEM : 0, "%s:%d: %s",
+                           path != NULL ? path : "embedded default", reading.line, why.text);
     if (line != 0)
         return fault_set(fault, "%s:%d: neither a [section] nor a 'key = value'",
                          path != NULL ? path : "embedded default", line);
@@ -610,7 +609,8 @@ static int finish(struct settings *settings, struct fault *fault)
     if (check_sensor(settings->publish.sensor, &why) != 0)
         return fault_set(fault, "%s%s", place_of(settings, "lightsout", "sensor"), why.text);
     if (privs_check_user(settings, &why) != 0)
-        return fault_set(fault, "%s%s", place_of(settings, "lightsout", "user"), why.text);
+        return fault_errno(fault, why.no_memory ? ENOMEM : 0, "%s%s", place_of(settings, "lightsout", "user"),
+                           why.text);
     const char *password = getenv("LIGHTSOUT_REDIS_PASSWORD");
     if (settings->publish.redis.password == NULL && password != NULL) {
         settings->publish.redis.password = settings_own_text(settings, password);
@@ -655,7 +655,7 @@ int settings_read(struct settings *settings, int argc, char **argv, struct fault
     *settings = (struct settings){.progress = -1, .capture = {.from_ns = TIME_NONE, .to_ns = TIME_NONE}};
     settings->store = calloc(1, sizeof *settings->store);
     if (settings->store == NULL)
-        return fault_set(fault, "no memory");
+        return fault_errno(fault, ENOMEM, "no memory for the settings");
     for (size_t i = 0; i < ROW_COUNT; i++)
         if (rows[i].value != NULL && put(settings, &rows[i], rows[i].value, fault) != 0)
             return -1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The sections [watch CIDR], [path NAME] and [service NAME], and the scopes that follow from them. */
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -385,10 +386,10 @@ static int build_watchlist(struct settings *settings, struct fault *fault)
             continue;
         any = true;
         if (watchlist_add(rules->watchlist, &rules->watches[i].prefix, (uint32_t)i) != 0)
-            return fault_set(fault, "no memory for the watch list");
+            return fault_errno(fault, ENOMEM, "no memory for the watch list");
     }
     if (rules->watchlist == NULL || watchlist_build(rules->watchlist) != 0)
-        return fault_set(fault, "no memory for the watch list");
+        return fault_errno(fault, ENOMEM, "no memory for the watch list");
     return any ? 0 : fault_set(fault, "nothing is watched: give --watch CIDR, or enable a [watch CIDR]");
 }
 

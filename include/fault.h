@@ -3,12 +3,24 @@
  * once. */
 #pragma once
 
+#include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 struct fault {
     char text[512];
+    bool no_memory; /* that was refused, and nothing else is wrong */
 };
+
+/* For fault_set and fault_errno. */
+static inline void fault_put(struct fault *fault, const char *format, va_list arguments)
+{
+    vsnprintf(fault->text, sizeof fault->text, format, arguments);
+    for (char *c = fault->text; *c != '\0'; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
+}
 
 /* Writes the message (cut to fit, control bytes replaced so that it stays one line) and returns -1, so that a
  * set-up function can `return fault_set(fault, ...)`. */
@@ -17,10 +29,20 @@ __attribute__((format(printf, 2, 3))) static inline int fault_set(struct fault *
 {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(fault->text, sizeof fault->text, format, arguments);
+    fault->no_memory = false;
+    fault_put(fault, format, arguments);
     va_end(arguments);
-    for (char *c = fault->text; *c != '\0'; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?';
+    return -1;
+}
+
+/* The same where an errno says why: it may be that memory was short. */
+__attribute__((format(printf, 3, 4))) static inline int fault_errno(struct fault *fault, int error,
+                                                                    const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fault->no_memory = error == ENOMEM;
+    fault_put(fault, format, arguments);
+    va_end(arguments);
     return -1;
 }

@@ -75,7 +75,7 @@ static struct bins_file *open_table(const char *text, struct fault *fault)
 
 static struct bins_file *opened(const char *text)
 {
-    struct fault fault = {""};
+    struct fault fault = {.text = ""};
     struct bins_file *file = open_table(text, &fault);
     if (file == NULL)
         fail_msg("%s", fault.text);
@@ -86,7 +86,7 @@ static int run_table(struct bins_file *file, struct got *got)
 {
     const struct capture_output output = {
         .context = got, .step = keep_step, .say = keep_words, .progress = ignore_progress};
-    struct fault fault = {""};
+    struct fault fault = {.text = ""};
     *got = (struct got){.scopes = capture_bins_scopes(file)->count};
     int status = capture_bins_run(file, TIME_NONE, TIME_NONE, &output, &go_on, &fault);
     if (status < 0)
@@ -106,7 +106,7 @@ static int64_t read_table(const char *text, struct got *got)
 
 static void assert_refused(const char *text, const char *words)
 {
-    struct fault fault = {""};
+    struct fault fault = {.text = ""};
     struct bins_file *file = open_table(text, &fault);
     assert_null(file);
     if (strstr(fault.text, words) == NULL || strstr(fault.text, path) == NULL)
@@ -289,7 +289,7 @@ static void test_a_time_that_is_none_is_named_with_its_line(void **state)
 static void test_what_follows_a_short_time_is_not_read_as_part_of_it(void **state)
 {
     (void)state;
-    struct fault fault = {""};
+    struct fault fault = {.text = ""};
     struct bins_file *last = open_table("scope,flows,time\nall,1,2025-06-07 9:00:00\n", &fault);
     struct bins_file *first = open_table("time,scope,flows\n2025-06-07 9:00:00,all,1\n", &fault);
     bool both = (first != NULL) == (last != NULL);
@@ -459,7 +459,7 @@ static void test_a_header_alone_gives_nothing(void **state)
 static void test_a_table_cut_off_in_a_row_keeps_what_was_read(void **state)
 {
     (void)state;
-    struct fault fault = {""};
+    struct fault fault = {.text = ""};
     struct bins_file *file = open_table("time,scope,flows,packets_in\n"
                                         "2025-06-07T12:00:00Z,all,1,10\n"
                                         "2025-06-07T12:01:00Z,all,2,20\n"

@@ -43,7 +43,7 @@ static void assert_reads(const char *text, const char *country, const char *want
     char argument[80], got[65536] = "", one[PREFIX_TEXT_MAX];
     struct prefix *prefixes = NULL;
     size_t count = 0;
-    struct fault fault = {""};
+    struct fault fault = {.text = ""};
     write_list(text);
     snprintf(argument, sizeof argument, "%s%s", path, country);
     if (prefix_list_read(argument, &prefixes, &count, &fault) != 0)
@@ -61,7 +61,7 @@ static void assert_refused(const char *text, const char *country, const char *wo
     char argument[80];
     struct prefix *prefixes = NULL;
     size_t count = 0;
-    struct fault fault = {""};
+    struct fault fault = {.text = ""};
     write_list(text);
     snprintf(argument, sizeof argument, "%s%s", path, country);
     assert_int_equal(prefix_list_read(argument, &prefixes, &count, &fault), -1);

@@ -13,7 +13,7 @@
 static struct prefix parsed(const char *text)
 {
     struct prefix prefix;
-    struct fault fault = {""};
+    struct fault fault = {.text = ""};
     if (prefix_parse(text, &prefix, &fault) != 0)
         fail_msg("%s", fault.text);
     return prefix;
@@ -94,7 +94,7 @@ static void a_bad_prefix_is_refused_with_the_thing_and_the_way_out(void **state)
     };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         struct prefix prefix;
-        struct fault fault = {""};
+        struct fault fault = {.text = ""};
         assert_int_equal(prefix_parse(pairs[i][0], &prefix, &fault), -1);
         assert_string_equal(fault.text, pairs[i][1]);
     }

@@ -277,7 +277,7 @@ static int run_script(void)
 {
     const struct capture_output output = {
         .step = keep_step, .flow = keep_flow, .say = keep_words, .progress = ignore_progress};
-    struct fault fault = {""};
+    struct fault fault = {.text = ""};
     struct worker *worker = worker_new(&options, &rules, &scopes, &output, NULL, &health, &fault);
     if (worker == NULL)
         fail_msg("%s", fault.text);

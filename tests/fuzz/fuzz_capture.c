@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *path = fuzz_file(data, size);
     struct health health = {0};
-    struct fault fault = {""};
+    struct fault fault = {.text = ""};
     const struct source_file_options options = {
         .paths = &path, .path_count = 1, .from_ns = TIME_NONE, .to_ns = TIME_NONE};
     struct source *source = source_file_open(&options, &health, &fault);

@@ -30,7 +30,7 @@ static void start(void)
     static struct pulse pulse = {.step_ns = TIME_NONE, .item_ns = TIME_NONE};
     static char listen[32];
     const struct settings *settings = fuzz_settings(0);
-    struct fault fault = {""};
+    struct fault fault = {.text = ""};
     find_port();
     snprintf(listen, sizeof listen, "127.0.0.1:%u", (unsigned)ntohs(address.sin_port));
     options = settings->publish;

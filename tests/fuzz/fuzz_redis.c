@@ -67,7 +67,7 @@ static size_t look(const struct redisReply *reply, int depth)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct fault fault = {""};
+    struct fault fault = {.text = ""};
     if (size < 1)
         return 0;
     if (listener < 0)

@@ -179,7 +179,7 @@ static int write_bins(const struct request *request, const struct script *script
 int main(int argc, char **argv)
 {
     struct request request = {.zstd_level = 19, .bin_s = 60, .scopes = "all,prefix,path,service,tap"};
-    struct fault fault = {""};
+    struct fault fault = {.text = ""};
     struct world_counts counts;
     int status = read_arguments(argc, argv, &request);
     if (status >= 0)

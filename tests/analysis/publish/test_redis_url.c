@@ -106,7 +106,7 @@ static void every_bad_form_is_refused_with_a_reason_and_without_the_password(voi
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct redis_url url;
-        struct fault fault = {""};
+        struct fault fault = {.text = ""};
         assert_int_equal(redis_url_parse(rows[i].text, &url, &fault), -1);
         if (strstr(fault.text, rows[i].reason) == NULL)
             fail_msg("%s: %s", rows[i].text, fault.text);
@@ -143,7 +143,7 @@ static void tls_is_asked_for_and_never_forgotten(void **state)
 {
     (void)state;
     struct redis_url url;
-    struct fault fault = {""};
+    struct fault fault = {.text = ""};
     assert_int_equal(redis_url_parse("rediss://:hunter2@h/3", &url, &fault), 0);
     assert_true(url.tls);
     assert_int_equal(url.db, 3);

@@ -22,7 +22,7 @@ enum { MIB = 1024 * 1024 };
 
 static struct spool *open_at(const char *path, uint64_t told, bool again, struct spool_found *found)
 {
-    struct fault fault = {""};
+    struct fault fault = {.text = ""};
     const struct spool_options options = {.path = path, .bytes_max = 4 * MIB, .told = told, .again = again};
     struct spool *spool = spool_open(&options, found, &fault);
     if (spool == NULL)
