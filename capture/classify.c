@@ -166,8 +166,8 @@ static uint32_t hash_finding(const struct classify *classify, const uint16_t app
     return hash_words(&classify->hash_key, words, count);
 }
 
-/* The finding, for one flow more; without the domain when there are as many as may be. NULL when there is no
- * memory, or nothing to keep. */
+/* The finding, for one flow more; without the domain when there are as many as may be. NULL when there is
+ * nothing to keep. */
 static const struct finding *finding_hold(struct classify *classify, const uint16_t application[2],
                                           const char *domain)
 {
@@ -187,7 +187,7 @@ static const struct finding *finding_hold(struct classify *classify, const uint1
         size_t length = strlen(domain) + 1;
         finding = malloc(sizeof *finding + length);
         if (finding == NULL)
-            return NULL;
+            memory_end("what flows carry");
         *finding =
             (struct finding){.next = *chain, .hash = hash, .application = {application[0], application[1]}};
         memcpy(finding->domain, domain, length);
@@ -303,18 +303,19 @@ static bool flow_decide(struct classify *classify, struct flow *flow, ndpi_proto
     return is_known(protocol) || classify->domain[0] != '\0';
 }
 
-/* Begins a classification; false without room or memory. Who has been answered, and so is not forged, finds
+/* Begins a classification; false without room. Who has been answered, and so is not forged, finds
  * room: what has been asked about longest is decided by what is known. */
 static bool flow_begin(struct classify *classify, struct flow *flow)
 {
     if (classify->live >= classify->max && flow->spoke[0] && flow->spoke[1])
         classify_end(classify, classify->oldest->flow);
-    if (classify->live < classify->max)
-        flow->classification = calloc(1, sizeof *flow->classification);
-    if (flow->classification == NULL) {
+    if (classify->live >= classify->max) {
         classify->health->classify_refused++;
         return false;
     }
+    flow->classification = calloc(1, sizeof *flow->classification);
+    if (flow->classification == NULL)
+        memory_end("nDPI (see classify_max)");
     flow->classification->flow = flow;
     list_append(classify, flow->classification);
     return true;

@@ -7,6 +7,7 @@
 #include "burst.h"
 #include "distinct.h"
 #include "leg.h"
+#include "memory.h"
 #include "signs.h"
 
 enum role { ROLE_HOST, ROLE_PEER };
@@ -281,14 +282,14 @@ static void add_services(struct end_scopes *scopes, const struct flow *flow)
 
 /* ---- packets ---- */
 
-/* Notes an address for count_join. Without memory for it, it counts wherever it is seen. */
+/* Notes an address for count_join. */
 static void note_arrival(struct count *count, uint32_t scope, enum role role, const uint8_t address[16])
 {
     if (count->arrival_count == count->arrival_room) {
         size_t room = count->arrival_room == 0 ? 64 : 2 * count->arrival_room;
         struct arrival *arrivals = reallocarray(count->arrivals, room, sizeof *arrivals);
         if (arrivals == NULL)
-            return;
+            memory_end("the addresses of a step");
         count->arrivals = arrivals;
         count->arrival_room = room;
     }

@@ -10,6 +10,7 @@
 
 #include "fetch.h"
 #include "hash.h"
+#include "memory.h"
 
 enum { LABELS = 64 };
 
@@ -78,19 +79,18 @@ static struct slot *find(const struct distinct *set, struct slot *slots, uint32_
     return &slots[at];
 }
 
-static bool grow(struct distinct *set)
+static void grow(struct distinct *set)
 {
     uint32_t size = set->size * 2;
     struct slot *slots = calloc(size, sizeof *slots);
     if (slots == NULL)
-        return false;
+        memory_end("the addresses of an interval (see addresses_max)");
     for (uint32_t i = 0; i < set->size; i++)
         if (set->slots[i].generation == set->generation)
             *find(set, slots, size, set->slots[i].group, set->slots[i].address) = set->slots[i];
     free(set->slots);
     set->slots = slots;
     set->size = size;
-    return true;
 }
 
 static struct slot *slot_of(struct distinct *set, uint32_t group, const uint8_t address[16])
@@ -114,8 +114,7 @@ static enum distinct_answer add_up_to(struct distinct *set, uint32_t most, uint3
         return DISTINCT_FULL;
     if (!taken) {
         if (set->used >= set->size / 2) {
-            if (!grow(set))
-                return DISTINCT_FULL;
+            grow(set);
             set->latest = slot = find(set, set->slots, set->size, group, address);
         }
         memcpy(slot->address, address, sizeof slot->address);

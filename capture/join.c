@@ -12,6 +12,7 @@
 
 #include "count.h"
 #include "leg.h"
+#include "memory.h"
 #include "signs.h"
 
 enum { PARTS_MAX = 32 }; /* so far a reader may be ahead of the owners */
@@ -98,7 +99,7 @@ static bool keep_flow(struct member *member, const struct flow_record *record)
         size_t room = member->flow_room == 0 ? 64 : 2 * member->flow_room;
         struct flow_record *flows = reallocarray(member->flows, room, sizeof *flows);
         if (flows == NULL)
-            return false;
+            memory_end("the flows of a step");
         member->flows = flows;
         member->flow_room = room;
     }

@@ -84,6 +84,7 @@ struct wiring {
     struct settings *now, *next; /* read since: in force, and to be; NULL: none */
     struct analysis *study;      /* for the next ones */
     bool event_told;             /* since the last checkpoint */
+    bool unsaved;                /* there was no memory for the last checkpoint */
     bool scopes_owed;            /* the letterbox has not taken the scopes in force yet */
     struct progress progress;
     enum scope_state all, tap; /* at the end of the last bin */
@@ -109,8 +110,11 @@ static void save_state(struct wiring *wiring, int64_t data_ns)
 {
     size_t length = analysis_save(wiring->analysis, NULL, 0);
     uint8_t *bytes = malloc(length);
+    if (bytes == NULL && !wiring->unsaved)
+        log_warn("no memory for a checkpoint of %zu bytes: the last one stands", length);
+    wiring->unsaved = bytes == NULL;
     if (bytes == NULL)
-        return; /* the last one stands */
+        return;
     analysis_save(wiring->analysis, bytes, length);
     publish_checkpoint(wiring->publish, data_ns, bytes, length);
     wiring->saved_at_s = wall_s();
@@ -305,10 +309,11 @@ static void pass_progress(void *context, const struct health *health, int64_t da
     progress_show(&wiring->progress, &now);
 }
 
+/* Unless it is memory that was short: then nothing is wrong with what was asked for. */
 static int say_unusable(const struct fault *fault)
 {
     log_error("%s", fault->text);
-    return EXIT_UNUSABLE;
+    return fault->no_memory ? EXIT_FAILED : EXIT_UNUSABLE;
 }
 
 /* What is read: a capture or a table of bins. */
@@ -475,7 +480,7 @@ static int run(const struct settings *settings, struct input *input, struct relo
         status = read_and_publish(&wiring, input);
     analysis_free(wiring.analysis);
     end_reload(&wiring);
-    return status == 0 ? EXIT_DONE : EXIT_FAILED;
+    return status == 0 && !wiring.unsaved ? EXIT_DONE : EXIT_FAILED;
 }
 
 /* Words with blanks between them; NULL when there is no memory. The caller frees. */

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "memory.h"
 
 /* A read of this size costs hardly more a byte than the largest, and leaves most of a second-level cache to
  * others. */
@@ -400,6 +401,8 @@ static enum savefile_news add_interface(struct savefile *file, const struct bloc
         uint32_t room = file->interface_room == 0 ? 4 : file->interface_room * 2;
         struct interface *more =
             room <= INTERFACES_MAX ? reallocarray(file->interfaces, room, sizeof *more) : NULL;
+        if (more == NULL && room <= INTERFACES_MAX)
+            memory_end("the interfaces of a capture");
         if (more == NULL)
             return damaged(file, "a section of more than %u interfaces is not read", file->interface_room);
         file->interfaces = more;

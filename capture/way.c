@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "hash.h"
+#include "memory.h"
 #include "scope.h"
 
 struct ways {
@@ -98,10 +99,12 @@ uint16_t ways_find(struct ways *ways, const struct packet *packet, uint32_t path
     if (*place != 0)
         return *place;
     if (ways->count == ways->room) {
-        if (ways->room == WAYS_MAX || !grow(ways, 2 * ways->room)) {
+        if (ways->room == WAYS_MAX) {
             ways->health->ways_unkept++;
             return 0;
         }
+        if (!grow(ways, 2 * ways->room))
+            memory_end("the ways of packets");
         place = find_place(ways, &way);
     }
     ways->items[ways->count] = way;

@@ -6,10 +6,12 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "evidence_text.h"
+#include "memory.h"
 #include "text.h"
 
 enum { EVENT_SCHEMA = 1 }; /* a change of what is published is a change of this number */
@@ -365,8 +367,21 @@ void event_text_message(const struct event *event, const char *sensor, char text
     }
 }
 
-/* The JSON. A value that could not be made (no memory) leaves its field out, and the object then fails as a
- * whole in event_text_json by json_dumps or, at worst, is short of a field. */
+/* The JSON. A value for which there is no memory would leave its field out, and an event that is short of a
+ * field is not told otherwise any more: better that it is told by the next start. */
+
+static void *give(size_t bytes)
+{
+    void *memory = malloc(bytes);
+    if (memory == NULL)
+        memory_end("an event");
+    return memory;
+}
+
+static void give_json(void)
+{
+    json_set_alloc_funcs(give, free);
+}
 
 static void set(json_t *object, const char *key, json_t *value)
 {
@@ -657,7 +672,9 @@ static json_t *observer(const char *sensor)
 
 char *event_text_json(const struct event *event, const char *sensor)
 {
+    static pthread_once_t given = PTHREAD_ONCE_INIT;
     char message[EVENT_MESSAGE_MAX];
+    pthread_once(&given, give_json);
     event_text_message(event, sensor, message);
     json_t *root = json_object();
     set_time(root, "@timestamp", event->time_ns);

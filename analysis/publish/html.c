@@ -502,12 +502,15 @@ static int html_finish(void *state, struct fault *fault)
     put_scopes(html);
     put_about(html);
     page_end(html->out);
-    int result = fclose(html->out) == 0 ? lines_put(html->lines, page, length, fault)
-                                        : fault_set(fault, "no memory for the report");
+    bool whole = !ferror(html->out);
+    int result = fclose(html->out) == 0 && whole ? lines_put(html->lines, page, length, fault)
+                                                 : fault_set(fault, "no memory for the report");
     free(page);
     if (lines_close(html->lines, fault) != 0)
         result = -1;
     html->lines = NULL;
+    if (result == 0 && (html->story.short_of_memory || html->picture.short_of_memory))
+        result = fault_set(fault, "there was no memory for all of the report");
     return result;
 }
 

@@ -138,7 +138,8 @@ static struct MHD_Response *make_page(const struct http *http, const struct reso
     if (out == NULL)
         return NULL;
     write_page(http, resource->page, life, out);
-    if (fclose(out) != 0) {
+    bool whole = !ferror(out);
+    if (fclose(out) != 0 || !whole) {
         free(bytes);
         return NULL;
     }
@@ -365,24 +366,31 @@ static int http_event(void *state, const struct event *event, struct fault *faul
     return result == 0 ? 0 : fault_set(fault, "no memory to show an episode");
 }
 
+static int is_whole(const struct http *http, struct fault *fault)
+{
+    return http->status.picture.short_of_memory
+               ? fault_set(fault, "there is no memory for all that the page shows")
+               : 0;
+}
+
 static int http_bin(void *state, const struct bin *bin, struct fault *fault)
 {
-    (void)fault;
     struct http *http = state;
     pthread_mutex_lock(&http->lock);
     status_bin(&http->status, bin);
+    int result = is_whole(http, fault);
     pthread_mutex_unlock(&http->lock);
-    return 0;
+    return result;
 }
 
 static int http_hosts(void *state, const struct hosts *hosts, struct fault *fault)
 {
-    (void)fault;
     struct http *http = state;
     pthread_mutex_lock(&http->lock);
     picture_hosts(&http->status.picture, hosts);
+    int result = is_whole(http, fault);
     pthread_mutex_unlock(&http->lock);
-    return 0;
+    return result;
 }
 
 static void http_step(void *state, int64_t data_ns, const struct health *health, const struct levels *levels)

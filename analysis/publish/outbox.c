@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "clock.h"
+#include "memory.h"
 
 enum {
     GATHER_NS =
@@ -185,14 +186,16 @@ static void note_episode(struct outbox *outbox, const struct event *event)
     }
 }
 
-/* An event with its texts behind one another, each ended by a zero: action, scope, severity, JSON. NULL: no
- * memory, or these are no such texts. */
+static const char held[] = "an event for Redis";
+
+/* An event with its texts behind one another, each ended by a zero: action, scope, severity, JSON. NULL:
+ * these are no such texts. */
 static struct outbox_event *event_of(const char *id, const char *text, size_t length)
 {
     struct outbox_event *event = calloc(1, sizeof *event + length);
     const char *texts[4], *end;
     if (event == NULL)
-        return NULL;
+        memory_end(held);
     snprintf(event->id, sizeof event->id, "%s", id);
     memcpy(event->text, text, length);
     event->length = (uint32_t)length;
@@ -215,14 +218,12 @@ static struct outbox_event *event_of(const char *id, const char *text, size_t le
 static struct outbox_event *event_new(const struct event *event, const char *sensor)
 {
     char id[EVENT_ID_MAX], *json = event_text_json(event, sensor), *text;
-    if (json == NULL)
-        return NULL;
     event_text_id(event, sensor, id);
     int length = asprintf(&text, "%s%c%s%c%d%c%s", event_text_action(event->action), 0, event->scope, 0,
                           event_text_severity(event), 0, json);
     free(json);
     if (length < 0)
-        return NULL;
+        memory_end(held);
     struct outbox_event *waiting = event_of(id, text, (size_t)length + 1);
     free(text);
     return waiting;

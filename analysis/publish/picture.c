@@ -278,8 +278,10 @@ void picture_bin(struct picture *picture, const struct bin *bin)
     const struct picture_point point = point_of(bin);
     if (track->count > 0 && stretch_of(picture, track->width, bin->start_ns) < track->first)
         return; /* time never goes back; without this a bad table could write before the first */
-    if (!make_room(picture, track, bin->start_ns))
+    if (!make_room(picture, track, bin->start_ns)) {
+        picture->short_of_memory = true;
         return;
+    }
     add_point(&track->point[stretch_of(picture, track->width, bin->start_ns) - track->first], &point);
     if (bin->scope != SCOPE_NUMBER_ALL)
         return;
@@ -355,6 +357,7 @@ static struct picture_host *find_host(struct picture *picture, const uint8_t add
     if (picture->host_count == picture->host_room) {
         uint32_t room = picture->host_room == 0 ? 32 : 2 * picture->host_room;
         struct picture_host *host = reallocarray(picture->host, room, sizeof *host);
+        picture->short_of_memory |= host == NULL;
         if (host == NULL)
             return NULL;
         picture->host = host;

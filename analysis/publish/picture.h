@@ -77,6 +77,7 @@ struct picture {
     uint64_t hosts_untold; /* times that another one spoke in a bin */
     uint32_t slot_width;   /* bins a slot; 0: nothing is known of hosts */
     int64_t slot_first;    /* the number of the first slot since the epoch */
+    bool short_of_memory;  /* something is not shown */
 };
 
 /* Copies the scopes. 0, or -1 when there is no memory. */

@@ -47,6 +47,7 @@ static void *with_room(struct story *story, void *items, size_t count, size_t *r
     void *grown = more <= STORY_MOST ? reallocarray(items, more, size) : NULL;
     if (grown == NULL) {
         story->cut_short = true;
+        story->short_of_memory |= more <= STORY_MOST;
         return items;
     }
     *room = more;

@@ -60,6 +60,7 @@ struct story {
     int64_t start_ns, end_ns; /* of what was watched; TIME_NONE: nothing was */
     uint64_t watched_packets; /* in and out, of `all` */
     bool cut_short;           /* there were more episodes or gaps than there is room for */
+    bool short_of_memory;     /* and that was why */
 };
 
 /* Borrows the scopes. 0, or -1 when there is no memory. */

@@ -372,7 +372,8 @@ static int summary_finish(void *state, struct fault *fault)
     tell_tap(summary);
     tell_episodes(summary);
     tell_losses(summary);
-    if (fclose(summary->out) != 0) {
+    bool whole = !ferror(summary->out);
+    if (fclose(summary->out) != 0 || !whole) {
         free(text);
         return fault_set(fault, "no memory for the summary");
     }
@@ -381,6 +382,8 @@ static int summary_finish(void *state, struct fault *fault)
     if (lines_close(lines, fault) != 0)
         result = -1;
     free(text);
+    if (result == 0 && summary->story.short_of_memory)
+        result = fault_set(fault, "there was no memory for all of the summary");
     return result;
 }
 
