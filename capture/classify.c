@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "guard.h"
 #include "hash.h"
 #include "memory.h"
 
@@ -125,7 +126,9 @@ struct classify *classify_new(size_t flows_max, struct health *health, struct fa
     set_ndpi_malloc(give);
     set_ndpi_flow_malloc(give);
     struct classify *classify = calloc(1, sizeof *classify);
+    guard_begin("nDPI");
     struct ndpi_detection_module_struct *module = classify != NULL ? shim_init() : NULL;
+    guard_end();
     if (module == NULL || shim_finalize(module) != 0) {
         fault_set(fault, "nDPI %s could not be started: some 10 MB of memory are needed", classify_version());
         if (module != NULL)

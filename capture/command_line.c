@@ -104,7 +104,7 @@ static int watch_one(struct settings *settings, const char *argument, struct fau
     struct fault why;
     struct watch *watch = settings_watch(settings, cidr, &why);
     if (watch == NULL)
-        return fault_errno(fault, why.no_memory ? ENOMEM : 0, "--watch %s: %s", argument, why.text);
+        return fault_errno(fault, why.refused ? ENOMEM : 0, "--watch %s: %s", argument, why.text);
     if (label != NULL)
         watch->label = label;
     return 0;
@@ -148,7 +148,7 @@ static int take_key_option(struct settings *settings, const struct key_option *o
 {
     struct fault why;
     if (settings_set(settings, option->section, option->key, argument, &why) != 0)
-        return fault_errno(fault, why.no_memory ? ENOMEM : 0, "--%s: %s", option->name, why.text);
+        return fault_errno(fault, why.refused ? ENOMEM : 0, "--%s: %s", option->name, why.text);
     return 0;
 }
 

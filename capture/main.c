@@ -309,11 +309,11 @@ static void pass_progress(void *context, const struct health *health, int64_t da
     progress_show(&wiring->progress, &now);
 }
 
-/* Unless it is memory that was short: then nothing is wrong with what was asked for. */
+/* Unless memory or files were short: then nothing is wrong with what was asked for. */
 static int say_unusable(const struct fault *fault)
 {
     log_error("%s", fault->text);
-    return fault->no_memory ? EXIT_FAILED : EXIT_UNUSABLE;
+    return fault->refused ? EXIT_FAILED : EXIT_UNUSABLE;
 }
 
 /* What is read: a capture or a table of bins. */

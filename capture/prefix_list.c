@@ -115,7 +115,7 @@ static int read_lines(FILE *file, const char *path, const char *country, struct 
         int status =
             country != NULL ? take_delegated(list, line, country, &why) : take_cidr(list, line, &why);
         if (status != 0)
-            return fault_errno(fault, why.no_memory ? ENOMEM : 0, "%s:%u: %s", path, number, why.text);
+            return fault_errno(fault, why.refused ? ENOMEM : 0, "%s:%u: %s", path, number, why.text);
     }
     if (ferror(file))
         return fault_set(fault, "watch list %s: %s", path, strerror(errno));

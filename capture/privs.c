@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "guard.h"
 #include "memory.h"
 
 /* The user that Debian's package makes. */
@@ -34,34 +35,18 @@ bool privs_looks_up(const struct settings *settings, enum privs_stage stage)
 
 /* ---- the user ---- */
 
-static const char of_user[] = "what the system knows of the user";
-
-static void on_crash(int number)
-{
-    (void)number;
-    memory_end(of_user);
-}
-
-/* glibc crashes, or ends the program by an assertion, where it finds no memory to read nsswitch.conf. */
-static void guard(bool on)
-{
-    static const int crashes[] = {SIGABRT, SIGSEGV};
-    static struct sigaction before[2];
-    const struct sigaction ours = {.sa_handler = on_crash};
-    for (size_t i = 0; i < 2; i++)
-        sigaction(crashes[i], on ? &ours : &before[i], on ? &before[i] : NULL);
-}
+static const char of_user[] = "the look-up of the user";
 
 /* NULL with the fault: it cannot be said whether there is such a user. NULL without (its text is empty):
  * there is none. */
 static const struct passwd *look_up(const char *name, struct fault *fault)
 {
     fault->text[0] = '\0';
-    guard(true);
+    guard_begin(of_user);
     errno = 0;
     const struct passwd *user = getpwnam(name);
     const int error = errno;
-    guard(false);
+    guard_end();
     if (user == NULL && (error == ENOMEM || error == EMFILE || error == ENFILE))
         fault_errno(fault, error, "user %s cannot be looked up: %s", name, strerror(error));
     return user;
@@ -124,10 +109,10 @@ static int change_user(const struct passwd *user, struct fault *fault)
     capng_clear(CAPNG_SELECT_ALL);
     if (kept & BIT(CAP_NET_RAW))
         capng_update(CAPNG_ADD, CAPNG_PERMITTED, CAP_NET_RAW);
-    guard(true);
+    guard_begin(of_user);
     int result = capng_change_id((int)user->pw_uid, (int)user->pw_gid, CAPNG_INIT_SUPP_GRP);
     const int error = errno;
-    guard(false);
+    guard_end();
     return result == 0 ? 0
                        : fault_set(fault,
                                    "cannot become user %s (%s): start as root with CAP_SETUID, "
@@ -195,13 +180,13 @@ static void open_early(void)
 
 static void note_user(const struct passwd *user, struct privs *held)
 {
-    guard(true);
+    guard_begin(of_user);
     errno = 0;
     if (user == NULL)
         user = getpwuid(geteuid());
     if (user == NULL && errno == ENOMEM)
         memory_end(of_user);
-    guard(false);
+    guard_end();
     if (user != NULL)
         snprintf(held->user, sizeof held->user, "%s", user->pw_name);
     else

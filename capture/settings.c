@@ -449,7 +449,7 @@ static int read_configuration(struct settings *settings, const char *path, struc
     if (reading.error != 0)
         return fault_set(fault, "configuration %s: %s", path, strerror(reading.error));
     if (reading.failed)
-        return fault_errno(fault, why.no_memory ? ENOMEM : 0, "%s:%d: %s",
+        return fault_errno(fault, why.refused ? ENOMEM : 0, "%s:%d: %s",
                            path != NULL ? path : "embedded default", reading.line, why.text);
     if (line != 0)
         return fault_set(fault, "%s:%d: neither a [section] nor a 'key = value'",
@@ -609,7 +609,7 @@ static int finish(struct settings *settings, struct fault *fault)
     if (check_sensor(settings->publish.sensor, &why) != 0)
         return fault_set(fault, "%s%s", place_of(settings, "lightsout", "sensor"), why.text);
     if (privs_check_user(settings, &why) != 0)
-        return fault_errno(fault, why.no_memory ? ENOMEM : 0, "%s%s", place_of(settings, "lightsout", "user"),
+        return fault_errno(fault, why.refused ? ENOMEM : 0, "%s%s", place_of(settings, "lightsout", "user"),
                            why.text);
     const char *password = getenv("LIGHTSOUT_REDIS_PASSWORD");
     if (settings->publish.redis.password == NULL && password != NULL) {

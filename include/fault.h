@@ -10,7 +10,7 @@
 
 struct fault {
     char text[512];
-    bool no_memory; /* that was refused, and nothing else is wrong */
+    bool refused; /* memory or files, and nothing else is wrong */
 };
 
 /* For fault_set and fault_errno. */
@@ -29,19 +29,19 @@ __attribute__((format(printf, 2, 3))) static inline int fault_set(struct fault *
 {
     va_list arguments;
     va_start(arguments, format);
-    fault->no_memory = false;
+    fault->refused = false;
     fault_put(fault, format, arguments);
     va_end(arguments);
     return -1;
 }
 
-/* The same where an errno says why: it may be that memory was short. */
+/* The same where an errno says why: it may be that memory or files were short. */
 __attribute__((format(printf, 3, 4))) static inline int fault_errno(struct fault *fault, int error,
                                                                     const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    fault->no_memory = error == ENOMEM;
+    fault->refused = error == ENOMEM || error == EMFILE || error == ENFILE;
     fault_put(fault, format, arguments);
     va_end(arguments);
     return -1;
