@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "memory.h"
+
 enum { BUFFER_BYTES = 256 * 1024, WAIT_MS = 100, PATIENCE_MS = 2000 };
 
 static const atomic_bool *stop_asked;
@@ -142,11 +144,15 @@ static bool wait_for_reader(struct lines *lines)
  * `done` is how far it came. */
 static int write_all(struct lines *lines, const char *bytes, size_t length, size_t *done)
 {
-    for (*done = 0; *done < length;) {
+    int error = 0;
+    memory_whole_begin();
+    for (*done = 0; *done < length && error == 0;) {
         size_t piece = length - *done;
         if (lines->is_pipe) {
-            if (!wait_for_reader(lines))
-                return ETIMEDOUT;
+            if (!wait_for_reader(lines)) {
+                error = ETIMEDOUT;
+                break;
+            }
             piece = piece < PIPE_BUF ? piece : PIPE_BUF;
         }
         ssize_t written = write(lines->fd, bytes + *done, piece);
@@ -155,9 +161,10 @@ static int write_all(struct lines *lines, const char *bytes, size_t length, size
         else if (errno == EAGAIN)
             poll(&(struct pollfd){.fd = lines->fd, .events = POLLOUT}, 1, WAIT_MS);
         else if (errno != EINTR)
-            return errno;
+            error = errno;
     }
-    return 0;
+    memory_whole_end();
+    return error;
 }
 
 /* Writes all or, as far as that can be, nothing: what was written in part is taken back, unless somebody else

@@ -53,6 +53,7 @@ struct redis_link {
     uint16_t *node_of_slot; /* NULL: nothing was moved yet */
     struct pending *pending;
     size_t pending_first, pending_count, pending_room;
+    bool starved; /* what was to be sent since it was opened found no memory */
 };
 
 /* ---- set-up ---- */
@@ -194,7 +195,8 @@ static enum redis_trouble lost(const struct redis_link *link, const redisContext
                                struct fault *fault)
 {
     late = late || (context != NULL && is_late(context));
-    const char *why = late                                                  ? "no answer in time"
+    const char *why = link->starved                                         ? "no memory for what it is sent"
+                      : late                                                ? "no answer in time"
                       : context == NULL                                     ? "there is no connection"
                       : context->errstr[0] == '\0'                          ? "the connection broke"
                       : strcmp(context->errstr, strerror(EINPROGRESS)) == 0 ? "no answer in time"
@@ -514,6 +516,7 @@ enum redis_trouble redis_link_open(struct redis_link *link, struct fault *fault)
 {
     const struct redis_url *url = &link->url;
     redis_link_close(link);
+    link->starved = false;
     if (url->master[0] != '\0')
         return open_by_sentinel(link, fault);
     enum redis_trouble trouble = open_first(link, url->host_count > 0 ? &url->host[0] : NULL, fault);
@@ -669,6 +672,7 @@ void redis_link_send(struct redis_link *link, const char *key, size_t count, con
 {
     struct pending *pending = add_pending(link);
     if (pending == NULL) {
+        link->starved = true;
         redis_link_close(link); /* which the answer will say */
         return;
     }
@@ -679,6 +683,7 @@ void redis_link_send(struct redis_link *link, const char *key, size_t count, con
     long long length =
         redisFormatCommandArgv(&pending->command, (int)count, (const char **)arguments, lengths);
     if (length < 0) {
+        link->starved = true;
         pending->command = NULL;
         return;
     }
