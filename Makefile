@@ -17,6 +17,7 @@
 #   make bench-faults         programs, servers, links and disks that fail: is each event delivered once, and how soon
 #   make soak SOAK_S=3600     live traffic with outages of known truth, faults of everything else at random, memory recorded
 #                             (root; SOAK_SEED=N plays one again, MODE=asan under the sanitizer)
+#   make starve               every piece of memory refused once, and from there on; threads and files too: what comes of it
 #   make walls                hold the plan of the house: who may include and call what
 #   make format, format-check clang-format 14
 #   make samples              the captures in samples/ from their scripts, and their pictures
@@ -77,9 +78,10 @@ BENCH         := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(sort $(wildcard tes
 DETECT        := $(OUT)/bench-detect
 DETECT_OBJECTS := $(patsubst %.c,$(OBJ)/%.o,$(sort $(wildcard tests/bench/detect/*.c)))
 DETECT_LIBS   := -lndpi -ljansson -lm
+STARVE        := $(OUT)/starve.so
 FOLDERS       := $(sort $(dir $(OBJECTS) $(SYNTH_OBJECTS) $(TEST_OBJECTS) $(DETECT_OBJECTS) $(TESTS) $(BENCH) $(OBJ)/))
 
-.PHONY: all demo test bench bench-detect bench-fuse bench-flood bench-verdict bench-faults asan tsan fuzz test-programs bench-programs coverage valgrind soak fuzz-coverage replays mutate mutants walls format format-check deps install uninstall deb test-package clean force
+.PHONY: all demo test bench bench-detect bench-fuse bench-flood bench-verdict bench-faults starve asan tsan fuzz test-programs bench-programs coverage valgrind soak fuzz-coverage replays mutate mutants walls format format-check deps install uninstall deb test-package clean force
 all: $(PROGRAM)
 
 $(PROGRAM): $(MAIN) $(LIBRARY) $(OBJ)/flags
@@ -144,7 +146,12 @@ test:
 	@$(MAKE) --no-print-directory $(JOBS) test-programs
 	@$(RUNNER) $(PYTHON) tests/run $(OUT)
 
-test-programs: $(PROGRAM) $(SYNTH) $(TESTS) $(REPLAYS)
+test-programs: $(PROGRAM) $(SYNTH) $(TESTS) $(REPLAYS) $(STARVE)
+
+# Preloaded, so without the sanitizers' own.
+$(STARVE): tests/starve/starve.c $(OBJ)/flags
+	$(call say,LD,$@)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -fPIC -shared -o $@ $<
 
 export ASAN_OPTIONS  ?= detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
@@ -264,6 +271,12 @@ soak:
 $(SOAK_CLOCK): tests/soak/clock.c $(OBJ)/flags
 	$(call say,LD,$@)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $<
+
+# What the tests do with a few of the pieces, with all of them.
+starve:
+	@.ci/deps build test
+	@$(MAKE) --no-print-directory $(JOBS) $(PROGRAM) $(SYNTH) $(STARVE)
+	@$(PYTHON) tests/starve/whole.py $(OUT) --json $(OUT)/bench/starve.json
 
 walls: $(patsubst %.c,$(OBJ)/%.o,$(wildcard analysis/*.c))
 	@CC='$(CC)' tests/walls.sh $(OBJ)

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the program is asked to do while memory, threads or files are refused, and what must come of it.
+
+A session is a command with the files that it writes. It is run once as it is, and then, for an n, with the n-th request
+refused, or with all from the n-th on. Whatever is refused: the program is not killed, and its exit status is 1 with a line
+that says so, or 0 with everything that it would have written otherwise; what stands in the files are whole lines; and
+the same command, run again without refusals, ends with what an undisturbed one would have written.
+"""
+
+import json
+import os
+import re
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tests" / "analysis" / "publish"))
+from redis_server import Server  # noqa: E402
+
+BUILD = Path(os.environ.get("BUILD", TOP / "build")).resolve()
+LIGHTSOUT = os.environ.get("LIGHTSOUT", str(BUILD / "lightsout"))
+SYNTH = os.environ.get("SYNTH", str(BUILD / "synth"))
+STARVE = BUILD / "starve.so"
+KINDS = ("memory", "thread", "ndpi", "file")  # in the order of the ledger
+EVER = 2**63
+HANG_S = 60
+
+SAYS_WHY = re.compile(r"memory|too many open files|thread", re.IGNORECASE)
+
+CONFIGURATION = """[lightsout]
+sensor = ix-1
+state_every = 0.001
+[capture]
+workers = {workers}
+[redis]
+drain = 2
+list = yes
+"""
+
+
+class Outcome(NamedTuple):
+    status: int
+    said: str
+    asked: dict  # how often, of each kind
+    refused: dict
+
+
+class Broken(AssertionError):
+    """What must not come of a refusal."""
+
+
+def run(command, ledger, kind="memory", first=0, last=0):
+    """Runs the command with the requests of a kind refused from `first` to `last`, counted from one."""
+    ledger.write_bytes(b"".join(struct.pack("<4Q", *((first, last) if kind == name else (0, 0)), 0, 0) for name in KINDS))
+    environment = dict(os.environ, LD_PRELOAD=str(STARVE), STARVE=str(ledger), ASAN_OPTIONS="verify_asan_link_order=0")
+    try:
+        done = subprocess.run([str(word) for word in command], env=environment, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=HANG_S, check=False)
+    except subprocess.TimeoutExpired:
+        raise Broken("it hangs") from None
+    numbers = struct.unpack(f"<{4 * len(KINDS)}Q", ledger.read_bytes())
+    said = re.sub(r"(127\.0\.0\.1:)\d+", r"\1", done.stderr.decode(errors="replace"))  # whichever port was free
+    return done.stdout, Outcome(done.returncode, said,
+                                {name: numbers[4 * i + 2] for i, name in enumerate(KINDS)},
+                                {name: numbers[4 * i + 3] for i, name in enumerate(KINDS)})
+
+
+def make_input(folder):
+    """An evening with an outage, a table of its bins, a watch list and a configuration."""
+    capture = folder / "evening.pcap"
+    subprocess.run([SYNTH, "--pcap", capture, TOP / "tests/starve/evening.ini"], check=True)
+    subprocess.run([SYNTH, "--bins", folder / "evening.csv", TOP / "tests/starve/evening.ini"], check=True)
+    subprocess.run(["gzip", "-kn", capture], check=True)
+    subprocess.run(["zstd", "-q", capture], check=True)
+    (folder / "watched").write_text("175.45.176.0/24\n175.45.177.0/24\n# the rest\n175.45.178.0/23\n")
+    for workers in (1, 2):
+        (folder / f"conf{workers}").write_text(CONFIGURATION.format(workers=workers))
+
+
+class Session:
+    """A command that writes to a folder, and goes on from there."""
+
+    cut_back = ("events", "bins", "flows")  # files, which are the same in the end
+
+    def __init__(self, name, command, kinds=("memory", "thread", "ndpi", "file")):
+        self.name, self.make_command, self.kinds = name, command, kinds
+
+    def begin(self, source, folder):
+        """Runs it undisturbed, to know what to expect."""
+        self.source, self.folder = source, folder
+        folder.mkdir()
+        self.clear()
+        stdout, outcome = run(self.command(), folder / ".ledger")
+        assert outcome.status == 0, outcome.said
+        self.stdout, self.said, self.asked = stdout, outcome.said, outcome.asked
+        self.expected = self.written()
+
+    def command(self):
+        return self.make_command(self.source, self.folder)
+
+    def clear(self):
+        for path in self.folder.iterdir():
+            path.unlink()
+
+    def written(self):
+        return {name: (self.folder / name).read_bytes() for name in self.cut_back if (self.folder / name).exists()}
+
+    def check_whole(self):
+        """No half lines, and nothing that would not have been written."""
+        for name, text in self.written().items():
+            if text and not text.endswith(b"\n"):
+                raise Broken(f"{name} ends within a line")
+            if not self.expected[name].startswith(text):
+                raise Broken(f"{name} is not the beginning of what it should be")
+            if name in ("events", "flows"):
+                for line in text.splitlines():
+                    json.loads(line)
+
+    def refuse(self, kind, number, ever):
+        """Refuses one request, or all from there on. Returns how the program ended, as (status, said)."""
+        self.clear()
+        stdout, outcome = run(self.command(), self.folder / ".ledger", kind, number, EVER if ever else number)
+        if outcome.status not in (0, 1):
+            raise Broken(f"status {outcome.status}: {outcome.said}")
+        if outcome.status == 1 and not SAYS_WHY.search(outcome.said):
+            raise Broken(f"it does not say why: {outcome.said!r}")
+        self.check_whole()
+        if outcome.status == 0:
+            self.compare(self.written(), f"status 0 ({outcome.said!r})")
+            if stdout != self.stdout and not SAYS_WHY.search(outcome.said):
+                raise Broken(f"status 0, and the summary is another: {outcome.said!r}")
+        if outcome.status == 0 and outcome.said != self.said and not SAYS_WHY.search(outcome.said):
+            raise Broken(f"status 0, and {outcome.said!r}")
+        if outcome.status == 1:
+            self.go_on()
+        return outcome.status, outcome.said
+
+    def end(self):
+        """Nothing is left running."""
+
+    def go_on(self):
+        again = run(self.command(), self.folder / ".ledger")[1]
+        if again.status != 0:
+            raise Broken(f"the next start fails: {again.said!r}")
+        self.compare(self.written(), "the next start")
+
+    def compare(self, written, when):
+        unlike = [name for name, text in self.expected.items() if written.get(name) != text]
+        if unlike:
+            raise Broken(f"{when}: {', '.join(unlike)} unlike what is expected")
+
+
+class RedisSession(Session):
+    """The same, with a server, whose stream must hold each event once and in order."""
+
+    KEY = "lightsout:{ix-1}:"
+
+    def begin(self, source, folder):
+        (folder.parent / "redis").mkdir()
+        self.server = Server(folder.parent / "redis").start()
+        super().begin(source, folder)
+
+    def clear(self):
+        super().clear()
+        self.server.ask("FLUSHALL")
+
+    def written(self):
+        stream = [fields[fields.index("id") + 1] for _, fields in self.server.ask("XRANGE", self.KEY + "events", "-", "+")]
+        return {**super().written(), "stream": "".join(f"{event}\n" for event in stream).encode()}
+
+    def end(self):
+        self.server.stop()
+
+
+def files(folder, *names):
+    return [word for name in names for word in (f"--{name}", folder / name)]
+
+
+def replay(source, folder, capture, workers=1, more=()):
+    return [LIGHTSOUT, "-c", source / f"conf{workers}", "-r", source / capture,
+            *files(folder, "events", "bins", "flows", "state"), *more]
+
+
+def sessions():
+    """In the order in which they are worth while."""
+    return [
+        Session("check", lambda source, folder: [LIGHTSOUT, "--check", "-c", TOP / "samples/lightsout.conf",
+                                                 "--watch-from", source / "watched"]),
+        Session("replay", lambda source, folder: replay(source, folder, "evening.pcap.gz", more=(
+            "--watch-from", source / "watched", *files(folder, "report"), "--http", "127.0.0.1:0"))),
+        RedisSession("redis", lambda source, folder: replay(source, folder, "evening.pcap", more=(
+            "--redis", f"unix://{folder.parent}/redis/redis.sock"))),
+        Session("two workers", lambda source, folder: replay(source, folder, "evening.pcap.zst", workers=2)),
+        Session("bins", lambda source, folder: [LIGHTSOUT, "-c", source / "conf1", "-b", source / "evening.csv",
+                                                *files(folder, "events", "bins", "state")]),
+    ]
