@@ -263,13 +263,17 @@ static void tell_steps(struct join *join)
 }
 
 /* A reader's part is copied, and so is an owner's that a leap of time cuts short, since its step is told only
- * when all have leapt; without memory for that they wait as owners do. */
+ * when all have leapt: were they to wait as owners do, others would wait for what they have not handed on. */
 static bool add_part(struct member *member, const struct tally *tallies, int64_t step_ns, bool whole)
 {
     struct part part = {.step_ns = step_ns, .scope_count = member->scope_count, .tallies = tallies};
     size_t bytes = member->scope_count * sizeof *tallies;
-    if ((!member->is_owner || !whole) && (part.own = malloc(bytes)) != NULL)
+    if (!member->is_owner || !whole) {
+        part.own = malloc(bytes);
+        if (part.own == NULL)
+            memory_end("the counts of a step");
         part.tallies = memcpy(part.own, tallies, bytes);
+    }
     member->parts[(member->first + member->part_count++) % PARTS_MAX] = part;
     return part.own != NULL;
 }

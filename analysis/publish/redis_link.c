@@ -190,12 +190,19 @@ static bool is_late(const redisContext *context)
     return strstr(context->errstr, strerror(EAGAIN)) != NULL || strstr(context->errstr, "timeout") != NULL;
 }
 
+/* hiredis 0.14 goes on without a buffer for what is to be sent when it was refused one. */
+static bool can_send(const redisContext *context)
+{
+    return context->obuf != NULL;
+}
+
 /* There is no answer, and will be none. */
 static enum redis_trouble lost(const struct redis_link *link, const redisContext *context, bool late,
                                struct fault *fault)
 {
     late = late || (context != NULL && is_late(context));
-    const char *why = link->starved                                         ? "no memory for what it is sent"
+    const char *why = link->starved || (context != NULL && !can_send(context))
+                          ? "no memory for what it is sent"
                       : late                                                ? "no answer in time"
                       : context == NULL                                     ? "there is no connection"
                       : context->errstr[0] == '\0'                          ? "the connection broke"
@@ -213,7 +220,7 @@ static redisReply *read_reply(const struct redis_link *link, redisContext *conte
     void *reply = NULL;
     int done = 0;
     double end_s = now_s() + link->command_timeout_s;
-    bool late = false, well = true;
+    bool late = false, well = can_send(context);
     while (well && !done)
         well = redisBufferWrite(context, &done) == REDIS_OK;
     while (well && !late) {
@@ -253,7 +260,8 @@ static enum redis_trouble ask(const struct redis_link *link, redisContext *conte
     int count = 0;
     while (arguments[count] != NULL)
         count++;
-    redisAppendCommandArgv(context, count, (const char **)arguments, NULL);
+    if (can_send(context))
+        redisAppendCommandArgv(context, count, (const char **)arguments, NULL);
     *reply = read_reply(link, context, &trouble, fault);
     if (*reply != NULL)
         trouble = judge(link, what, *reply, fault);
@@ -367,7 +375,8 @@ static enum redis_trouble check_replica(const struct redis_link *link, redisCont
 {
     const char *const arguments[] = {"EXISTS", link->a_key};
     enum redis_trouble trouble;
-    redisAppendCommandArgv(context, 2, (const char **)arguments, NULL);
+    if (can_send(context))
+        redisAppendCommandArgv(context, 2, (const char **)arguments, NULL);
     redisReply *reply = read_reply(link, context, &trouble, fault);
     if (reply == NULL)
         return trouble;
@@ -608,7 +617,8 @@ static redisReply *hop(struct redis_link *link, const struct redis_address *to, 
     freeReplyObject(asked);
     if (*trouble != REDIS_WELL)
         return NULL;
-    redisAppendFormattedCommand(node->context, pending->command, pending->length);
+    if (can_send(node->context))
+        redisAppendFormattedCommand(node->context, pending->command, pending->length);
     return read_reply(link, node->context, trouble, fault);
 }
 
@@ -688,7 +698,9 @@ void redis_link_send(struct redis_link *link, const char *key, size_t count, con
         return;
     }
     pending->length = (size_t)length;
-    redisAppendFormattedCommand(link->node[pending->node].context, pending->command, pending->length);
+    redisContext *context = link->node[pending->node].context;
+    if (can_send(context))
+        redisAppendFormattedCommand(context, pending->command, pending->length);
 }
 
 enum redis_trouble redis_link_answer(struct redis_link *link, const char *what, struct redisReply **reply,
