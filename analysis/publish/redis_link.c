@@ -6,12 +6,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <hiredis/hiredis.h>
+#include <hiredis/sds.h>
 #ifdef REDIS_TLS
 #include <hiredis/hiredis_ssl.h>
 #endif
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 #include <time.h>
 
@@ -190,19 +193,12 @@ static bool is_late(const redisContext *context)
     return strstr(context->errstr, strerror(EAGAIN)) != NULL || strstr(context->errstr, "timeout") != NULL;
 }
 
-/* hiredis 0.14 goes on without a buffer for what is to be sent when it was refused one. */
-static bool can_send(const redisContext *context)
-{
-    return context->obuf != NULL;
-}
-
 /* There is no answer, and will be none. */
 static enum redis_trouble lost(const struct redis_link *link, const redisContext *context, bool late,
                                struct fault *fault)
 {
     late = late || (context != NULL && is_late(context));
-    const char *why = link->starved || (context != NULL && !can_send(context))
-                          ? "no memory for what it is sent"
+    const char *why = link->starved                                         ? "no memory for what it is sent"
                       : late                                                ? "no answer in time"
                       : context == NULL                                     ? "there is no connection"
                       : context->errstr[0] == '\0'                          ? "the connection broke"
@@ -210,6 +206,28 @@ static enum redis_trouble lost(const struct redis_link *link, const redisContext
                                                                             : context->errstr;
     fault_set(fault, "lost Redis at %s: %s", link->shown, why);
     return late ? REDIS_TROUBLE_timeout : REDIS_TROUBLE_broken;
+}
+
+/* Before 1.0 redisBufferWrite takes a new buffer when it has sent one, and crashes where there is no memory
+ * for it. This sends the same, and keeps the buffer. */
+static int write_buffer(redisContext *context, int *done)
+{
+#if HIREDIS_MAJOR < 1
+    if (context->err != 0)
+        return REDIS_ERR;
+    ssize_t sent = send(context->fd, context->obuf, sdslen(context->obuf), MSG_NOSIGNAL);
+    if (sent < 0 && errno != EINTR) {
+        context->err = REDIS_ERR_IO;
+        snprintf(context->errstr, sizeof context->errstr, "%s", strerror(errno));
+        return REDIS_ERR;
+    }
+    if (sent > 0)
+        sdsrange(context->obuf, (int)sent, -1);
+    *done = sdslen(context->obuf) == 0;
+    return REDIS_OK;
+#else
+    return redisBufferWrite(context, done);
+#endif
 }
 
 /* The next answer; NULL with the trouble. The socket's own timeout is that of a single read: a server that
@@ -220,9 +238,9 @@ static redisReply *read_reply(const struct redis_link *link, redisContext *conte
     void *reply = NULL;
     int done = 0;
     double end_s = now_s() + link->command_timeout_s;
-    bool late = false, well = can_send(context);
+    bool late = false, well = true;
     while (well && !done)
-        well = redisBufferWrite(context, &done) == REDIS_OK;
+        well = write_buffer(context, &done) == REDIS_OK;
     while (well && !late) {
         well = redisGetReplyFromReader(context, &reply) == REDIS_OK;
         if (!well || reply != NULL)
@@ -260,8 +278,7 @@ static enum redis_trouble ask(const struct redis_link *link, redisContext *conte
     int count = 0;
     while (arguments[count] != NULL)
         count++;
-    if (can_send(context))
-        redisAppendCommandArgv(context, count, (const char **)arguments, NULL);
+    redisAppendCommandArgv(context, count, (const char **)arguments, NULL);
     *reply = read_reply(link, context, &trouble, fault);
     if (*reply != NULL)
         trouble = judge(link, what, *reply, fault);
@@ -316,6 +333,9 @@ static enum redis_trouble dial(const struct redis_link *link, const struct redis
         trouble = REDIS_TROUBLE_unreachable;
     } else {
         fcntl(context->fd, F_SETFD, FD_CLOEXEC);
+#if HIREDIS_MAJOR < 1
+        context->reader->maxbuf = 0; /* likewise of the one for what comes */
+#endif
         if (address != NULL)
             redisEnableKeepAlive(context);
         redisSetTimeout(context, seconds(link->command_timeout_s));
@@ -375,8 +395,7 @@ static enum redis_trouble check_replica(const struct redis_link *link, redisCont
 {
     const char *const arguments[] = {"EXISTS", link->a_key};
     enum redis_trouble trouble;
-    if (can_send(context))
-        redisAppendCommandArgv(context, 2, (const char **)arguments, NULL);
+    redisAppendCommandArgv(context, 2, (const char **)arguments, NULL);
     redisReply *reply = read_reply(link, context, &trouble, fault);
     if (reply == NULL)
         return trouble;
@@ -617,8 +636,7 @@ static redisReply *hop(struct redis_link *link, const struct redis_address *to, 
     freeReplyObject(asked);
     if (*trouble != REDIS_WELL)
         return NULL;
-    if (can_send(node->context))
-        redisAppendFormattedCommand(node->context, pending->command, pending->length);
+    redisAppendFormattedCommand(node->context, pending->command, pending->length);
     return read_reply(link, node->context, trouble, fault);
 }
 
@@ -698,9 +716,7 @@ void redis_link_send(struct redis_link *link, const char *key, size_t count, con
         return;
     }
     pending->length = (size_t)length;
-    redisContext *context = link->node[pending->node].context;
-    if (can_send(context))
-        redisAppendFormattedCommand(context, pending->command, pending->length);
+    redisAppendFormattedCommand(link->node[pending->node].context, pending->command, pending->length);
 }
 
 enum redis_trouble redis_link_answer(struct redis_link *link, const char *what, struct redisReply **reply,
