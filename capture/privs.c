@@ -226,6 +226,10 @@ int privs_confine(const struct settings *settings, enum privs_stage stage, struc
     open_early();
     confined = true;
     int ruleset = privs_files_ruleset(files, settings, stage, &held->landlock_abi);
+    if (ruleset == -2) {
+        privs_files_free(files);
+        return fault_errno(fault, EMFILE, "no files left to open for the list of files: raise `ulimit -n`");
+    }
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     int result = stage == PRIVS_RUNNING ? give_up_rights(settings, files, held, fault) : 0;
     privs_files_free(files);

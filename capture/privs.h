@@ -47,9 +47,10 @@ void privs_files_free(struct privs_files *files);
 /* The first of them that this thread may not use as it stands now, errno telling why; NULL: there is none. */
 const char *privs_files_denied(const struct privs_files *files);
 
-/* Prepares a Landlock ruleset for them: a descriptor, or -1 where the kernel has none. */
-int privs_files_ruleset(const struct privs_files *files, const struct settings *settings,
-                        enum privs_stage stage, int *abi);
+/* Prepares a Landlock ruleset for them: a descriptor, or -1 where the kernel has none, or -2
+ * where not all of them could be opened for want of memory or files. */
+int privs_files_ruleset(struct privs_files *files, const struct settings *settings, enum privs_stage stage,
+                        int *abi);
 
 /* Has the ruleset, which is closed, hold for this thread and those it starts. */
 bool privs_files_hold(int ruleset);

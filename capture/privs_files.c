@@ -50,7 +50,7 @@ struct use {
 struct privs_files {
     struct use *uses;
     size_t count;
-    bool failed; /* there was no memory */
+    bool failed; /* there was no memory, or no file left to open */
 };
 
 /* ---- which ---- */
@@ -212,20 +212,24 @@ static struct ruleset all_rights(int abi, const struct settings *settings, enum 
 }
 
 /* A path that is not there, or is a pipe or socket without a place in a file system, needs no rule. */
-static void add_rule(int ruleset, const struct use *use, uint64_t handled)
+static void add_rule(struct privs_files *files, int ruleset, const struct use *use, uint64_t handled)
 {
     struct landlock_path_beneath_attr rule = {.allowed_access = use->rights & handled};
     struct stat status;
-    if (use->rights == 0 || (rule.parent_fd = open(use->path, O_PATH | O_CLOEXEC)) < 0)
+    if (use->rights == 0)
         return;
+    if ((rule.parent_fd = open(use->path, O_PATH | O_CLOEXEC)) < 0) {
+        files->failed |= errno == ENOMEM || errno == EMFILE || errno == ENFILE;
+        return;
+    }
     if (fstat(rule.parent_fd, &status) == 0 && !S_ISDIR(status.st_mode))
         rule.allowed_access &= OF_A_FILE;
     syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
     close(rule.parent_fd);
 }
 
-int privs_files_ruleset(const struct privs_files *files, const struct settings *settings,
-                        enum privs_stage stage, int *abi)
+int privs_files_ruleset(struct privs_files *files, const struct settings *settings, enum privs_stage stage,
+                        int *abi)
 {
     *abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
     if (*abi <= 0)
@@ -233,8 +237,12 @@ int privs_files_ruleset(const struct privs_files *files, const struct settings *
     const struct ruleset all = all_rights(*abi, settings, stage);
     int ruleset = (int)syscall(SYS_landlock_create_ruleset, &all, sizeof all, 0);
     for (size_t i = 0; ruleset >= 0 && i < files->count; i++)
-        add_rule(ruleset, &files->uses[i], all.files);
-    return ruleset;
+        add_rule(files, ruleset, &files->uses[i], all.files);
+    if (!files->failed)
+        return ruleset;
+    if (ruleset >= 0)
+        close(ruleset);
+    return -2;
 }
 
 bool privs_files_hold(int ruleset)

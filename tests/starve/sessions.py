@@ -32,7 +32,7 @@ SAYS_WHY = re.compile(r"memory|too many open files|thread", re.IGNORECASE)
 
 CONFIGURATION = """[lightsout]
 sensor = ix-1
-state_every = 0.001
+state_every = 0.02
 [capture]
 workers = {workers}
 [redis]
@@ -142,6 +142,8 @@ class Session:
         """Nothing is left running."""
 
     def go_on(self):
+        if "--state" in self.command() and not (self.folder / "state").exists():
+            Session.clear(self)  # before its first checkpoint nobody knows what a run has told
         again = run(self.command(), self.folder / ".ledger")[1]
         if again.status != 0:
             raise Broken(f"the next start fails: {again.said!r}")
