@@ -14,6 +14,7 @@
 #include "classify.h"
 #include "fuser.h"
 #include "log.h"
+#include "memory.h"
 #include "notify.h"
 #include "outputs.h"
 #include "printable.h"
@@ -584,8 +585,9 @@ static int start(struct settings *settings, int argc, char **argv, char **shown)
     const char *events = settings->publish.events_path;
     char *command = join((size_t)argc, (const char *const *)shown);
     char *names = input_names(settings);
-    if (names != NULL)
-        printable_clean(names, false);
+    if (command == NULL || names == NULL)
+        memory_end("the command line");
+    printable_clean(names, false);
     settings->publish.command = command;
     settings->publish.input = names;
     settings->publish.replay = settings->task != TASK_LIVE;
