@@ -24,9 +24,11 @@
 /* A list in order of the last packet. */
 struct idle_list {
     uint32_t oldest, newest;
+    uint32_t count;
 };
 
 enum { HEARD_ONE, HEARD_BOTH, HEARD__COUNT, BUCKETS_MIN = 1 << 10, BUCKETS_MAX = 1 << 22 };
+enum { UNANSWERED_SHARE = 8 }; /* of a full table the eighth part is for flows not yet answered */
 
 struct flow_table {
     struct flow_options options;
@@ -145,6 +147,7 @@ static void idle_remove(struct flow_table *table, struct flow *flow)
     struct idle_list *list = idle_list_of(table, flow);
     *(flow->older != 0 ? &table->flows[flow->older].newer : &list->oldest) = flow->newer;
     *(flow->newer != 0 ? &table->flows[flow->newer].older : &list->newest) = flow->older;
+    list->count--;
 }
 
 static void idle_append(struct flow_table *table, struct flow *flow)
@@ -155,6 +158,7 @@ static void idle_append(struct flow_table *table, struct flow *flow)
     flow->newer = 0;
     *(list->newest != 0 ? &table->flows[list->newest].newer : &list->oldest) = number;
     list->newest = number;
+    list->count++;
 }
 
 static struct flow *oldest_of(const struct flow_table *table, int list)
@@ -248,6 +252,16 @@ static void flow_begin(struct flow *flow, const struct packet *packet, const str
     flow->service_by_address = flow->service_by_name = SCOPE_NONE;
 }
 
+/* The flow that a full table gives up. Those that nobody answered go first, but for a part of the table that
+ * is theirs: where the answered had it all, the next packet would push out the one before, and nobody could
+ * be answered any more. NULL: the table may hold none. */
+static struct flow *find_victim(const struct flow_table *table)
+{
+    struct flow *one = oldest_of(table, HEARD_ONE), *both = oldest_of(table, HEARD_BOTH);
+    bool spared = table->idle[HEARD_ONE].count <= table->options.flows_max / UNANSWERED_SHARE;
+    return one == NULL || (spared && both != NULL) ? both : one;
+}
+
 /* Makes room for one more flow; false when the table may hold none. */
 static bool table_make_room(struct flow_table *table, int64_t now_ns)
 {
@@ -256,9 +270,7 @@ static bool table_make_room(struct flow_table *table, int64_t now_ns)
     flow_table_expire(table, now_ns);
     if (table->count < table->options.flows_max)
         return true;
-    struct flow *victim = oldest_of(table, HEARD_ONE);
-    if (victim == NULL)
-        victim = oldest_of(table, HEARD_BOTH);
+    struct flow *victim = find_victim(table);
     if (victim == NULL)
         return false;
     table->health->flows_evicted++;

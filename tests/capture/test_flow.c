@@ -399,6 +399,27 @@ static void a_full_table_evicts_the_unanswered_first_and_counts_it(void **state)
     assert_int_equal(flow_table_count(fixture.table), 3);
 }
 
+/* Else every new flow would push out the one before it, and none would live to be answered. */
+static void a_table_full_of_answered_flows_leaves_an_eighth_to_those_that_may_be(void **state)
+{
+    (void)state;
+    flow_table_free(fixture.table);
+    begin(&fixture, 16);
+    for (uint8_t host = 1; host <= 16; host++) {
+        show(packet_of(1, IPPROTO_UDP, host, 1, 99, 53, 0));
+        show(packet_of(1, IPPROTO_UDP, 99, 53, host, 1, 0));
+    }
+    for (uint8_t host = 21; host <= 25; host++)
+        show(packet_of(2, IPPROTO_UDP, host, 1, 99, 53, 0));
+    /* Three answered ones made room, the oldest first, and then the unanswered for each other. */
+    const uint8_t gone[] = {1, 2, 3, 21, 22};
+    assert_int_equal(fixture.ended_count, sizeof gone);
+    for (size_t i = 0; i < sizeof gone; i++)
+        assert_int_equal(fixture.ended[i].source_host, gone[i]);
+    show(packet_of(3, IPPROTO_UDP, 99, 53, 23, 1, 0)); /* that one was still there: nothing begins */
+    assert_int_equal(fixture.health.flows_started, 21);
+}
+
 static void what_is_idle_makes_room_before_anything_is_evicted(void **state)
 {
     (void)state;
@@ -449,18 +470,34 @@ static bool model_older(const struct model_flow *a, const struct model_flow *b)
     return a_both != b_both ? b_both : a->touched < b->touched;
 }
 
-/* The oldest, of the unanswered ones only when there are any and `unanswered` is asked for. */
-static size_t model_oldest(const struct model *model, bool unanswered)
+enum which { ANY, UNANSWERED, ANSWERED };
+
+static bool model_is(const struct model_flow *flow, enum which which)
+{
+    return which == ANY || (flow->spoke[0] && flow->spoke[1]) == (which == ANSWERED);
+}
+
+/* The oldest of those asked for; SIZE_MAX: there is none. */
+static size_t model_oldest(const struct model *model, enum which which)
 {
     size_t best = SIZE_MAX;
     for (size_t i = 0; i < model->count; i++) {
         const struct model_flow *flow = &model->flows[i];
-        if (unanswered && flow->spoke[0] && flow->spoke[1])
+        if (!model_is(flow, which))
             continue;
         if (best == SIZE_MAX || model_older(flow, &model->flows[best]))
             best = i;
     }
-    return best == SIZE_MAX && unanswered ? model_oldest(model, false) : best;
+    return best;
+}
+
+/* Unanswered ones, unless there are so few of them that they stay. */
+static size_t model_victim(const struct model *model)
+{
+    size_t unanswered = 0, answered = model_oldest(model, ANSWERED);
+    for (size_t i = 0; i < model->count; i++)
+        unanswered += model_is(&model->flows[i], UNANSWERED);
+    return unanswered <= model->max / 8 && answered != SIZE_MAX ? answered : model_oldest(model, UNANSWERED);
 }
 
 static void model_end(struct model *model, const struct fixture *real, size_t i, enum flow_end reason)
@@ -477,7 +514,7 @@ static void model_end(struct model *model, const struct fixture *real, size_t i,
 
 static void model_expire(struct model *model, const struct fixture *real, int64_t now_ns)
 {
-    for (size_t i; (i = model_oldest(model, false)) != SIZE_MAX &&
+    for (size_t i; (i = model_oldest(model, ANY)) != SIZE_MAX &&
                    now_ns - model->flows[i].last_ns > TIMEOUT_S * NS_PER_S;)
         model_end(model, real, i, FLOW_END_IDLE);
 }
@@ -505,7 +542,7 @@ static size_t model_start(struct model *model, const struct fixture *real, const
     if (model->count == model->max)
         model_expire(model, real, packet->time_ns);
     if (model->count == model->max) {
-        model_end(model, real, model_oldest(model, true), FLOW_END_EVICTED);
+        model_end(model, real, model_victim(model), FLOW_END_EVICTED);
         model->evicted++;
     }
     bool syn_ack = packet->tuple.protocol == IPPROTO_TCP && (packet->tcp_flags & 0x17) == (TCP_SYN | TCP_ACK);
@@ -735,6 +772,7 @@ int main(void)
         TEST(icmp_families_join_what_answers_each_other),
         TEST(flows_end_in_the_order_in_which_they_were_last_heard),
         TEST(a_full_table_evicts_the_unanswered_first_and_counts_it),
+        TEST(a_table_full_of_answered_flows_leaves_an_eighth_to_those_that_may_be),
         TEST(what_is_idle_makes_room_before_anything_is_evicted),
         TEST(a_table_without_room_refuses_and_counts_it),
         TEST(random_traffic_goes_as_the_rules_say_and_twice_the_same),
