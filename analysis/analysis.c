@@ -1011,7 +1011,7 @@ static void take_change(struct analysis *analysis, uint32_t number, const struct
         series->clusters_until_ns = clock_floor(analysis->end_ns, clusters_keep_ns) + clusters_keep_ns;
     }
     if (series_in_surge(series)) /* its end is no onset */
-        counts.expected = fmax(counts.expected, counts.seen);
+        counts.seen = fmin(counts.seen, counts.expected);
     /* The fewer come, the surer two close to each other are of one cluster. */
     double share = series->episode.open ? fmax(episode_recovered(&series->episode), least_share) : 1;
     const struct change_step step = {.start_ns = tally->start_ns,

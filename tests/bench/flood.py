@@ -15,15 +15,17 @@ import collections
 import datetime
 import fnmatch
 import json
+import re
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 from bench import SAMPLE, TOP, measure
 
 SCRIPT = TOP / "tests" / "synth" / "flood.ini"
 SYNS = 5_000_000
-CAP_MIB = 300  # that README.md states for the default configuration
+CAP_MIB = 320  # that README.md states for the default configuration
 SLACK_S = 120  # by which onset and end may differ
 GROWTH = 1.05
 
@@ -123,15 +125,29 @@ def bench_floods(folder, work, options):
     return results
 
 
-def bench_length(folder, work, packets):
+def watch_memory(process):
+    """The peaks of resident memory and of the address space, in MiB. Tables are asked for at once and touched bit by bit, so
+    that only the latter tells whether there are more."""
+    peaks = {}
+    while process.poll() is None:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        for field in ("VmHWM", "VmPeak"):
+            found = re.search(rf"^{field}:\s+(\d+) kB", status, re.MULTILINE)
+            peaks[field] = int(found[1]) / 1024 if found else peaks.get(field)  # none: it has just ended
+        time.sleep(0.05)
+    return peaks
+
+
+def bench_length(folder, packets):
     """From a pipe, the busy tap of `make bench`, ever longer."""
     results = {}
-    print(f"\n{'packets':>14}{'peak MiB':>10}{'wall s':>9}")
+    print(f"\n{'packets':>14}{'resident':>10}{'address space, MiB':>20}")
     for count in (packets // 1000, packets // 100, packets // 10, packets):
-        with subprocess.Popen([folder / "traces", "small64", str(count)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as feeder:
-            run = measure(folder / "measure", [folder.parent / "lightsout", "-q", "-r", "-"], work / "log", feeder.stdout)
-        results[count] = run
-        print(f"{count:>14,}{run['rss_mib']:>10.1f}{run['wall_s']:>9.1f}", flush=True)
+        with subprocess.Popen([folder / "traces", "small64", str(count)], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL) as feeder, \
+             subprocess.Popen([folder.parent / "lightsout", "-q", "-r", "-"], stdin=feeder.stdout) as process:
+            results[count] = watch_memory(process)
+        print(f"{count:>14,}{results[count]['VmHWM']:>10.1f}{results[count]['VmPeak']:>20.1f}", flush=True)
     return results
 
 
@@ -146,14 +162,14 @@ def main():
     folder = options.build.resolve() / "bench"
     with tempfile.TemporaryDirectory(prefix="flood-") as work:
         floods = bench_floods(folder, Path(work), options)
-        lengths = bench_length(folder, Path(work), options.packets) if options.packets else {}
+        lengths = bench_length(folder, options.packets) if options.packets else {}
     different = [name for name, result in floods.items() if result["differences"]]
     most = max((result["peak_mib"] for result in floods.values()), default=0)
     print(f"\n{'MISSED ' if different else 'reached'}  the same episodes as without a flood: {len(floods) - len(different)} of {len(floods)}")
     print(f"{'MISSED ' if most > CAP_MIB else 'reached'}  resident memory under {CAP_MIB} MiB: at most {most:.0f}")
     if lengths:
-        growth = lengths[options.packets]["rss_mib"] / lengths[options.packets // 100]["rss_mib"]
-        print(f"{'MISSED ' if growth > GROWTH else 'reached'}  memory from a hundredth of the packets to all: x {growth:.3f}")
+        growth = lengths[options.packets]["VmPeak"] / lengths[options.packets // 1000]["VmPeak"]
+        print(f"{'MISSED ' if growth > GROWTH else 'reached'}  memory asked for, a thousandth of the packets to all: x {growth:.3f}")
     if options.json:
         options.json.write_text(json.dumps({"floods": floods, "lengths": lengths}, indent=2) + "\n")
 
