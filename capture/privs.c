@@ -122,8 +122,7 @@ static int change_user(const struct passwd *user, struct fault *fault)
 
 static bool has(unsigned capability)
 {
-    capng_get_caps_process();
-    return capng_have_capability(CAPNG_PERMITTED, capability);
+    return capng_get_caps_process() == 0 && capng_have_capability(CAPNG_PERMITTED, capability) != 0;
 }
 
 /* Root without capabilities may not open what belongs to others. It keeps the least that opens all it will
@@ -144,7 +143,8 @@ static void keep_for_files(const struct privs_files *files)
 /* Whether there is nothing to give up that is not kept: what a service manager leaves that forbids capset. */
 static bool has_only_what_is_kept(void)
 {
-    capng_get_caps_process();
+    if (capng_get_caps_process() != 0)
+        return false;
     for (unsigned i = 0; i <= CAP_LAST_CAP; i++)
         if (capng_have_capability(CAPNG_PERMITTED, i) && (kept & BIT(i)) == 0)
             return false;
@@ -156,7 +156,8 @@ static bool has_only_what_is_kept(void)
 static void drop_inheritance(void)
 {
     capng_clear(CAPNG_SELECT_ALL);
-    capng_apply(CAPNG_SELECT_BOUNDS);
+    int emptied = capng_apply(CAPNG_SELECT_BOUNDS);
+    (void)emptied; /* a newer libcap-ng insists on being asked */
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 }
 
