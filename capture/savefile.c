@@ -102,17 +102,15 @@ static bool grow(struct savefile *file, size_t size)
     return true;
 }
 
-/* Reads until `count` bytes are at hand; false when there are no more, or no memory for them. */
+/* Reads until `count` bytes are at hand; false when there are no more. */
 static bool fill(struct savefile *file, size_t count)
 {
     memmove(file->buffer, file->buffer + file->at, file->end - file->at);
     file->before += (int64_t)file->at;
     file->end -= file->at;
     file->at = 0;
-    if (count > file->size && !grow(file, count)) {
-        damaged(file, "no memory for a block of %zu bytes", count);
-        return false;
-    }
+    if (count > file->size && !grow(file, count))
+        memory_end("a block of a capture"); /* it is no damage */
     file->later = false;
     while (file->end < count && !file->ended) {
         ssize_t got = file->input.read(file->input.context, file->buffer + file->end, file->size - file->end);

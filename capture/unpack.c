@@ -14,6 +14,9 @@
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
+
+#include "memory.h"
 
 enum { BUFFER_BYTES = 256 * 1024, BLOCKS = 4 };
 
@@ -83,6 +86,9 @@ static int refill(struct unpack *unpack)
     return got > 0 ? 1 : (int)got;
 }
 
+/* The rest of a file is no damage because there is no memory for it. */
+static const char unpacked[] = "a packed capture";
+
 static ssize_t plain_read(struct unpack *unpack, uint8_t *to, size_t room)
 {
     size_t left = unpack->packed_length - unpack->packed_at;
@@ -114,6 +120,8 @@ static void gzip_step(struct unpack *unpack)
     unpack->packed_at = unpack->packed_length - gzip->avail_in;
     if (code == Z_STREAM_END)
         unpack->inside = false;
+    else if (code == Z_MEM_ERROR)
+        memory_end(unpacked);
     else if (code != Z_OK && code != Z_BUF_ERROR)
         trouble_set(unpack, gzip->msg != NULL ? gzip->msg : "the gzip data are damaged");
 }
@@ -142,7 +150,9 @@ static ssize_t zstd_read(struct unpack *unpack, uint8_t *to, size_t room)
     while (unpack->trouble[0] == '\0') {
         ZSTD_inBuffer in = {unpack->packed, unpack->packed_length, unpack->packed_at};
         size_t rest = ZSTD_decompressStream(unpack->zstd, &out, &in);
-        if (ZSTD_isError(rest))
+        if (ZSTD_getErrorCode(rest) == ZSTD_error_memory_allocation)
+            memory_end(unpacked);
+        else if (ZSTD_isError(rest))
             trouble_set(unpack, ZSTD_getErrorName(rest));
         else if (in.pos > unpack->packed_at || out.pos > 0)
             unpack->inside = rest != 0; /* a call that could do nothing says nothing either */

@@ -13,6 +13,7 @@
 #include <zlib.h>
 
 #include "durable.h"
+#include "memory.h"
 
 static const char magic[4] = {'L', 'S', 'p', '1'};
 
@@ -112,7 +113,7 @@ static bool walk_read(struct walk *walk)
     if (head->length > walk->room) {
         uint8_t *payload = realloc(walk->payload, head->length);
         if (payload == NULL)
-            return false;
+            memory_end("the spool"); /* what is not read would be taken for damage, and cut off */
         walk->payload = payload;
         walk->room = head->length;
     }
