@@ -2,6 +2,7 @@
 /* Opens the three doors and lets the data through: capture to analysis to publish. */
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -467,7 +468,7 @@ static int run(const struct settings *settings, struct input *input, struct relo
                             .capture = input->capture,
                             .reload = reload,
                             .told_ns = TIME_NONE,
-                            .saved_at_s = wall_s()};
+                            .saved_at_s = -HUGE_VAL}; /* the first comes before anything is told */
     struct fault fault;
     int status = -1;
     wiring.grid_ns = input->bins != NULL ? settings->analysis.bin_ns : settings->capture.step_ns;

@@ -110,3 +110,38 @@ def test_a_spool_without_a_folder_is_refused(lightsout, tmp_path):
     done = lightsout("-r", SAMPLE, "-q", "--state", tmp_path / "no" / "state", "--redis", "unix:///nobody.sock", status=1)
     assert done.stderr.count("\n") == 1
     assert "no/state.spool: No such file or directory: check --state, or [redis] spool" in done.stderr
+
+
+def test_what_a_full_disk_did_not_take_is_decided_again(uninterrupted, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("may not mount a small disk: run as root")
+    try:
+        filler = disk / "filler"
+        filler.write_bytes(bytes(56 * 1024))  # what is left takes the first events
+        words = [disk / "events" if word == tmp_path / "events" else word for word in command(tmp_path)]
+        assert subprocess.run(words, stderr=subprocess.DEVNULL).returncode == 1
+        assert (disk / "events").read_bytes() != uninterrupted["events"]
+        filler.unlink()
+        subprocess.run(words, check=True)
+        assert (disk / "events").read_bytes() == uninterrupted["events"]
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+def test_killed_before_the_second_checkpoint_nothing_is_told_twice(uninterrupted, sample_pcap, tmp_path):
+    words = ["-" if word == SAMPLE else word for word in command(tmp_path)]
+    (tmp_path / "conf").write_text("[lightsout]\nstate_every = 3600\n")
+    process = subprocess.Popen(words, stdin=subprocess.PIPE)
+    process.stdin.write(sample_pcap.read_bytes()[:-1000000])
+    process.stdin.flush()
+    end = time.monotonic() + 60
+    while not (tmp_path / "events").read_bytes() and time.monotonic() < end:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    process.stdin.close()
+    with sample_pcap.open("rb") as capture:
+        subprocess.run(words, stdin=capture, check=True)
+    assert (tmp_path / "events").read_bytes() == uninterrupted["events"]

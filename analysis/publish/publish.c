@@ -208,6 +208,16 @@ static int save(struct publish *publish, struct publish_checkpoint *checkpoint, 
     return 0;
 }
 
+/* Whether a replay has not written what it decided. Then the last checkpoint stands, so that the same command
+ * decides and writes it once more. A wire tells nothing twice: there the others count. */
+static bool owes(const struct publish *publish)
+{
+    bool owes = false;
+    for (size_t i = 0; i < publish->count; i++)
+        owes |= publish->outlets[i].faulty && publish->outlets[i].sink->mark != NULL;
+    return owes && publish->options.replay;
+}
+
 static void done_saving(struct publish *publish)
 {
     pthread_mutex_lock(&publish->lock);
@@ -221,7 +231,7 @@ static void take_checkpoint(struct publish *publish, const void *item)
     struct publish_checkpoint checkpoint;
     struct fault fault;
     memcpy(&checkpoint, item, sizeof checkpoint);
-    if (save(publish, &checkpoint, &fault) != 0) {
+    if (!owes(publish) && save(publish, &checkpoint, &fault) != 0) {
         if (!publish->failed)
             publish->fault = fault;
         if (!publish->checkpoint_failed)
