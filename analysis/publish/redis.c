@@ -184,9 +184,8 @@ static bool note_latest(struct redis *redis)
     size_t noted = 0;
     snprintf(count, sizeof count, "%d", EVENTS_A_TIME);
     SEND(redis, redis->events_key, "XREVRANGE", redis->events_key, "+", "-", "COUNT", count);
-    enum redis_class class = judge(redis, PART_EVENTS, &latest);
-    if (class != REDIS_TAKEN)
-        return class == REDIS_REFUSED;
+    if (judge(redis, PART_EVENTS, &latest) != REDIS_TAKEN)
+        return false;
     for (size_t i = 0; i < redis_reply_count(latest) && i < EVENTS_A_TIME; i++) {
         const struct redisReply *entry = redis_reply_at(latest, i);
         const char *at = redis_reply_text(redis_reply_at(entry, 0), NULL);
