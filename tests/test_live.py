@@ -5,6 +5,7 @@ from Redis; and a wire on which nothing comes, or that goes away. Nothing leaves
 import csv
 import datetime
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -340,6 +341,7 @@ def set_clock(tmp_path_factory):
     def begin(steps, space, folder, *arguments, **options):
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("LD_PRELOAD", str(library))
+            patch.setenv("ASAN_OPTIONS", os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0")
             patch.setenv("SET_CLOCK", steps)
             return Watch(space, folder, "a0", *arguments, learn_s=5, **options)
 
