@@ -5,8 +5,9 @@
 first.
 
 FOLDER holds the fuzzers; what they learn stays there in corpus/TARGET, what they find in found/TARGET, and account.json adds up
-what all runs have done. Prints a line a target: executions, how many a second, the corpus, findings, and the totals of all
-runs. The exit status is 1 when there is a finding.
+what all runs have done: executions, and the processor's time, since a fuzzer beside other work gets only what that leaves.
+Prints a line a target: executions, how many a second, the corpus, findings, and the totals of all runs. The exit status is 1
+when there is a finding.
 """
 
 import fcntl
@@ -15,7 +16,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -48,14 +48,15 @@ def fuzz(folder: Path, target: str, seconds: int) -> tuple[str, int]:
     for made in (corpus, found):
         made.mkdir(parents=True, exist_ok=True)
     seeds = [path for path in (SEEDS / target, MORE_SEEDS.get(target)) if path and path.is_dir()]
-    began = time.monotonic()
     with (folder / f"{target}.log").open("w") as log:
-        subprocess.run([*ALONE, folder / f"fuzz_{target}", f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024",
-                        "-max_len=65536", "-print_final_stats=1", f"-artifact_prefix={found}/", corpus, *seeds],
-                       stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, check=False)
+        run = subprocess.Popen([*ALONE, folder / f"fuzz_{target}", f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024",
+                                "-max_len=65536", "-print_final_stats=1", f"-artifact_prefix={found}/", corpus, *seeds],
+                               stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        _, status, used = os.wait4(run.pid, 0)
+        run.returncode = os.waitstatus_to_exitcode(status)
     said = (folder / f"{target}.log").read_text(errors="replace")
     executed = int((re.findall(r"stat::number_of_executed_units:\s+(\d+)", said) or re.findall(r"^#(\d+)", said, re.M) or ["0"])[-1])
-    sums = account(folder, target, time.monotonic() - began, executed)[target]
+    sums = account(folder, target, used.ru_utime + used.ru_stime, executed)[target]
     findings = len(list(found.iterdir()))
     return (f"  {target:<12}{executed:>14,} executions{executed / max(seconds, 1):>10,.0f} a second"
             f"{len(list(corpus.iterdir())):>8} in the corpus{findings:>4} findings; "
