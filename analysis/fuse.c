@@ -267,7 +267,7 @@ static double observed(const struct bin *bin)
         [SIGNAL_ACKED_FLOWS] = TALLY_acked_flows,       [SIGNAL_PACKETS_OUT] = TALLY_packets_out,
         [SIGNAL_PACKETS_IN] = TALLY_packets_in,
     };
-    if (bin->signal >= SIGNAL_NONE || !(bin->tally.known & TALLY_BIT(of[bin->signal])))
+    if (bin->signal >= SIGNAL_NONE || !tally_knows(&bin->tally, of[bin->signal]))
         return -1;
     return (double)bin->tally.value[of[bin->signal]];
 }

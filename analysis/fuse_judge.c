@@ -344,7 +344,7 @@ static void forget(struct fuse *fuse, const struct fusion_view *view)
 
 static void learn_hosts(struct fusion_view *view)
 {
-    if (view->state == STATE_UP && (view->sum.known & TALLY_BIT(TALLY_hosts)))
+    if (view->state == STATE_UP && tally_knows(&view->sum, TALLY_hosts))
         view->hosts_usual = view->hosts_usual < 0
                                 ? view->hosts
                                 : view->hosts_usual + hosts_weight * (view->hosts - view->hosts_usual);

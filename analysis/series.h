@@ -110,6 +110,79 @@ static inline double series_signs_per_event(struct series *series)
     return detect_signs_per_event(series_life(series));
 }
 
+/* What the interval brought to the population that is judged. */
+static inline const struct step *series_step(const struct series *series)
+{
+    return &series->step[series->witness];
+}
+
+void series_init(struct analysis *analysis, uint32_t number);
+
+/* Takes an interval of a scope; `proven`: other traffic shows that the sensor saw. */
+void series_take(struct analysis *analysis, uint32_t number, const struct tally *tally, bool proven);
+
+/* What lay before was not watched. */
+void series_watch_anew(struct series *series, int64_t at_ns);
+
+/* So much of what was normal is normal from now on. */
+void series_rescale(struct series *series, double level);
+
+/* The shortest outage to be noticed now in seconds, negative: none; looked up anew every ten minutes: it
+ * takes a walk through the week ahead. */
+double series_shortest(const struct analysis *analysis, struct series *series, struct population *life);
+
+/* The first and the last sign of life of an interval, TIME_NONE: none; and the first, or where it began. */
+struct tally_span series_span(const struct series *series, const struct tally *tally);
+int64_t series_first_life(const struct series *series, const struct tally *tally);
+
+/* Opens a bin; closes the one under way, if there is one, and gives it to the output. */
+void bins_open(struct analysis *analysis, int64_t start_ns);
+void bins_close(struct analysis *analysis);
+
+/* Takes what an interval says of the sensor: the tap, its legs, the length of frames; tells what has changed.
+ */
+void sight_take(struct analysis *analysis, const struct tally *tallies);
+
+/* Whether a scope is not seen in this interval, because the sensor is blind, a leg that carries it lost, or
+ * what tells it cut off. */
+bool sight_misses(struct analysis *analysis, uint32_t number, const struct tally *tally);
+
+/* Whether a silence must not be told as an outage: the sensor is to blame, other traffic having collapsed too
+ * or fallen by a good part since a mark, or it may be and a little more traffic will show. */
+bool sight_doubts(struct analysis *analysis, struct series *series, const struct episode_mark *before);
+
+/* Whether the mirror has begun to leave packets out: then the sensor is blind. */
+void sight_judge_sampling(struct analysis *analysis);
+
+enum wider { WIDER_UP, WIDER_IN_DOUBT, WIDER_DOWN };
+
+/* How much a scope of a kind holds: the greater, the wider. */
+int wider_width(enum scope_kind kind);
+
+/* Whether a scope is so silent that narrower ones wait for it. */
+bool wider_in_doubt(struct series *series);
+
+/* What the wider scopes say of a narrow one's silence: nothing, wait, or that it is part of theirs. */
+enum wider wider_ask(struct analysis *analysis, uint32_t number);
+
+/* Whether the outage of a narrow scope is part of a wide one's. */
+bool wider_holds(struct analysis *analysis, uint32_t number, uint32_t wide_number);
+
+/* Judges the scopes, the widest first. */
+void judge_all(struct analysis *analysis, const struct tally *tallies);
+
+/* Opens an outage, with the score of its alarm: EPISODE_SILENT or the level of thinness that told it, what
+ * was before it, and whether a wider one covers it. */
+void outage_open(struct analysis *analysis, uint32_t number, const struct change_found *onset,
+                 double log_odds, int thin, const struct episode_mark *before, bool covered);
+
+/* Follows one that is open; `first_ns`: the first sign of life in the interval. */
+void outage_follow(struct analysis *analysis, uint32_t number, int64_t first_ns);
+
+/* During the return of `all`, when each scope under it came back: its first sign of life since the first of
+ * all. */
+void outage_note_returns(struct analysis *analysis, const struct tally *tallies);
+
 /* Compares, in a bin that has ended, the measure that is told with proven life. */
 void witness_compare(struct series *series);
 
@@ -126,6 +199,13 @@ enum road { ROAD_LOST, ROAD_IN_DOUBT, ROAD_MOVED };
  * way. What lies between the mark and the change dilutes the answer. A path that is not known by its link
  * cannot be left, and what is no path neither. */
 enum road road_ask(struct analysis *analysis, uint32_t number, const struct episode_mark *from, double score);
+
+/* Leaves a path: it is not judged before something crosses it again; where `left` of it stays, that share is
+ * normal from now on. */
+void road_leave(struct analysis *analysis, uint32_t number, double left);
+
+/* Whether a path was left and still is. */
+bool road_is_left(struct analysis *analysis, uint32_t number);
 
 /* Reads the circumstances of a series' open outage (facts.c); the event's parts are filled. */
 struct cause_facts facts_gather(const struct analysis *analysis, uint32_t number, const struct event *event);

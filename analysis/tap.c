@@ -214,7 +214,7 @@ enum tap_news tap_step(struct tap *tap, const struct tally *tally, double alarms
         tap->lost_per_s = 0;
         return TAP_RESTORED;
     }
-    if (!(tally->known & TALLY_BIT(TALLY_packets_in)))
+    if (!tally_knows(tally, TALLY_packets_in))
         return TAP_NOTHING;
     if (!tap->blind && snaplen_pauses(&tap->snaplen, false)) { /* what is watched looks as if it were not */
         look_away(tap, tally->end_ns);

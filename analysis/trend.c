@@ -52,7 +52,7 @@ void trend_step(struct trend *trend, const struct tally *tally, bool usual)
     double fast = trend->step_fast * trend->fast_unit / seconds,
            slow = usual ? trend->step_slow * trend->slow_unit / seconds : 0;
     for (int i = 0; i < TALLY__COUNT; i++) {
-        if (tally->value[i] == 0 || !(tally->known & TALLY_BIT(i)))
+        if (tally->value[i] == 0 || !tally_knows(tally, i))
             continue;
         double count = (double)tally->value[i];
         trend->total[i] += count;

@@ -40,7 +40,7 @@ static enum signal choose_signal(const struct analysis *analysis, const struct s
 /* Proven life is the best witness, where there is enough of it. */
 static bool is_enough(const struct analysis *analysis, const struct series *series, enum witness told)
 {
-    return (series->bin.known & TALLY_BIT(TALLY_proven_flows)) &&
+    return (tally_knows(&series->bin, TALLY_proven_flows)) &&
            signs_learned(series, WITNESS_PROVEN) >= analysis->options.learn_flows &&
            events_learned(series, WITNESS_PROVEN) >= proven_least * events_learned(series, told);
 }
@@ -49,7 +49,7 @@ static bool is_enough(const struct analysis *analysis, const struct series *seri
  */
 static bool stays_proven(const struct analysis *analysis, const struct series *series)
 {
-    bool untold = series->bin.known != 0 && !(series->bin.known & TALLY_BIT(TALLY_proven_flows));
+    bool untold = series->bin.known != 0 && !tally_knows(&series->bin, TALLY_proven_flows);
     return series->witness == WITNESS_PROVEN && !untold &&
            signs_learned(series, WITNESS_PROVEN) >= analysis->options.learn_flows / 2;
 }
@@ -87,7 +87,7 @@ void witness_compare(struct series *series)
                                                                       : TALLY_packets_out;
     enum tally_measure proofs =
         bin->known & TALLY_BIT(TALLY_proven_bursts) ? TALLY_proven_bursts : TALLY_proven_flows;
-    bool known = (bin->known & TALLY_BIT(told)) && (bin->known & TALLY_BIT(proofs));
+    bool known = tally_knows(bin, told) && tally_knows(bin, proofs);
     if (!known || (series->state != STATE_UP && series->state != STATE_LEARNING) ||
         surge_is_on(&series->life[WITNESS_PROVEN].surge))
         return;

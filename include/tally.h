@@ -120,6 +120,11 @@ static inline void tally_span_add(struct tally_span *span, int64_t at_ns)
     span->last_ns = at_ns;
 }
 
+static inline bool tally_knows(const struct tally *tally, enum tally_measure measure)
+{
+    return (tally->known & TALLY_BIT(measure)) != 0;
+}
+
 /* An empty tally of the interval: all zero, with `known` measures known. */
 static inline struct tally tally_empty(int64_t start_ns, int64_t end_ns, uint64_t known)
 {

@@ -60,7 +60,7 @@ static void put_measures(struct text *out, const struct tally *tally, int from, 
 {
     for (int i = from; i < to; i++) {
         text_put(out, ",");
-        if (tally->known & TALLY_BIT(i))
+        if (tally_knows(tally, i))
             text_count(out, tally->value[i]);
     }
 }
@@ -136,7 +136,7 @@ void bin_text_json(const struct bin *bin, const struct scope *scope, struct text
     text_put(out, ",");
     json_instant(out, "end", bin->tally.end_ns);
     for (int i = 0; i < TALLY__COUNT; i++)
-        if (bin->tally.known & TALLY_BIT(i)) {
+        if (tally_knows(&bin->tally, i)) {
             text_format(out, ",\"%s\":", measures[i]);
             text_count(out, bin->tally.value[i]);
         }
@@ -308,7 +308,7 @@ static void put_interfaces(struct text *out, const struct bin *bin, const struct
         text_put(out, i == 0 ? ",\"interfaces\":[{\"name\":" : ",{\"name\":");
         text_json(out, shared ? "other interfaces" : interfaces->names[i]);
         text_put(out, ",\"drops\":");
-        if (bin->tally.known & TALLY_BIT(TALLY_drops))
+        if (tally_knows(&bin->tally, TALLY_drops))
             text_count(out, bin->tally.lost[i]);
         else
             text_put(out, "null");
@@ -334,7 +334,7 @@ void bin_text_state(const struct bin *bin, const struct scope *scope, const stru
         json_known(out, "observed_rate", bin_text_observed(bin) / minutes, 3);
     }
     json_known(out, "detectable_s", bin->detectable_s, 1);
-    if (bin->tally.known & TALLY_BIT(TALLY_drops)) {
+    if (tally_knows(&bin->tally, TALLY_drops)) {
         text_put(out, ",\"drops\":");
         text_count(out, bin->tally.value[TALLY_drops]);
     }
@@ -360,7 +360,7 @@ double bin_text_observed(const struct bin *bin)
         [SIGNAL_ACKED_FLOWS] = TALLY_acked_flows,       [SIGNAL_PACKETS_OUT] = TALLY_packets_out,
         [SIGNAL_PACKETS_IN] = TALLY_packets_in,
     };
-    if (bin->signal >= SIGNAL_NONE || !(bin->tally.known & TALLY_BIT(of[bin->signal])))
+    if (bin->signal >= SIGNAL_NONE || !tally_knows(&bin->tally, of[bin->signal]))
         return -1;
     return (double)bin->tally.value[of[bin->signal]];
 }

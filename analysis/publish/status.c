@@ -123,10 +123,10 @@ void status_bin(struct status *status, const struct bin *bin)
     scope->last = *bin;
     scope->known |= bin->tally.known;
     for (int i = 0; i < TALLY__COUNT; i++)
-        if (bin->tally.known & TALLY_BIT(i))
+        if (tally_knows(&bin->tally, i))
             scope->total[i] += bin->tally.value[i];
     for (int i = 0; i < TALLY_INTERFACES; i++) /* of the tap */
-        if (bin->tally.known & TALLY_BIT(TALLY_drops))
+        if (tally_knows(&bin->tally, TALLY_drops))
             status->lost[i] += bin->tally.lost[i];
     picture_bin(&status->picture, bin);
     status->changes++;
