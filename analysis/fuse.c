@@ -345,10 +345,28 @@ static bool all_went_back(const struct fuse *fuse)
     return true;
 }
 
+/* Of windows in which nobody says anything only the last few matter: a leap of years is over at once. */
+static void leap(struct fuse *fuse)
+{
+    int64_t least_ns, median_ns;
+    if (!data_times(fuse, &least_ns, &median_ns))
+        return;
+    int64_t to_ns = median_ns - fuse->options.lateness_ns;
+    to_ns = to_ns > least_ns ? to_ns : least_ns; /* the first that is not due */
+    for (uint32_t i = 0; i < fuse->row_count; i++)
+        to_ns = to_ns < fuse->rows[i].bin.start_ns ? to_ns : fuse->rows[i].bin.start_ns;
+    to_ns = clock_floor(to_ns, fuse->options.bin_ns) - FUSION_PAST * fuse->options.bin_ns;
+    if (to_ns > fuse->next_ns)
+        fuse->next_ns = to_ns;
+}
+
 static void settle(struct fuse *fuse)
 {
-    while (is_due(fuse))
+    while (is_due(fuse)) {
+        if (!waits(fuse, fuse->next_ns))
+            leap(fuse);
         close_window(fuse);
+    }
 }
 
 /* Nobody is heard any more: that is the last that is told, before somebody is. */
@@ -439,7 +457,8 @@ enum fuse_taken fuse_take(struct fuse *fuse, const struct fuse_row *row, int64_t
     fuse_advance(fuse, arrived_ns);
     uint32_t number = find_sensor(fuse, row->sensor), of = view_of(fuse, &row->scope);
     if (number == FUSION_NOBODY || of == FUSION_NOBODY ||
-        !grow((void **)&fuse->rows, fuse->row_count, &fuse->row_room, sizeof *fuse->rows))
+        (fuse->row_count < FUSION_ROWS_MAX &&
+         !grow((void **)&fuse->rows, fuse->row_count, &fuse->row_room, sizeof *fuse->rows)))
         return FUSE_NO_MEMORY;
     struct fusion_sensor *sensor = &fuse->sensors[number];
     sensor->heard = true;
@@ -450,12 +469,12 @@ enum fuse_taken fuse_take(struct fuse *fuse, const struct fuse_row *row, int64_t
     if (fuse->next_ns == TIME_NONE)
         begin_anew(fuse, bin->start_ns);
     reach(fuse, sensor, bin->start_ns);
-    bool kept = keeps(fuse, of, bin->start_ns);
-    if (kept)
+    bool kept = keeps(fuse, of, bin->start_ns), full = fuse->row_count == FUSION_ROWS_MAX;
+    if (kept && !full)
         fuse->rows[fuse->row_count++] = (struct fusion_row){of, number, *bin};
     if (row->scope.kind == SCOPE_TAP)
         reach(fuse, sensor, bin->start_ns + fuse->options.bin_ns);
-    return kept ? FUSE_TAKEN : FUSE_LATE;
+    return kept && full ? FUSE_FULL : kept ? FUSE_TAKEN : FUSE_LATE;
 }
 
 int64_t fuse_arrived_ns(const struct fuse *fuse)

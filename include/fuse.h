@@ -40,6 +40,7 @@ struct fuse_row {
 enum fuse_taken {
     FUSE_TAKEN,
     FUSE_LATE,     /* its window was judged without it, or will be */
+    FUSE_FULL,     /* so many rows wait for their windows that it is judged without this one */
     FUSE_UNLIKE,   /* the sensor's bins are not as long as the windows: it is left out */
     FUSE_NO_MEMORY /* or more sensors or scopes than can be told apart */
 };

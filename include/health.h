@@ -59,6 +59,7 @@
     X(http_displaced, "HTTP connections that were closed because a newer one came")                          \
     X(fused_bins, "bins of sensors taken by the fused view")                                                 \
     X(fused_late, "bins of sensors that came too late for their window, or too early")                       \
+    X(fused_refused, "bins of sensors that found no room among those that wait for their window")            \
     X(fused_unread, "entries in the sensors' streams that are no bins")                                      \
     X(redis_sent, "events that Redis acknowledged")                                                          \
     X(redis_dropped, "events given up for want of room while Redis was away")                                \

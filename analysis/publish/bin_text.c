@@ -177,6 +177,11 @@ static double read_known(const json_t *object, const char *key, double otherwise
     return json_is_number(json_object_get(object, key)) && fabs(number) < 1e15 ? number : otherwise;
 }
 
+static double read_share(const json_t *object, const char *key)
+{
+    return fmin(fmax(read_known(object, key, 0), 0), 1);
+}
+
 /* The number of a published name, or `count`. */
 static int read_name(const json_t *object, const char *key, int count, const char *(*name)(int))
 {
@@ -206,12 +211,12 @@ static struct bin_outage read_outage(const json_t *object)
                                 .end_ns = read_instant(object, "end"),
                                 .end_earliest_ns = read_instant(object, "end_earliest"),
                                 .end_latest_ns = read_instant(object, "end_latest"),
-                                .recovered = read_known(object, "recovered", 0),
-                                .level_accepted = read_known(object, "level_accepted", 0),
+                                .recovered = read_share(object, "recovered"),
+                                .level_accepted = read_share(object, "level_accepted"),
                                 .log_odds = read_known(object, "log_odds", 0)};
     const json_t *cause = json_object_get(object, "cause");
     for (int i = 0; i < VERDICT__COUNT; i++)
-        outage.probability[i] = read_known(cause, event_text_verdict((enum verdict)i), 0);
+        outage.probability[i] = read_share(cause, event_text_verdict((enum verdict)i));
     outage.known = outage.known && outage.onset_ns != TIME_NONE && outage.onset_earliest_ns != TIME_NONE &&
                    outage.onset_latest_ns != TIME_NONE;
     if (outage.end_ns == TIME_NONE || outage.end_earliest_ns == TIME_NONE ||

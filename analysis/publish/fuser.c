@@ -142,6 +142,11 @@ static void take_row(struct fuser *fuser, const char *member, size_t length, int
     case FUSE_LATE:
         fuser->health.fused_late++;
         break;
+    case FUSE_FULL:
+        fuser->health.fused_refused++;
+        leave_out(fuser, row.sensor,
+                  "is left out in part: more bins wait for their windows than can be kept");
+        break;
     case FUSE_UNLIKE:
         leave_out(fuser, row.sensor, "is left out: its bins are not as long as this view's; see --bin");
         break;

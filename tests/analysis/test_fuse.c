@@ -549,6 +549,39 @@ static void test_the_first_window_waits_for_whoever_else_there_is(void **state)
     fuse_free(fuse);
 }
 
+/* The data of all sensors leap in the midst of an outage. */
+static void run_with_leap(const struct world *world, int64_t leap_ns)
+{
+    run_sensors(world);
+    memset(&result, 0, sizeof result);
+    struct fuse *fuse = fuse_into(&result, 60 * NS_PER_S);
+    for (uint32_t i = 0; i < arrival_count; i++) {
+        struct fuse_row *row = &arrivals[i].row;
+        if (row->bin.start_ns >= an_hour.from_ns + 20 * BIN) {
+            row->bin.start_ns += leap_ns;
+            row->bin.tally.start_ns += leap_ns;
+            row->bin.tally.end_ns += leap_ns;
+        }
+        fuse_take(fuse, row, arrivals[i].at_ns);
+    }
+    fuse_free(fuse);
+}
+
+static void test_a_leap_of_years_is_over_as_soon_as_one_of_hours_and_says_the_same(void **state)
+{
+    (void)state;
+    struct world world = quiet(61);
+    world.dark = an_hour;
+    run_with_leap(&world, 300 * BIN); /* beyond what rows are kept for */
+    copy_result();
+    assert_true(again.event_count > 1);
+    run_with_leap(&world, (int64_t)70 * 365 * 24 * 60 * BIN);
+    assert_int_equal(result.event_count, again.event_count);
+    assert_true(result.answered == again.answered && result.bins == again.bins);
+    for (unsigned i = 0; i < result.event_count; i++)
+        assert_int_equal(result.events[i].action, again.events[i].action);
+}
+
 static struct fuse *hand_over(struct fuse *fuse)
 {
     size_t length = fuse_save(fuse, NULL, 0);
@@ -631,6 +664,32 @@ static void test_bytes_that_are_not_whole_or_of_another_bin_are_refused(void **s
     free(bytes);
 }
 
+static void test_so_many_bins_wait_for_their_window_and_no_more(void **state)
+{
+    (void)state;
+    struct world world = quiet(62);
+    world.minutes = 60;
+    run_sensors(&world);
+    memset(&result, 0, sizeof result);
+    struct fuse *fuse = fuse_into(&result, 60 * NS_PER_S);
+    for (uint32_t i = 0; i < arrival_count; i++)
+        fuse_take(fuse, &arrivals[i].row, arrivals[i].at_ns);
+    struct fuse_row again_and_again = arrivals[arrival_count - 1].row;
+    again_and_again.bin.start_ns += 2 * BIN; /* nobody else is there yet */
+    unsigned taken = 0, full = 0;
+    for (int i = 0; i < 200000; i++) {
+        enum fuse_taken how = fuse_take(fuse, &again_and_again, arrivals[arrival_count - 1].at_ns);
+        taken += how == FUSE_TAKEN;
+        full += how == FUSE_FULL;
+    }
+    assert_int_equal(taken + full, 200000);
+    assert_in_range(taken, 131072 - 100, 131072);
+    unsigned bins = result.bins;
+    fuse_advance(fuse, arrivals[arrival_count - 1].at_ns + 180 * NS_PER_S);
+    assert_true(result.bins > bins);
+    fuse_free(fuse);
+}
+
 static void test_a_sensor_with_bins_of_another_length_is_left_out(void **state)
 {
     (void)state;
@@ -683,10 +742,12 @@ int main(void)
         cmocka_unit_test(test_a_clock_that_is_an_hour_ahead_is_told_and_stops_nobody),
         cmocka_unit_test(test_when_nobody_is_heard_any_more_that_is_told),
         cmocka_unit_test(test_the_first_window_waits_for_whoever_else_there_is),
+        cmocka_unit_test(test_a_leap_of_years_is_over_as_soon_as_one_of_hours_and_says_the_same),
         cmocka_unit_test(test_whoever_takes_over_goes_on_as_if_nothing_had_happened),
         cmocka_unit_test(test_it_does_not_matter_when_time_is_told),
         cmocka_unit_test(test_bytes_that_are_not_whole_or_of_another_bin_are_refused),
         cmocka_unit_test(test_a_sensor_with_bins_of_another_length_is_left_out),
+        cmocka_unit_test(test_so_many_bins_wait_for_their_window_and_no_more),
         cmocka_unit_test(test_an_exercise_that_is_played_again_begins_anew),
     };
     arrivals = calloc(ROWS_MAX, sizeof *arrivals);

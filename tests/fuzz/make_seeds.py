@@ -134,6 +134,35 @@ def seed_states(lightsout, folder):
     write("checkpoint", "file", state.read_bytes())
 
 
+def seed_fuse(bins):
+    """Two sensors that see the same outage, see it late, do not see, or lose the road."""
+    keys = ("time", "scope", "start", "end", "answered_flows", "signal", "expected", "low", "state", "detectable_s", "counted",
+            "outage")
+    scopes = [scope for scope in dict.fromkeys(bin_["scope"] for bin_ in bins) if scope.partition(":")[0] in ("all", "prefix", "tap")]
+    bins = [{key: bin_[key] for key in keys if key in bin_} for bin_ in bins
+            if bin_["scope"] in scopes and "2025-06-06T15" <= bin_["time"] <= "2025-06-07T05"]
+    bins.sort(key=lambda bin_: (bin_["time"], scopes.index(bin_["scope"])))
+
+    def lines(of_other, late="0"):
+        for bin_ in bins:
+            other = of_other(dict(bin_))
+            yield "a" + ("l" if bin_["scope"] == "all" else "0") + json.dumps(bin_, separators=(",", ":"))
+            if other:
+                yield "b" + late + json.dumps(other, separators=(",", ":"))
+
+    def up(bin_):
+        bin_.pop("outage", None)
+        return bin_ | {"state": "up"}
+
+    def absurd(bin_):
+        return bin_ | ({"outage": bin_["outage"] | {"recovered": 1e14, "cause": {"attack": 2, "unknown": -1}}} if "outage" in bin_ else {})
+
+    for name, of_other, late in (("both", dict, "0"), ("late", dict, "@"), ("blind", lambda bin_: bin_ | {"state": "blind"}, "0"),
+                                 ("road", up, "0"), ("ends", lambda bin_: bin_ if bin_["time"] < "2025-06-06T20" else None, "0"),
+                                 ("absurd", absurd, "0"), ("leap", lambda bin_: bin_ | {"time": bin_["time"].replace("2025", "2099")}, "0")):
+        write("fuse", name, "\n".join(lines(of_other, late)).encode())
+
+
 def seed_delivery(lightsout, folder):
     """Bins as Redis has them, and the spool of a run that found no Redis."""
     sample = TOP / "samples" / "blackout-2025-06.pcap.zst"
@@ -158,6 +187,7 @@ def seed_delivery(lightsout, folder):
         kept.setdefault((bin_.get("scope"), bin_.get("state"), "outage" in bin_), text)
     for number, text in enumerate(kept.values()):
         write("bin_text", f"bin-{number}", text.encode())
+    seed_fuse([json.loads(text) for text in bins])
     socket.unlink(missing_ok=True)
     config.write_text("[redis]\ndrain = 0\n[lightsout]\nsensor = seed\n")
     subprocess.run([*command, "--state", folder / "other"], check=False, stderr=subprocess.DEVNULL)

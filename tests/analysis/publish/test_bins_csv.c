@@ -220,6 +220,22 @@ static void what_is_no_bin_is_not_read_as_one(void **state)
         assert_int_equal(bin_text_read(wrong[i], strlen(wrong[i]), &bin, &scope), -1);
 }
 
+static void a_share_is_no_less_than_none_and_no_more_than_all(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"time\":\"2025-06-06T12:00:00Z\",\"scope\":\"all\",\"start\":\"2025-06-06T12:00:00Z\","
+        "\"end\":\"2025-06-06T12:01:00Z\",\"state\":\"down\",\"outage\":{\"onset\":\"2025-06-06T11:00:00Z\","
+        "\"onset_earliest\":\"2025-06-06T11:00:00Z\",\"onset_latest\":\"2025-06-06T11:00:00Z\","
+        "\"recovered\":1e14,\"level_accepted\":-60,\"cause\":{\"internal\":2,\"unknown\":-1}}}";
+    struct bin bin;
+    struct scope scope;
+    assert_int_equal(bin_text_read(text, strlen(text), &bin, &scope), 0);
+    assert_true(bin.outage.recovered == 1 && bin.outage.level_accepted == 0);
+    assert_true(bin.outage.probability[VERDICT_INTERNAL] == 1 &&
+                bin.outage.probability[VERDICT_UNKNOWN] == 0);
+}
+
 static const struct bin_interfaces no_interfaces;
 
 static void the_state_has_rates_a_minute_of_what_was_really_watched(void **state)
@@ -312,6 +328,7 @@ int main(void)
         cmocka_unit_test(as_json_it_has_the_same_names_and_leaves_out_what_is_unknown),
         cmocka_unit_test(a_bin_that_is_read_back_is_the_same),
         cmocka_unit_test(what_is_no_bin_is_not_read_as_one),
+        cmocka_unit_test(a_share_is_no_less_than_none_and_no_more_than_all),
         cmocka_unit_test(the_state_has_rates_a_minute_of_what_was_really_watched),
         cmocka_unit_test(the_state_says_why_a_scope_learns_and_what_became_of_the_promise),
         cmocka_unit_test(the_state_of_the_tap_tells_what_each_interface_lost),
