@@ -4,10 +4,10 @@
 [TARGET...]. With "ever" for SECONDS it runs one at a time without end, a quarter of an hour each, the one with the fewest hours
 first.
 
-FOLDER holds the fuzzers; what they learn stays there in corpus/TARGET, what they find in found/TARGET, and account.json adds up
-what all runs have done: executions, and the processor's time, since a fuzzer beside other work gets only what that leaves.
-Prints a line a target: executions, how many a second, the corpus, findings, and the totals of all runs. The exit status is 1
-when there is a finding.
+FOLDER holds the fuzzers. What they learn stays there in corpus/TARGET, what they find in found/TARGET, with what was said of it
+in TARGET-found.log, and account.json adds up what all runs have done: executions, and the processor's time, since a fuzzer
+beside other work gets only what that leaves. Prints a line a target: executions, how many a second, the corpus, findings, and
+the totals of all runs. The exit status is 1 when there is a finding.
 """
 
 import fcntl
@@ -16,6 +16,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def fuzz(folder: Path, target: str, seconds: int) -> tuple[str, int]:
     corpus, found = folder / "corpus" / target, folder / "found" / target
     for made in (corpus, found):
         made.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
     seeds = [path for path in (SEEDS / target, MORE_SEEDS.get(target)) if path and path.is_dir()]
     with (folder / f"{target}.log").open("w") as log:
         run = subprocess.Popen([*ALONE, folder / f"fuzz_{target}", f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024",
@@ -55,10 +57,13 @@ def fuzz(folder: Path, target: str, seconds: int) -> tuple[str, int]:
         _, status, used = os.wait4(run.pid, 0)
         run.returncode = os.waitstatus_to_exitcode(status)
     said = (folder / f"{target}.log").read_text(errors="replace")
+    if run.returncode:
+        with (folder / f"{target}-found.log").open("a") as log:
+            log.write(said)
     executed = int((re.findall(r"stat::number_of_executed_units:\s+(\d+)", said) or re.findall(r"^#(\d+)", said, re.M) or ["0"])[-1])
     sums = account(folder, target, used.ru_utime + used.ru_stime, executed)[target]
     findings = len(list(found.iterdir()))
-    return (f"  {target:<12}{executed:>14,} executions{executed / max(seconds, 1):>10,.0f} a second"
+    return (f"  {target:<12}{executed:>14,} executions{executed / (time.monotonic() - began):>10,.0f} a second"
             f"{len(list(corpus.iterdir())):>8} in the corpus{findings:>4} findings; "
             f"in all {sums['executions']:,} in {sums['seconds'] / 3600:.2f} h", findings + (executed == 0))
 
