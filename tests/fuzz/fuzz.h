@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 const char *fuzz_file(const uint8_t *data, size_t size);
 
 /* Settings of a command line with nothing but a capture that is not opened, and so the embedded default; made
- * once. With `watched` the prefix 10.0.0.0/8, and a path and a service in it, instead. */
+ * once. With `watched` prefixes, 10.0.0.0/8 among them, paths and services instead. */
 const struct settings *fuzz_settings(int watched);
 
 /* A study over the scopes, whose bins and events go nowhere. NULL: no memory. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Packets through a worker: flow table, classification, fragments, duplicates, counting, records. Each packet
- * is an IP packet with a head of its own before it: how many quarters of a second have passed, and how many
- * bytes it has (two, the upper byte first). The first byte of all says which options are in force. What is
- * watched is 10.0.0.0/8, so that a mutation soon hits it. */
+/* Packets through a worker: flow table, classification, fragments, duplicates, paths and legs, counting,
+ * records. Each packet is an IP packet, or an Ethernet frame, with a head of its own before it: how many
+ * quarters of a second have passed, and how many bytes it has (two, the upper byte first; 0x8000 is its
+ * interface, 0x4000 says that it was cut to that). The first byte of all says which options are in force.
+ * What is watched is 10.0.0.0/8 among others, so that a mutation soon hits it. */
 #include "ndpi_once.h"
 
 #include <pcap/dlt.h>
@@ -16,6 +17,7 @@ enum { HEAD_BYTES = 3 };
 
 struct fed {
     struct source head;
+    int link_type;
     const uint8_t *at, *end;
     int64_t now_ns;
 };
@@ -26,14 +28,16 @@ static enum source_news fed_next(struct source *source, struct frame *frame, str
     (void)fault;
     if (fed->end - fed->at <= HEAD_BYTES)
         return SOURCE_END;
-    size_t length = (size_t)fed->at[1] << 8 | fed->at[2], left = (size_t)(fed->end - fed->at) - HEAD_BYTES;
+    unsigned head = (unsigned)fed->at[1] << 8 | fed->at[2];
+    size_t length = head & 0x3fff, left = (size_t)(fed->end - fed->at) - HEAD_BYTES;
     length = length < left ? length : left;
     fed->now_ns += fed->at[0] * (NS_PER_S / 4);
     *frame = (struct frame){.bytes = fed->at + HEAD_BYTES,
                             .captured_bytes = (uint32_t)length,
-                            .wire_bytes = (uint32_t)length,
+                            .wire_bytes = (uint32_t)length + (head & 0x4000 ? 1000 : 0),
                             .time_ns = fed->now_ns,
-                            .link_type = DLT_RAW};
+                            .link_type = fed->link_type,
+                            .interface = head >> 15};
     fed->at += HEAD_BYTES + length;
     return SOURCE_FRAME;
 }
@@ -96,12 +100,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     options.flows_max = (data[0] & 4) != 0 ? 16 : 1024;
     options.classify_max = (data[0] & 8) != 0 ? 4 : 64;
     options.addresses_max = (data[0] & 16) != 0 ? 16 : 4096;
+    options.sampling = (data[0] & 64) != 0 ? 10 : 1;
     struct analysis *study = fuzz_study(settings, &settings->scopes);
     const struct capture_output output = {
         .context = study, .step = take_step, .flow = take_flow, .say = take_words, .progress = take_progress};
     struct health health = {0};
     struct fault fault;
-    struct fed fed = {.head = {&kind}, .at = data + 1, .end = data + size, .now_ns = 1749081600 * NS_PER_S};
+    struct fed fed = {.head = {&kind},
+                      .link_type = (data[0] & 32) != 0 ? DLT_EN10MB : DLT_RAW,
+                      .at = data + 1,
+                      .end = data + size,
+                      .now_ns = 1749081600 * NS_PER_S};
     struct worker *worker =
         worker_new(&options, &settings->rules, &settings->scopes, &output, NULL, &health, &fault);
     atomic_bool stop = false;

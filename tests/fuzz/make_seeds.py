@@ -49,6 +49,19 @@ def seed_decode():
                 write("decode", f"{path.stem}-{number}", bytes([LINK_TYPES.index(link_type), 0]) + frame)
 
 
+def seed_frames():
+    """The golden captures' Ethernet frames, a second apart, whole and cut: tags, tunnels, fragments."""
+    ethernet = LINK_TYPES[0]
+    found = [frame for path in sorted((TOP / "tests" / "golden").glob("*.pcap"))
+             for link_type, _, frame in packets_of(path) if link_type == ethernet and len(frame) < 600]
+    for part in range(4):
+        frames = found[part::4]
+        write("flow", f"frames-{part}", bytes([32 | part]) + b"".join(
+            bytes([4]) + struct.pack(">H", (number % 2) << 15 | len(frame)) + frame for number, frame in enumerate(frames[:60])))
+        write("flow", f"cut-{part}", bytes([32 | part]) + b"".join(
+            bytes([4]) + struct.pack(">H", 0x4000 | min(len(frame), 60)) + frame[:60] for frame in frames[:60]))
+
+
 def seed_flow(synth, folder):
     """Some minutes of the generator's talk, as bare IP; what it watches lies in 10.0.0.0/8."""
     capture = folder / "talk.pcap"
@@ -208,6 +221,7 @@ def main():
     seed_answers()
     seed_settings(build / "lightsout")
     with tempfile.TemporaryDirectory() as folder:
+        seed_frames()
         seed_flow(build / "synth", Path(folder))
         seed_states(build / "lightsout", Path(folder))
         seed_delivery(build / "lightsout", Path(folder))
