@@ -66,6 +66,7 @@ struct file_source {
     size_t link_count;
     struct input **inputs;
     size_t count, room;
+    size_t added; /* so far: the next one's order */
     size_t begun; /* inputs[begun] is the next to begin */
     struct input **heap;
     size_t heap_count;
@@ -79,12 +80,21 @@ struct file_source {
     bool follow;
     const char *const *paths; /* as asked for: more may come of them */
     size_t path_count;
-    void *known;        /* the paths of inputs, a tree */
-    int64_t scanned_ns; /* monotonic clock: when more was looked for last */
+    void *known;                 /* the paths of inputs, a tree */
+    struct forgotten *forgotten; /* of each path; NULL: nothing is followed */
+    int64_t scan_at_ns;          /* monotonic clock: when more is looked for next */
+};
+
+/* Files that were followed to their end, and of which no more is known than that none of them was changed
+ * later, or begins later. */
+struct forgotten {
+    int64_t changed_ns, first_ns; /* INT64_MIN: there are none */
 };
 
 enum { SCAN_MS = 1000, NAP_MS = 100 }; /* between two looks for new files, and for more in one */
-enum { PASSED_OVER = 4096 };           /* packets before `from_ns`, between two looks at signals */
+enum { SCAN_REST = 20 };     /* times as long as a look took: a directory may hold very many files */
+enum { ENDED_MAX = 4096 };   /* files followed to their end whose names are kept */
+enum { PASSED_OVER = 4096 }; /* packets before `from_ns`, between two looks at signals */
 
 enum opening { OPENED, NOT_A_CAPTURE, NOT_YET, REFUSED, DAMAGED };
 
@@ -377,6 +387,45 @@ static void heap_push(struct file_source *self, struct input *file)
 
 /* --- reading --- */
 
+static int by_path(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+static int64_t changed_ns(const struct stat *status)
+{
+    return status->st_mtim.tv_sec * NS_PER_S + status->st_mtim.tv_nsec;
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* A file that is followed has come to its end: where there are many such, the first of them is forgotten. */
+static void forget_one(struct file_source *self)
+{
+    struct stat status;
+    size_t at = 0;
+    if (!self->follow || self->begun - self->heap_count <= ENDED_MAX)
+        return;
+    while (self->inputs[at]->savefile != NULL)
+        at++;
+    struct input *file = self->inputs[at];
+    struct forgotten *forgotten = &self->forgotten[file->argument];
+    if (file->first_ns != TIME_NONE)
+        forgotten->first_ns = later(forgotten->first_ns, file->first_ns);
+    if (stat(file->path, &status) == 0)
+        forgotten->changed_ns = later(forgotten->changed_ns, changed_ns(&status));
+    tdelete(file->path, &self->known, by_path);
+    self->begun--;
+    self->count--;
+    memmove(self->inputs + at, self->inputs + at + 1, (self->count - at) * sizeof *self->inputs);
+    input_clear(file);
+    free(file);
+    self->health->files_forgotten++;
+}
+
 /* Counts what was read of a file so far. */
 static void count_bytes(struct file_source *self, struct input *file, uint64_t upto_bytes)
 {
@@ -403,6 +452,8 @@ static enum reading read_on(struct file_source *self, struct fault *fault)
     }
     if (self->heap_count > 1)
         heap_sift(self);
+    if (result != READ_PACKET)
+        forget_one(self);
     return result;
 }
 
@@ -428,6 +479,7 @@ static enum reading begin(struct file_source *self, struct fault *fault)
     input_close(file);
     self->health->files_read++;
     self->health->files_damaged += result == READ_DAMAGED;
+    forget_one(self);
     return result;
 }
 
@@ -455,7 +507,7 @@ static bool is_left(const struct file_source *self, const struct input *file)
     for (size_t i = 0; i < self->count; i++)
         if (self->inputs[i]->argument == file->argument && self->inputs[i]->first_ns > file->first_ns)
             return true;
-    return false;
+    return self->forgotten[file->argument].first_ns > file->first_ns;
 }
 
 /* Nothing is at hand: looks whether there are more files, or naps. A file that was left is read to its end,
@@ -463,13 +515,14 @@ static bool is_left(const struct file_source *self, const struct input *file)
 static enum source_news await(struct file_source *self, struct fault *fault)
 {
     struct input *file = self->heap_count > 0 ? self->heap[0] : NULL;
-    int64_t now_ns = monotonic_ns();
-    if (now_ns - self->scanned_ns >= SCAN_MS * NS_PER_MS) {
-        self->scanned_ns = now_ns;
+    const int64_t now_ns = monotonic_ns();
+    if (now_ns >= self->scan_at_ns) {
         if (scan(self, fault) != 0) {
             self->finished = true;
             return SOURCE_FAILED;
         }
+        const int64_t done_ns = monotonic_ns();
+        self->scan_at_ns = done_ns + later(SCAN_MS * NS_PER_MS, SCAN_REST * (done_ns - now_ns));
     }
     if (file != NULL && is_left(self, file)) {
         unpack_follow(file->unpack, false);
@@ -620,6 +673,7 @@ static void file_close(struct source *source)
     }
     free(self->links);
     free(self->heap);
+    free(self->forgotten);
     free(self->filter);
     free(self);
 }
@@ -692,11 +746,6 @@ static void measure(struct file_source *self, struct input *file)
     self->whole_bytes += file->size_bytes;
 }
 
-static int by_path(const void *a, const void *b)
-{
-    return strcmp(a, b);
-}
-
 static int make_room(struct file_source *self)
 {
     if (self->count < self->room)
@@ -713,24 +762,43 @@ static int make_room(struct file_source *self)
     return 0;
 }
 
+/* Whether a file, which is not known, is one that was forgotten: as far as can be said without opening it …
+ */
+static bool is_forgotten(const struct file_source *self, const char *path, size_t argument)
+{
+    struct stat status;
+    return self->follow && stat(path, &status) == 0 &&
+           changed_ns(&status) <= self->forgotten[argument].changed_ns;
+}
+
+/* … and once its first packet is known. */
+static bool begins_before_forgotten(const struct file_source *self, const struct input *file)
+{
+    return self->follow && file->first_ns != TIME_NONE &&
+           file->first_ns <= self->forgotten[file->argument].first_ns;
+}
+
 /* Adds a file that the argument of this number brought to those to be read. Returns -1 with the fault, else 1
  * when it is a capture at all, else 0. */
 static int add_file(struct file_source *self, const char *path, size_t argument, bool named,
                     struct fault *fault)
 {
+    if (is_forgotten(self, path, argument))
+        return 1;
     struct input *file = make_room(self) == 0 ? calloc(1, sizeof *file) : NULL;
     if (file == NULL || (file->path = strdup(path)) == NULL) {
         free(file);
         return fault_set(fault, "no memory for %s", path);
     }
     file->argument = argument;
-    file->order = self->count;
+    file->order = self->added;
     file->key_ns = TIME_NONE;
     bool is_one;
     int result = examine(self, file, named, &is_one, fault);
-    if (result == 1) {
+    if (result == 1 && !begins_before_forgotten(self, file)) {
         measure(self, file);
         self->inputs[self->count++] = file;
+        self->added++;
         if (self->follow)
             tsearch(file->path, &self->known, by_path);
     } else {
@@ -831,6 +899,14 @@ static int scan(struct file_source *self, struct fault *fault)
     return result;
 }
 
+static int make_forgotten(struct file_source *self)
+{
+    self->forgotten = calloc(self->path_count, sizeof *self->forgotten);
+    for (size_t i = 0; self->forgotten != NULL && i < self->path_count; i++)
+        self->forgotten[i] = (struct forgotten){INT64_MIN, INT64_MIN};
+    return self->forgotten != NULL ? 0 : -1;
+}
+
 struct source *source_file_open(const struct source_file_options *options, struct health *health,
                                 struct fault *fault)
 {
@@ -848,7 +924,9 @@ struct source *source_file_open(const struct source_file_options *options, struc
     self->gap_max_ns = options->gap_max_ns;
     self->to_ns = options->to_ns != TIME_NONE ? options->to_ns : INT64_MAX;
     int result = 0;
-    if (options->filter != NULL && (self->filter = strdup(options->filter)) == NULL)
+    if (self->follow && make_forgotten(self) != 0)
+        result = fault_set(fault, "no memory to follow %zu paths", self->path_count);
+    else if (options->filter != NULL && (self->filter = strdup(options->filter)) == NULL)
         result = fault_set(fault, "no memory for the filter");
     for (size_t i = 0; i < options->path_count && result == 0; i++)
         result = add_path(self, i, fault);

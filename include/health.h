@@ -54,6 +54,7 @@
     X(holes, "holes: longer than gap_max without any packet, or missing between files")                      \
     X(files_read, "savefiles read to their end or to the damage")                                            \
     X(files_damaged, "savefiles that were cut off or damaged")                                               \
+    X(files_forgotten, "savefiles followed to their end whose names are no longer kept")                     \
     X(events_published, "events decided")                                                                    \
     X(queue_dropped, "items that found the publishing queue full")                                           \
     X(http_displaced, "HTTP connections that were closed because a newer one came")                          \

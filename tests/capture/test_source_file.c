@@ -971,6 +971,69 @@ static void a_signal_ends_the_wait_for_standard_input_plain_or_packed(void **sta
     }
 }
 
+/* --- a directory that is followed --- */
+
+enum { FOLLOWED = 5000, NAMES_KEPT = 4096 };
+
+/* A file of the directory with one packet, written and changed so many seconds after the epoch. */
+static void write_followed(int number, int changed_s)
+{
+    char name[32];
+    const struct timespec times[2] = {{.tv_sec = changed_s}, {.tv_sec = changed_s}};
+    snprintf(name, sizeof name, "d/%d", number);
+    write_bytes(name, capture_of(&work, (uint16_t)number, SECONDS(1000 + number)));
+    assert_int_equal(utimensat(AT_FDCWD, path_of(name), times, 0), 0);
+}
+
+/* What comes until nothing did for `idle` times: how many packets; the last one's number. */
+static int follow_on(struct source *source, int idle, int *last)
+{
+    int count = 0;
+    for (int idled = 0; idled < idle;) {
+        struct frame frame;
+        enum source_news news = source->kind->next(source, &frame, &fault);
+        idled = news == SOURCE_IDLE ? idled + 1 : 0;
+        if (news == SOURCE_IDLE)
+            continue;
+        assert_true(news == SOURCE_FRAME || news == SOURCE_SEAM);
+        *last = frame.bytes[0] | frame.bytes[1] << 8;
+        count++;
+    }
+    return count;
+}
+
+static void of_very_many_files_that_were_followed_names_are_forgotten_and_none_is_read_again(void **state)
+{
+    (void)state;
+    int last = -1;
+    char directory[256];
+    snprintf(directory, sizeof directory, "%s/d", folder);
+    assert_int_equal(mkdir(directory, 0700), 0);
+    for (int i = 0; i < FOLLOWED; i++)
+        write_followed(i, 1000 + i);
+    memset(&health, 0, sizeof health);
+    const struct source_file_options options = {.paths = PATHS(directory),
+                                                .path_count = 1,
+                                                .from_ns = TIME_NONE,
+                                                .to_ns = TIME_NONE,
+                                                .gap_max_ns = 86400 * NS_PER_S,
+                                                .follow = true};
+    struct source *source = source_file_open(&options, &health, &fault);
+    assert_non_null(source);
+    assert_int_equal(follow_on(source, 4, &last), FOLLOWED);
+    assert_int_equal(last, FOLLOWED - 1);
+    assert_int_equal(health.files_read, FOLLOWED - 1); /* the last one may grow */
+    assert_int_equal(health.files_forgotten, FOLLOWED - 1 - NAMES_KEPT);
+    /* One that is new, and one that was read and forgotten, and somebody has touched. */
+    write_followed(FOLLOWED, 10000);
+    write_followed(7, 10001);
+    assert_int_equal(follow_on(source, 25, &last), 1);
+    assert_int_equal(last, FOLLOWED);
+    assert_int_equal(health.files_forgotten, FOLLOWED - NAMES_KEPT);
+    source->kind->finish(source);
+    source->kind->close(source);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -1010,6 +1073,7 @@ int main(void)
         TEST(standard_input_that_is_cut_off_or_no_capture_is_told),
         TEST(standard_input_is_read_only_once),
         TEST(a_signal_ends_the_wait_for_standard_input_plain_or_packed),
+        TEST(of_very_many_files_that_were_followed_names_are_forgotten_and_none_is_read_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
