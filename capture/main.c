@@ -509,6 +509,12 @@ static char *input_names(const struct settings *settings)
     return join(settings->capture.read_count, settings->capture.reads);
 }
 
+static int lock_state(const struct settings *settings, int *lock, struct fault *fault)
+{
+    const char *path = settings->publish.state_path;
+    return path != NULL ? publish_lock_state(path, lock, fault) : 0;
+}
+
 /* What an earlier run has told is not told again. */
 static int read_state(struct settings *settings, struct publish_checkpoint *resume, struct fault *fault)
 {
@@ -601,14 +607,17 @@ static int start(struct settings *settings, int argc, char **argv, char **shown)
     catch_signals(is_a_filter(&settings->publish));
     int status = EXIT_FAILED;
     struct publish_checkpoint resume = {.data_ns = TIME_NONE};
+    int lock = -1;
     if (outputs_check(settings, &fault) != 0)
         status = say_unusable(&fault);
-    else if (confine_opening(settings, &fault) != 0 || read_state(settings, &resume, &fault) != 0 ||
-             open_input(settings, &input, &fault) != 0)
+    else if (lock_state(settings, &lock, &fault) != 0 || confine_opening(settings, &fault) != 0 ||
+             read_state(settings, &resume, &fault) != 0 || open_input(settings, &input, &fault) != 0)
         log_error("%s", fault.text);
     else
         status = run(settings, &input, reload_new(argc, argv));
     close_input(&input);
+    if (lock >= 0)
+        close(lock);
     free(resume.bytes);
     free(names);
     free(command);

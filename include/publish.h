@@ -99,6 +99,10 @@ void publish_step(struct publish *publish, int64_t data_ns);
  * counts as one of the sinks'. */
 void publish_checkpoint(struct publish *publish, int64_t data_ns, uint8_t *bytes, size_t length);
 
+/* Keeps the checkpoint's path from other programs until `lock` is closed or the program ends, however it
+ * ends. 0, `lock` being -1 where the disk is full; -1 with the fault, as when another has it. */
+int publish_lock_state(const char *path, int *lock, struct fault *fault);
+
 /* Reads a checkpoint. 0, data_ns being TIME_NONE where there is no such file; -1 with the fault when it is
  * damaged or not one of this program's. */
 int publish_read_checkpoint(const char *path, struct publish_checkpoint *checkpoint, struct fault *fault);

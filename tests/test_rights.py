@@ -209,6 +209,21 @@ def test_a_user_who_may_not_write_the_state_is_refused_and_told_where(space, ope
                            "user, or set `user` to another\n")
 
 
+@needs_root
+def test_a_checkpoint_begun_by_root_is_gone_on_with_by_the_user_that_root_became(cleanup, space, open_folder):
+    program, state = open_folder / "lightsout", open_folder / "var" / "state"
+    shutil.copy(LIGHTSOUT, program)
+    state.parent.mkdir(mode=0o700)
+    shutil.chown(state.parent, "nobody")
+    first = watch(cleanup, space, "--state", state, configuration="[lightsout]\nuser = nobody\nstep = 1\n", folder=open_folder)
+    assert until(state.exists)
+    again = ["setpriv", "--reuid", "nobody", "--clear-groups", program, "-r", "-", "-q", "--state", state]
+    done = subprocess.run(again, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "in use by another lightsout" in done.stderr
+    assert end(first)
+    subprocess.run(["sh", "-c", f"zstdcat {SAMPLE} | {' '.join(map(str, again))}"], check=True)
+
+
 def test_a_user_that_is_not_there_is_refused(tmp_path):
     (tmp_path / "lightsout.conf").write_text("[lightsout]\nuser = no-such-user\n")
     done = subprocess.run([LIGHTSOUT, "--check", "-c", tmp_path / "lightsout.conf"], capture_output=True, text=True, check=False)

@@ -88,28 +88,60 @@ def test_a_checkpoint_that_cannot_be_written_is_said(lightsout, tmp_path):
     assert "No such file" in done.stderr
 
 
-def test_two_programs_never_share_a_spool(lightsout, tmp_path):
-    words = ["-q", "--state", tmp_path / "state", "--redis", f"unix://{tmp_path}/nobody.sock"]
-    first = subprocess.Popen([*map(str, [LIGHTSOUT, "-r", "-", *words])], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    try:
-        first.stdin.write(SAMPLE.read_bytes())
-        first.stdin.flush()
+@pytest.fixture
+def reading():
+    """Begins a replay of standard input that does not end, and returns it once a file is there."""
+    begun = []
+
+    def begin(sign, *words):
+        process = subprocess.Popen([*map(str, [LIGHTSOUT, "-r", "-", *words])], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        begun.append(process)
+        process.stdin.write(SAMPLE.read_bytes())
+        process.stdin.flush()
         end = time.monotonic() + 20
-        while not (tmp_path / "state.spool").exists() and time.monotonic() < end:
+        while not sign.exists() and time.monotonic() < end:
             time.sleep(0.02)
-        done = lightsout("-r", SAMPLE, *words, status=1)
-        assert done.stderr == (f"lightsout: the spool {tmp_path}/state.spool is in use by another lightsout: give each a "
-                               "--state of its own\n")
-    finally:
-        first.kill()
-        first.wait()
-        first.stdin.close()
+        return process
+
+    yield begin
+    for process in begun:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+
+
+def test_two_programs_never_share_a_checkpoint(lightsout, reading, tmp_path):
+    state, bins = tmp_path / "state", tmp_path / "bins"
+    (tmp_path / "conf").write_text("[lightsout]\nstate_every = 3600\n")
+    first = reading(state, "-q", "-c", tmp_path / "conf", "--state", state)
+    stood = state.read_bytes()
+    bins.write_text("precious\n")
+    done = lightsout("-r", SAMPLE, "-q", "--state", state, "--bins", bins, status=1)
+    assert done.stderr == f"lightsout: --state {state} is in use by another lightsout: give each one of its own\n"
+    assert bins.read_text() == "precious\n"
+    assert "state = " in lightsout("--check", "-r", SAMPLE, "--state", state).stdout
+    assert first.poll() is None and state.read_bytes() == stood
+    # Nobody holds it any more, however that came, and as often as one likes.
+    first.kill()
+    first.wait()
+    for _ in range(2):
+        lightsout("-r", SAMPLE, "-q", "--state", state)
+
+
+def test_two_programs_never_share_a_spool(lightsout, reading, tmp_path):
+    spool = tmp_path / "spool"
+    (tmp_path / "conf").write_text(f"[redis]\nurl = unix://{tmp_path}/nobody.sock\nspool = {spool}\n")
+    words = ["-q", "-c", tmp_path / "conf", "--state"]
+    reading(spool, *words, tmp_path / "one")
+    done = lightsout("-r", SAMPLE, *words, tmp_path / "other", status=1)
+    assert done.stderr == f"lightsout: the spool {spool} is in use by another lightsout: give each a --state of its own\n"
 
 
 def test_a_spool_without_a_folder_is_refused(lightsout, tmp_path):
-    done = lightsout("-r", SAMPLE, "-q", "--state", tmp_path / "no" / "state", "--redis", "unix:///nobody.sock", status=1)
+    (tmp_path / "conf").write_text(f"[redis]\nurl = unix:///nobody.sock\nspool = {tmp_path}/no/spool\n")
+    done = lightsout("-r", SAMPLE, "-q", "-c", tmp_path / "conf", "--state", tmp_path / "state", status=1)
     assert done.stderr.count("\n") == 1
-    assert "no/state.spool: No such file or directory: check --state, or [redis] spool" in done.stderr
+    assert "no/spool: No such file or directory: check --state, or [redis] spool" in done.stderr
 
 
 def test_what_a_full_disk_did_not_take_is_decided_again(uninterrupted, tmp_path):

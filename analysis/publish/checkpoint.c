@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -63,6 +65,40 @@ int checkpoint_write(const char *path, const struct publish_checkpoint *checkpoi
         return 0;
     unlink(beside);
     return fault_set(fault, "--state %s: %s; the last checkpoint stands", path, strerror(problem));
+}
+
+/* Opens the file whose lock stands for the checkpoint's, which is another file with each checkpoint. What
+ * root makes is the folder's owner's: it may become that user, and be started as that user the next time. */
+static int open_lock(const char *path)
+{
+    const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    char name[4096];
+    struct stat folder;
+    if ((size_t)snprintf(name, sizeof name, "%s.lock", path) >= sizeof name) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    int file = open(name, flags | O_CREAT | O_EXCL, 0600);
+    if (file < 0)
+        return errno == EEXIST ? open(name, flags) : -1;
+    char *copy = strdup(name);
+    if (geteuid() == 0 && copy != NULL && stat(dirname(copy), &folder) == 0 &&
+        fchown(file, folder.st_uid, folder.st_gid) != 0)
+        errno = 0; /* where that cannot be it is root's */
+    free(copy);
+    return file;
+}
+
+int publish_lock_state(const char *path, int *lock, struct fault *fault)
+{
+    *lock = open_lock(path);
+    if (*lock < 0 && errno != ENOSPC && errno != EDQUOT)
+        return fault_errno(fault, errno, "--state %s.lock: %s", path, strerror(errno));
+    if (*lock < 0 || flock(*lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+        return 0;
+    close(*lock);
+    *lock = -1;
+    return fault_set(fault, "--state %s is in use by another lightsout: give each one of its own", path);
 }
 
 static int read_open_file(FILE *file, const char *path, struct publish_checkpoint *checkpoint,
