@@ -262,9 +262,8 @@ static void pass_changed(void *context)
     log_say("the settings were read again: %u scopes are followed%s", next->scopes.count,
             all_stays ? "" : ", and all of them together are learned anew, since too few stay");
     if (open > 0)
-        log_say(
-            "%u open outages are of scopes that are no longer followed: nothing more will be told of them",
-            open);
+        log_say("%u open outage%s of what is no longer followed: nothing more will be told of %s", open,
+                open == 1 ? " is" : "s are", open == 1 ? "it" : "them");
 }
 
 /* ---- what the doors hand over ---- */
@@ -378,10 +377,9 @@ static void say_of_input(const struct settings *settings, const struct health *h
                      ? "between --from and --to"
                      : "in it");
     else if (health->packets_watched == 0)
-        log_warn(
-            "none of the %llu packets has a watched address: see --check for the watch list, --watch for "
-            "another",
-            read);
+        log_warn("of %llu packet%s none has a watched address: see --check for the watch list, --watch for "
+                 "another",
+                 read, read == 1 ? "" : "s");
     else if (health->packets_watched == read)
         log_warn("all traffic read is watched: without other traffic beside it a blind sensor cannot be told "
                  "from an outage");
@@ -390,9 +388,10 @@ static void say_of_input(const struct settings *settings, const struct health *h
 /* --verbose: every counter of the capture that is not zero, with what it counts. */
 static void say_counters(const struct health *health)
 {
+    char words[HEALTH_WORDS_MAX];
 #define SAY_COUNTER(name, help)                                                                              \
     if (health->name > 0)                                                                                    \
-        log_say("%llu %s", (unsigned long long)health->name, help);
+        log_say("%llu %s", (unsigned long long)health->name, health_words(help, health->name, words));
     HEALTH_COUNTERS(SAY_COUNTER)
 #undef SAY_COUNTER
 }

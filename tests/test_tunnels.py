@@ -113,9 +113,9 @@ def test_a_path_may_be_named_by_any_layer(lightsout, tmp_path, sent):
 
 def test_refusals_are_counted_by_name(lightsout, tmp_path):
     done = lightsout("-r", TOP / "tests/golden/tunnel-refused.pcap", "-v", "--events", tmp_path / "events")
-    for words in ("1 frames encrypted at the link (MACsec, protected 802.11)", "1 GRE packets with source routing",
+    for words in ("1 frame encrypted at the link (MACsec, protected 802.11)", "1 GRE packet with source routing",
                   "3 packets whose tunnel header contradicts itself", "2 packets with more than eight tunnels",
-                  "1 fragments of a tunnel's packets that are not the first"):
+                  "1 fragment of a tunnel's packets after the first"):
         assert words in done.stderr
 
 

@@ -266,7 +266,7 @@ def test_fragments_count_with_their_flow_and_as_they_are(watch):
     sums, _, said = one.end()
     assert sums["packets_in"] == 400 and sums["packets_out"] == 200
     assert sums["flows"] == sums["answered_flows"] == 200
-    assert "200 watched fragments counted with the flow of their first" in said
+    assert "200 watched fragments counted with the flow of the first" in said
     assert "whose first was not seen" not in said
 
 

@@ -400,8 +400,8 @@ int fuser_run(const struct fuser_options *options, const atomic_bool *stop, stru
             status = fault_set(fault, "Redis at %s was never reached; check --redis",
                                redis_link_shown(fuser.talk.link));
         if (options->verbose)
-            publish_say("%llu bins of sensors judged, %llu of them too late",
-                        (unsigned long long)fuser.health.fused_bins,
+            publish_say("%llu bin%s of sensors judged, %llu too late",
+                        (unsigned long long)fuser.health.fused_bins, fuser.health.fused_bins == 1 ? "" : "s",
                         (unsigned long long)fuser.health.fused_late);
     }
     if (publish_close(fuser.publish, &late) != 0 && status == 0) {

@@ -8,8 +8,8 @@
 #include "health.h"
 
 struct loss {
-    const char *help; /* what was counted */
     uint64_t count;
+    char words[HEALTH_WORDS_MAX]; /* what was counted, as they read behind that */
 };
 
 /* Those that are not zero, in the order of the list; returns how many. */

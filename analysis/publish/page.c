@@ -317,7 +317,7 @@ void page_losses(const struct health *health, FILE *out)
     size_t found = losses_find(health, losses);
     for (size_t i = 0; i < found; i++)
         fprintf(out, "%s%s %s%s", i == 0 ? "<dt>noted</dt><dd>" : "<br>",
-                text_grouped(losses[i].count, number), losses[i].help, i + 1 == found ? "</dd>\n" : "");
+                text_grouped(losses[i].count, number), losses[i].words, i + 1 == found ? "</dd>\n" : "");
 }
 
 void page_end(FILE *out)

@@ -562,8 +562,9 @@ int publish_close(struct publish *publish, struct fault *fault)
     finish_all(publish);
     if (!publish->failed && publish->own.queue_dropped > 0) {
         publish->failed = true;
-        fault_set(&publish->fault, "%llu items were dropped because what is written could not keep up",
-                  (unsigned long long)publish->own.queue_dropped);
+        fault_set(&publish->fault, "%llu item%s dropped because what is written could not keep up",
+                  (unsigned long long)publish->own.queue_dropped,
+                  publish->own.queue_dropped == 1 ? " was" : "s were");
     }
     bool failed = publish->failed;
     if (failed)

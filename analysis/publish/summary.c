@@ -256,13 +256,14 @@ static void tell_tap(const struct summary *summary)
                 "tap        no control traffic: an outage cannot be told from a blind sensor\n");
 }
 
-static void tell_parts(const struct summary *summary, const char *what, const struct story_parts *parts,
-                       bool *first)
+/* `what`: in the plural and in the singular. */
+static void tell_parts(const struct summary *summary, const char *const what[2],
+                       const struct story_parts *parts, bool *first)
 {
     if (parts->known == 0)
         return;
     fprintf(summary->out, "%s%u of %u %s", *first ? "             down     " : ", ", parts->down,
-            parts->known, what);
+            parts->known, what[parts->known == 1]);
     *first = false;
 }
 
@@ -311,9 +312,9 @@ static void tell_outage(const struct summary *summary, const struct story_episod
             text_rate(episode->observed_rate, observed), text_rate(episode->expected_rate, expected),
             event_text_measure(episode->signal));
     bool first = true;
-    tell_parts(summary, "prefixes", &episode->prefixes, &first);
-    tell_parts(summary, "paths", &episode->paths, &first);
-    tell_parts(summary, "services", &episode->services, &first);
+    tell_parts(summary, (const char *const[]){"prefixes", "prefix"}, &episode->prefixes, &first);
+    tell_parts(summary, (const char *const[]){"paths", "path"}, &episode->paths, &first);
+    tell_parts(summary, (const char *const[]){"services", "service"}, &episode->services, &first);
     if (!first)
         fprintf(summary->out, "\n");
     if (episode->verdict == VERDICT_UNKNOWN)
@@ -352,7 +353,7 @@ static void tell_losses(const struct summary *summary)
     char count[32];
     for (size_t i = 0; i < found; i++)
         fprintf(summary->out, "%-10s %s %s\n", i == 0 ? "noted" : "", text_grouped(losses[i].count, count),
-                losses[i].help);
+                losses[i].words);
 }
 
 static int summary_finish(void *state, struct fault *fault)

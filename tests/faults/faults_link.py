@@ -126,7 +126,7 @@ def capture_meanwhile(folder, times):
     finally:
         space.close()
         server.stop()
-    read = next((int(line.split()[1]) for line in said.splitlines() if "packets delivered by the sources" in line), 0)
+    read = next((int(line.split()[1]) for line in said.splitlines() if "delivered by the sources" in line), 0)
     return Figure(f"{count - read} of {count} at {PER_S} a second; Redis was lost {proxy.struck} times",
                   read == count and proxy.struck >= len(modes) // 4)
 

@@ -189,7 +189,7 @@ class Run:
         return {name: sorted(text.splitlines()) if name == "flows" and text else text for name, text in self.written().items()}
 
     def packets(self):
-        found = re.search(r"^lightsout: (\d+) packets delivered by the sources$", self.errors, re.MULTILINE)
+        found = re.search(r"^lightsout: (\d+) packets? delivered by the sources$", self.errors, re.MULTILINE)
         return int(found[1]) if found else 0
 
     def look(self):
