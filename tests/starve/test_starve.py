@@ -3,13 +3,14 @@
 asks at all of them. sessions.py says what must come of it."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from sessions import BUILD, STARVE, make_input, sessions  # noqa: E402
+from sessions import BUILD, LIGHTSOUT, STARVE, make_input, run, sessions  # noqa: E402
 
 pytestmark = pytest.mark.skipif(BUILD.name in ("asan", "tsan"), reason="a sanitizer has an allocator of its own")
 
@@ -86,6 +87,43 @@ def test_a_limit_on_the_address_space_is_said(lightsout_under, source):
         assert status == 0 or "memory" in said or "thread" in said, (mib, said)
         seen.add(status)
     assert seen == {0, 1}
+
+
+def test_workers_do_not_wait_for_a_reader_that_found_no_memory_for_its_part_of_a_step(source, tmp_path):
+    command = [LIGHTSOUT, "-q", "-c", source / "conf2", "-r", source / "evening.pcap"]
+    asked = run(command, tmp_path / "ledger")[1].asked["memory"]
+    ended = [run(command, tmp_path / "ledger", "memory", number, number)[1]  # which would say that it hangs
+             for number in range(asked // 2, asked * 9 // 10, asked // 25)]
+    assert {outcome.status for outcome in ended} <= {0, 1}
+    assert [outcome for outcome in ended if "no memory for the counts of a step" in outcome.said]
+
+
+def test_events_in_a_spool_that_is_read_without_memory_are_not_taken_for_damage(source, tmp_path):
+    files, ledger, conf = tmp_path / "files", tmp_path / "ledger", tmp_path / "conf"
+    files.mkdir()
+    conf.write_text("[redis]\ndrain = 0.1\n")
+    command = [LIGHTSOUT, "-q", "-c", conf, "-b", source / "evening.csv", "--state", files / "state", "--redis",
+               f"unix://{files}/nobody.sock"]
+    asked = run(command, ledger)[1].asked
+    found = {path: path.read_bytes() for path in files.iterdir()}
+    (spool,) = [path for path in found if path.suffix == ".spool"]
+    ids = set(re.findall(rb'"event":.*?"id":"(\w+)"', found[spool].replace(b" ", b"")))
+    assert ids
+
+    def again(kind, number):
+        for path, text in found.items():
+            path.write_bytes(text)
+        return run(command, ledger, kind, number, number)[1]
+
+    # Where it opens the spool, by the file that is refused.
+    near = next(outcome.asked["memory"] for outcome in (again("file", number) for number in range(1, asked["file"] + 1))
+                if "the spool" in outcome.said)
+    ended = 0
+    for number in range(near - 10, near + 15):
+        outcome = again("memory", number)
+        ended += "no memory for the spool: ended at once" in outcome.said
+        assert not {event for event in ids if event not in spool.read_bytes()}, outcome.said
+    assert ended >= 2  # it is read through twice
 
 
 @pytest.fixture
