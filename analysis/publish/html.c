@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "event_text.h"
 #include "lines.h"
+#include "memory_file.h"
 #include "page.h"
 #include "picture.h"
 #include "sink.h"
@@ -488,11 +489,10 @@ static void put_about(const struct html *html)
 static int html_finish(void *state, struct fault *fault)
 {
     struct html *html = state;
-    char *page = NULL;
-    size_t length = 0;
-    html->out = open_memstream(&page, &length);
-    if (html->out == NULL)
+    struct memory_file page;
+    if (memory_file_open(&page) != 0)
         return fault_set(fault, "no memory for the report");
+    html->out = page.out;
     put_head(html);
     page_timeline(&html->picture, html->out);
     put_outages(html);
@@ -502,10 +502,9 @@ static int html_finish(void *state, struct fault *fault)
     put_scopes(html);
     put_about(html);
     page_end(html->out);
-    bool whole = !ferror(html->out);
-    int result = fclose(html->out) == 0 && whole ? lines_put(html->lines, page, length, fault)
-                                                 : fault_set(fault, "no memory for the report");
-    free(page);
+    int result = memory_file_close(&page) == 0 ? lines_put(html->lines, page.bytes, page.length, fault)
+                                               : fault_set(fault, "no memory for the report");
+    free(page.bytes);
     if (lines_close(html->lines, fault) != 0)
         result = -1;
     html->lines = NULL;

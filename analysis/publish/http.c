@@ -13,6 +13,7 @@
 
 #include "clock.h"
 #include "http_address.h"
+#include "memory_file.h"
 #include "page.h"
 #include "sink.h"
 #include "status_text.h"
@@ -121,6 +122,8 @@ static struct MHD_Response *respond(const char *type, const char *policy, char *
         {"Connection", "close"},
     };
     struct MHD_Response *response = MHD_create_response_from_buffer(length, bytes, mode);
+    if (response == NULL && mode == MHD_RESPMEM_MUST_FREE)
+        free(bytes);
     for (size_t i = 0; response != NULL && i < sizeof headers / sizeof *headers; i++)
         if (MHD_add_response_header(response, headers[i][0], headers[i][1]) != MHD_YES) {
             MHD_destroy_response(response);
@@ -132,20 +135,15 @@ static struct MHD_Response *respond(const char *type, const char *policy, char *
 static struct MHD_Response *make_page(const struct http *http, const struct resource *resource,
                                       const struct status_life *life)
 {
-    char *bytes = NULL;
-    size_t length = 0;
-    FILE *out = open_memstream(&bytes, &length);
-    if (out == NULL)
+    struct memory_file page;
+    if (memory_file_open(&page) != 0)
         return NULL;
-    write_page(http, resource->page, life, out);
-    bool whole = !ferror(out);
-    if (fclose(out) != 0 || !whole) {
-        free(bytes);
+    write_page(http, resource->page, life, page.out);
+    if (memory_file_close(&page) != 0)
         return NULL;
-    }
     struct MHD_Response *response =
-        respond(resource->type, resource->page == PAGE_HTML ? page_policy_live : nothing_allowed, bytes,
-                length, MHD_RESPMEM_MUST_FREE);
+        respond(resource->type, resource->page == PAGE_HTML ? page_policy_live : nothing_allowed, page.bytes,
+                page.length, MHD_RESPMEM_MUST_FREE);
     return response;
 }
 

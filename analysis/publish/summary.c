@@ -8,6 +8,7 @@
 #include "event_text.h"
 #include "lines.h"
 #include "losses.h"
+#include "memory_file.h"
 #include "sink.h"
 #include "story.h"
 #include "text.h"
@@ -359,11 +360,10 @@ static void tell_losses(const struct summary *summary)
 static int summary_finish(void *state, struct fault *fault)
 {
     struct summary *summary = state;
-    char *text = NULL;
-    size_t length = 0;
-    summary->out = open_memstream(&text, &length);
-    if (summary->out == NULL)
+    struct memory_file text;
+    if (memory_file_open(&text) != 0)
         return fault_set(fault, "no memory for the summary");
+    summary->out = text.out;
     tell_answer(summary);
     tell_input(summary);
     tell_baseline(summary);
@@ -373,16 +373,13 @@ static int summary_finish(void *state, struct fault *fault)
     tell_tap(summary);
     tell_episodes(summary);
     tell_losses(summary);
-    bool whole = !ferror(summary->out);
-    if (fclose(summary->out) != 0 || !whole) {
-        free(text);
+    if (memory_file_close(&text) != 0)
         return fault_set(fault, "no memory for the summary");
-    }
     struct lines *lines = lines_open("-", LINES_ANEW, -1, fault);
-    int result = lines != NULL ? lines_put(lines, text, length, fault) : -1;
+    int result = lines != NULL ? lines_put(lines, text.bytes, text.length, fault) : -1;
     if (lines_close(lines, fault) != 0)
         result = -1;
-    free(text);
+    free(text.bytes);
     if (result == 0 && summary->story.short_of_memory)
         result = fault_set(fault, "there was no memory for all of the summary");
     return result;
