@@ -617,7 +617,8 @@ static int finish(struct settings *settings, struct fault *fault)
         settings->store->origin[find_row("redis", "password_file") - rows] = SETTINGS_ENVIRONMENT;
     }
     if (settings->publish.redis.url != NULL && publish_check_redis(&settings->publish, &why) != 0)
-        return fault_set(fault, "%s%s", place_of(settings, "redis", "url"), why.text);
+        return fault_errno(fault, why.refused ? ENOMEM : 0, "%s%s", place_of(settings, "redis", "url"),
+                           why.text);
     if (settings->publish.http_listen != NULL && publish_check_http(settings->publish.http_listen, &why) != 0)
         return fault_set(fault, "%s%s", place_of(settings, "http", "listen"), why.text);
     settings->scopes.interfaces = settings->capture.interfaces;

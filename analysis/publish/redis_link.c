@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <hiredis/alloc.h>
 #include <hiredis/hiredis.h>
 #include <hiredis/sds.h>
 #ifdef REDIS_TLS
@@ -18,6 +19,7 @@
 #include <sys/time.h>
 #include <time.h>
 
+#include "memory.h"
 #include "redis_tls.h"
 #include "redis_url.h"
 
@@ -96,7 +98,7 @@ struct redis_link *redis_link_new(const struct redis_link_options *options, stru
         link->a_key = strdup(options->a_key != NULL ? options->a_key : "lightsout");
     }
     if (link == NULL || link->name == NULL || link->a_key == NULL) {
-        fault_set(fault, "no memory for Redis");
+        fault_errno(fault, ENOMEM, "no memory for Redis");
         redis_link_free(link);
         return NULL;
     }
@@ -293,6 +295,27 @@ static enum redis_trouble ask(const struct redis_link *link, redisContext *conte
     ask((link), (context), (what), (reply), (fault), (const char *const[]){__VA_ARGS__, NULL})
 
 /* ---- connecting ---- */
+
+#if HIREDIS_MAJOR < 1
+/* By these two hiredis 0.14 asks for what a connection takes, and its own abort where there is nothing to be
+ * had. Those of the program come before those of a library. */
+static void *or_end(void *memory)
+{
+    if (memory == NULL)
+        memory_end("a connection to Redis");
+    return memory;
+}
+
+void *hi_malloc(size_t size)
+{
+    return or_end(malloc(size));
+}
+
+char *hi_strdup(const char *text)
+{
+    return or_end(strdup(text));
+}
+#endif
 
 static enum redis_trouble start_tls(const struct redis_link *link, const char *host, redisContext *context,
                                     struct fault *fault)
