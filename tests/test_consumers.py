@@ -110,7 +110,8 @@ class Reader:
         return until((self.folder / "hangs").exists)
 
     def ids(self):
-        return [json.loads(line)["event"]["id"] for line in self.kept.read_text().splitlines()] if self.kept.exists() else []
+        lines = self.kept.read_text().splitlines(keepends=True) if self.kept.exists() else []
+        return [json.loads(line)["event"]["id"] for line in lines if line.endswith("\n")]  # the last may be under way
 
     def unacknowledged(self):
         return self.server.ask("XPENDING", STREAM, "soc")[0]

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A request to the status page, from a client that says no more, and does not wait for long. */
 #include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -48,13 +50,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (address.sin_port == 0)
         start();
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
+    if (fd < 0 || (connect(fd, (struct sockaddr *)&address, sizeof address) != 0 && errno != EINTR)) {
+        perror("no connection to the status page");
         abort();
+    }
     /* So that no closed connection is waited for: there would soon be no more ports. */
     struct linger at_once = {.l_onoff = 1};
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     struct timeval patience = {.tv_usec = 20000};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    struct pollfd ready = {.fd = fd, .events = POLLOUT}; /* libFuzzer's alarm may have come in between */
+    while (poll(&ready, 1, -1) < 0)
+        continue;
     if (size > 0)
         send(fd, data, size, MSG_NOSIGNAL);
     shutdown(fd, SHUT_WR);
