@@ -386,14 +386,19 @@ def test_a_checkpoint_that_is_ahead_of_the_clock_is_gone_on_from(space, set_cloc
     assert len(set(times)) == len(times) and times == sorted(times) and times[-1] < time.time() + 3700
 
 
-def test_a_full_disk_is_told_and_written_on_when_there_is_room(space, tmp_path, cleanup):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", disk], check=False).returncode != 0:
+@pytest.fixture
+def disk(tmp_path, cleanup):
+    """A small one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder], check=False).returncode != 0:
         pytest.skip("may not mount")
-    cleanup.append(lambda: subprocess.run(["umount", "-l", disk], check=True))
-    watch = Watch(space, disk, "a0")
-    cleanup.append(watch.kill)
+    cleanup.append(lambda: subprocess.run(["umount", "-l", folder], check=True))
+    return folder
+
+
+def fill(disk):
+    """Takes all room that there is; the file that has it."""
     filler = disk / "filler"
     with filler.open("wb", buffering=0) as file:
         try:
@@ -401,6 +406,13 @@ def test_a_full_disk_is_told_and_written_on_when_there_is_room(space, tmp_path, 
                 file.write(bytes(512))
         except OSError:
             pass
+    return filler
+
+
+def test_a_full_disk_is_told_and_written_on_when_there_is_room(space, disk, cleanup):
+    watch = Watch(space, disk, "a0")
+    cleanup.append(watch.kill)
+    filler = fill(disk)
     time.sleep(3)
     stood = watch.bins.read_bytes()
     filler.unlink()
@@ -411,6 +423,57 @@ def test_a_full_disk_is_told_and_written_on_when_there_is_room(space, tmp_path, 
     assert {row.count(",") for row in rows} == {rows[0].count(",")}
     times = [seconds(row["time"]) for row in watch.rows("tap")]
     assert times == [times[0] + i for i in range(len(times))]
+
+
+# Sends datagrams to 192.0.2.1, a flow each: flows.py IFACE, without end.
+FLOWS = """
+import itertools, socket, struct, sys, time
+out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+out.bind((sys.argv[1], 0))
+head = bytes.fromhex("02000000000b" "02000000000a" "0800") + struct.pack(">BBHHHBBH", 0x45, 0, 32, 1, 0, 60, 17, 0)
+for number in itertools.count():
+    source, port = struct.pack(">I", 0x0b000000 + number // 60000), 1 + number % 60000
+    out.send(head + source + bytes((192, 0, 2, 1)) + struct.pack(">HHHH", port, 7, 12, 0) + b"data")
+    if number % 50 == 49:
+        time.sleep(0.02)
+"""
+
+
+def test_flow_records_that_fill_a_disk_go_on_with_whole_lines_when_there_is_room(space, disk, tmp_path, cleanup):
+    flows = disk / "flows"
+    watch = Watch(space, tmp_path, "a0", "-w", "192.0.2.0/24", "--flows", flows, workers="1\nflow_timeout = 1")
+    cleanup.append(watch.kill)
+    fill(disk)
+    sender = subprocess.Popen(space.command(sys.executable, "-c", FLOWS, "a1"))
+    cleanup.append(sender.wait)
+    cleanup.append(sender.kill)
+    size = lambda: flows.stat().st_size
+    time.sleep(4)  # more comes than is kept for better times
+    assert size() == 0
+    subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
+    assert until(lambda: size() > 500_000, 30)
+    said = watch.end(signal.SIGTERM, status=1)
+    assert said.count("flows: cannot write") == said.count("flows: written again") == 1, said
+    records = [json.loads(line) for line in flows.read_text().splitlines()]
+    assert {record["destination"]["ip"] for record in records} == {"192.0.2.1"}
+    ends = [(record["source"]["ip"], record["source"]["port"]) for record in records]
+    assert len(set(ends)) == len(ends)  # none twice
+    times = [seconds(row["time"]) for row in watch.rows("tap")]
+    assert times == [times[0] + i for i in range(len(times))]  # nothing else waited for the disk
+
+
+@pytest.mark.parametrize("in_time", [True, False], ids=["room in time", "no room"])
+def test_a_report_is_written_whole_where_there_is_room_at_the_end_and_else_it_is_told(space, disk, tmp_path, cleanup, in_time):
+    watch = Watch(space, tmp_path, "a0", "--report", disk / "report.html")
+    cleanup.append(watch.kill)
+    filler = fill(disk)
+    time.sleep(2)
+    if in_time:
+        filler.unlink()
+    said = watch.end(signal.SIGTERM, status=0 if in_time else 1)
+    assert said.count("report.html: No space left on device; make room there") == (0 if in_time else 1), said
+    assert (disk / "report.html").read_text().endswith("</html>\n") == in_time
+    assert watch.bins.read_text().endswith("\n") and len(watch.rows("tap")) >= 2
 
 
 def test_a_program_that_is_held_up_and_loses_packets_is_a_blind_sensor_and_no_outage(space, tmp_path, cleanup):
