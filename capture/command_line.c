@@ -118,7 +118,8 @@ static int watch_from(struct settings *settings, const char *argument, struct fa
     if (country != NULL)
         *country = '\0';
     settings_note_file(settings, path);
-    if (prefix_list_read(argument, &prefixes, &count, fault) != 0)
+    if (settings_check_file(settings, "watch list", path, fault) != 0 ||
+        prefix_list_read(argument, &prefixes, &count, fault) != 0)
         return -1;
     settings_watch_many(settings, prefixes, count);
     free(prefixes);

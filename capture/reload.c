@@ -50,9 +50,9 @@ static void *read_anew(void *context)
 {
     struct reload *reload = context;
     reload->settings = calloc(1, sizeof *reload->settings);
-    reload->refused = reload->settings == NULL
-                          ? fault_set(&reload->fault, "no memory") != 0
-                          : settings_read(reload->settings, reload->argc, reload->argv, &reload->fault) != 0;
+    reload->refused = reload->settings == NULL ? fault_set(&reload->fault, "no memory") != 0
+                                               : settings_read_again(reload->settings, reload->argc,
+                                                                     reload->argv, &reload->fault) != 0;
     atomic_store(&reload->done, true);
     return NULL;
 }

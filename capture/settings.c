@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "memory.h"
@@ -146,6 +147,20 @@ void settings_note_file(struct settings *settings, const char *path)
         settings_own_text(settings, path);
 }
 
+int settings_check_file(const struct settings *settings, const char *what, const char *path,
+                        struct fault *fault)
+{
+    enum { MIB_MAX = 64 };
+    struct stat status;
+    if (!settings->again || stat(path, &status) != 0)
+        return 0;
+    if (!S_ISREG(status.st_mode))
+        return fault_set(fault, "%s %s: no regular file, and others are read at the start only", what, path);
+    if (status.st_size > (off_t)MIB_MAX << 20)
+        return fault_set(fault, "%s %s: larger than %d MiB", what, path, MIB_MAX);
+    return 0;
+}
+
 /* ---- values ---- */
 
 static int refuse(struct fault *fault, const char *key, const char *value, const char *wanted)
@@ -192,6 +207,8 @@ static int read_password(struct settings *settings, const char *path, const char
 {
     char line[512] = "";
     settings_note_file(settings, path);
+    if (settings_check_file(settings, "password_file =", path, fault) != 0)
+        return -1;
     FILE *file = fopen(path, "r");
     if (file == NULL)
         return fault_errno(fault, errno, "password_file = %s: %s", path, strerror(errno));
@@ -435,6 +452,8 @@ static int read_configuration(struct settings *settings, const char *path, struc
     struct reading reading = {.settings = settings, .text = settings_embedded, .fault = &why};
     if (path != NULL) {
         settings_note_file(settings, path);
+        if (settings_check_file(settings, "configuration", path, fault) != 0)
+            return -1;
         reading.file = fopen(path, "r");
         if (reading.file == NULL)
             return fault_errno(fault, errno, "configuration %s: %s", path, strerror(errno));
@@ -651,9 +670,8 @@ static bool is_instrumented(void)
     return SANITIZED || (preloaded != NULL && strstr(preloaded, "/vgpreload_") != NULL);
 }
 
-int settings_read(struct settings *settings, int argc, char **argv, struct fault *fault)
+static int read_all(struct settings *settings, int argc, char **argv, struct fault *fault)
 {
-    *settings = (struct settings){.progress = -1, .capture = {.from_ns = TIME_NONE, .to_ns = TIME_NONE}};
     settings->store = calloc(1, sizeof *settings->store);
     if (settings->store == NULL)
         return fault_errno(fault, ENOMEM, "no memory for the settings");
@@ -682,6 +700,22 @@ int settings_read(struct settings *settings, int argc, char **argv, struct fault
     if (settings->task == TASK_FUSE && check_fuse(settings, fault) != 0)
         return -1;
     return finish(settings, fault);
+}
+
+static const struct settings nothing_read = {.progress = -1,
+                                             .capture = {.from_ns = TIME_NONE, .to_ns = TIME_NONE}};
+
+int settings_read(struct settings *settings, int argc, char **argv, struct fault *fault)
+{
+    *settings = nothing_read;
+    return read_all(settings, argc, argv, fault);
+}
+
+int settings_read_again(struct settings *settings, int argc, char **argv, struct fault *fault)
+{
+    *settings = nothing_read;
+    settings->again = true;
+    return read_all(settings, argc, argv, fault);
 }
 
 void settings_free(struct settings *settings)

@@ -44,6 +44,7 @@ struct settings {
     struct settings_store *store; /* private */
 
     /* while the settings are read */
+    bool again;                                /* they have been read before */
     bool embedded;                             /* the embedded default is being read */
     const char *utc_offset;                    /* as it was written; publish.offset_min follows from it */
     bool own_watches, own_paths, own_services; /* not the embedded ones */
@@ -52,6 +53,10 @@ struct settings {
 
 /* Reads the command line, and the files that it names. Returns 0, or -1 with the fault (exit status 2). */
 int settings_read(struct settings *settings, int argc, char **argv, struct fault *fault);
+
+/* The same while the program runs, which nobody may hold up: files are regular ones then, and none of them is
+ * larger than any that is meant. */
+int settings_read_again(struct settings *settings, int argc, char **argv, struct fault *fault);
 void settings_free(struct settings *settings);
 
 /* Overwrites the password in every URL of a command line, so that neither `ps` nor a report shows it. */
@@ -100,6 +105,10 @@ void settings_rules_print(const struct settings *settings);
 enum { SETTINGS_DEFAULT = 0, SETTINGS_COMMAND_LINE = -1, SETTINGS_ENVIRONMENT = -2 };
 int settings_origin(const struct settings *settings);
 void settings_print_origin(const struct settings *settings, int origin);
+
+/* Whether a file may be read; `what` it is. -1 with the fault: it would have to be waited for. */
+int settings_check_file(const struct settings *settings, const char *what, const char *path,
+                        struct fault *fault);
 
 /* Reads yes or no. */
 int settings_yes_no(const char *key, const char *value, bool *yes, struct fault *fault);

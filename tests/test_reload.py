@@ -4,6 +4,7 @@ that it is known what each minute must say."""
 
 import csv
 import json
+import os
 import signal
 import socket
 import struct
@@ -62,7 +63,7 @@ def minute(number):
 class Fed:
     """The program, fed minute by minute."""
 
-    def __init__(self, folder, *arguments, workers=1):
+    def __init__(self, folder, *arguments, workers=1, **options):
         self.workers = workers
         self.configuration, self.said = folder / "lightsout.conf", folder / "said"
         self.bins, self.flows = folder / "bins.csv", folder / "flows"
@@ -70,7 +71,7 @@ class Fed:
         with self.said.open("w") as said:
             self.process = subprocess.Popen(
                 [LIGHTSOUT, "-r", "-", "-c", self.configuration, "--bins", self.bins, "--flows", self.flows, *arguments],
-                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, **options)
         self.process.stdin.write(HEADER)
         self.minutes = 0
 
@@ -189,10 +190,16 @@ def test_a_bad_file_is_refused_with_one_line_and_the_old_one_stays(fed):
     (lambda path: path.write_text("x" * 10_000_000), "longer than"),
     (lambda path: path.write_text("key = value\n" * 500_000), "before the first [section]"),
     (lambda path: path.symlink_to(path), "symbolic links"),
-], ids=["a directory", "empty", "binary", "a byte of zero", "one long line", "many lines", "a loop"])
+    (os.mkfifo, "no regular file, and others are read at the start only"),
+    (lambda path: path.symlink_to("/dev/zero"), "no regular file"),
+    (lambda path: (path.touch(), os.truncate(path, 2**40)), "larger than 64 MiB"),
+    (lambda path: path.write_text(f"[redis]\nurl = redis://x\npassword_file = {path}.pipe\n"), "no regular file"),
+], ids=["a directory", "empty", "binary", "a byte of zero", "one long line", "many lines", "a loop", "a pipe", "a device", "huge",
+        "a password's pipe"])
 def test_whatever_stands_in_place_of_the_file_leaves_the_old_one_in_force(fed, make, words):
     fed.feed(2)
     fed.configuration.unlink()
+    os.mkfifo(f"{fed.configuration}.pipe")
     make(fed.configuration)
     fed.process.send_signal(signal.SIGHUP)
     fed.feed_until_said(f"{words}" if words else "read again")
@@ -212,6 +219,22 @@ def test_what_cannot_change_while_it_runs_is_named(fed):
     assert "lightsout: sensor, bin, flows_max: takes effect with the next start\n" in fed.said.read_text()
     assert len(of(rows, f"prefix:{STAYS}")) == fed.minutes  # a row a minute
     assert len(of(rows, f"prefix:{COMES}")) >= 3
+
+
+def test_a_watch_list_that_came_by_a_pipe_is_not_taken_for_an_empty_one(tmp_path):
+    ends = os.pipe()
+    os.write(ends[1], f"{STAYS}\n".encode())
+    os.close(ends[1])
+    fed = Fed(tmp_path, "--watch-from", f"/dev/fd/{ends[0]}", pass_fds=[ends[0]])
+    os.close(ends[0])
+    try:
+        fed.feed(2)
+        fed.process.send_signal(signal.SIGHUP)
+        fed.feed_until_said(f"watch list /dev/fd/{ends[0]}: no regular file")
+        assert len(of(fed.end(), f"prefix:{STAYS}")) == fed.minutes
+    finally:
+        fed.process.kill()
+        fed.process.wait()
 
 
 @needs_redis

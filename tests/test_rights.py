@@ -210,6 +210,16 @@ def test_a_user_who_may_not_write_the_state_is_refused_and_told_where(space, ope
 
 
 @needs_root
+def test_a_configuration_that_the_user_may_not_read_is_refused_and_the_old_one_stays(cleanup, space, open_folder):
+    process = watch(cleanup, space, configuration="[lightsout]\nuser = nobody\nstep = 1\n", folder=open_folder)
+    (open_folder / "lightsout.conf").chmod(0o600)
+    process.send_signal(signal.SIGHUP)
+    time.sleep(2.5)
+    said = end(process)
+    assert said.count(f"configuration {open_folder}/lightsout.conf: Permission denied: what was in force stays") == 1
+
+
+@needs_root
 def test_a_checkpoint_begun_by_root_is_gone_on_with_by_the_user_that_root_became(cleanup, space, open_folder):
     program, state = open_folder / "lightsout", open_folder / "var" / "state"
     shutil.copy(LIGHTSOUT, program)
