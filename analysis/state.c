@@ -102,6 +102,8 @@ static uint32_t find_same(const struct analysis *analysis, const struct scope *s
 static void adopt(struct analysis *to, uint32_t number, const struct series *series)
 {
     to->series[number] = *series;
+    if (series->alarms.nominal_per_year == to->alarms_per_year)
+        return;
     to->series[number].alarms.nominal_per_year = to->alarms_per_year;
     to->series[number].detectable_until_ns = TIME_NONE;
 }

@@ -88,7 +88,7 @@ struct file_source {
 /* Files that were followed to their end, and of which no more is known than that none of them was changed
  * later, or begins later. */
 struct forgotten {
-    int64_t changed_ns, first_ns; /* INT64_MIN: there are none */
+    int64_t changed_ns, first_ns; /* TIME_NONE: there are none */
 };
 
 enum { SCAN_MS = 1000, NAP_MS = 100 }; /* between two looks for new files, and for more in one */
@@ -413,8 +413,7 @@ static void forget_one(struct file_source *self)
         at++;
     struct input *file = self->inputs[at];
     struct forgotten *forgotten = &self->forgotten[file->argument];
-    if (file->first_ns != TIME_NONE)
-        forgotten->first_ns = later(forgotten->first_ns, file->first_ns);
+    forgotten->first_ns = later(forgotten->first_ns, file->first_ns);
     if (stat(file->path, &status) == 0)
         forgotten->changed_ns = later(forgotten->changed_ns, changed_ns(&status));
     tdelete(file->path, &self->known, by_path);
@@ -903,7 +902,7 @@ static int make_forgotten(struct file_source *self)
 {
     self->forgotten = calloc(self->path_count, sizeof *self->forgotten);
     for (size_t i = 0; self->forgotten != NULL && i < self->path_count; i++)
-        self->forgotten[i] = (struct forgotten){INT64_MIN, INT64_MIN};
+        self->forgotten[i] = (struct forgotten){TIME_NONE, TIME_NONE};
     return self->forgotten != NULL ? 0 : -1;
 }
 
