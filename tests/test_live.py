@@ -17,6 +17,7 @@ from namespace import Namespace
 
 sys.path.insert(0, str(TOP / "tests/analysis/publish"))
 from redis_server import KEY, Server, needs_redis, until  # noqa: E402
+from test_signals import HARMLESS, storm  # noqa: E402
 
 SPEED = 300
 CONFIGURATION = """
@@ -259,6 +260,49 @@ def test_an_interface_that_is_gone_at_the_end_is_in_the_exit_status(space, tmp_p
     assert until(lambda: watch.rows("tap") and watch.rows("tap")[-1]["state"] == "blind")
     said = watch.end(signal.SIGTERM, status=1)
     assert said.count("interface a0 was gone when the program ended") == 1
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_storm_of_signals_costs_no_packet(space, tmp_path, cleanup, workers):
+    watch = Watch(space, tmp_path, "a0", workers=workers)
+    cleanup.append(watch.kill)
+    with storm(watch.process, [*HARMLESS, signal.SIGHUP]) as sent:
+        for _ in range(4):
+            subprocess.run(space.command(sys.executable, "-c", BURST, "a1", 500), check=True)
+            time.sleep(1)
+    assert sent[0] > 1000
+    watch.end(signal.SIGTERM)
+    rows = watch.rows("tap")
+    assert sum(int(row["packets_in"]) for row in rows) == 2000 and {row["drops"] for row in rows} == {"0"}
+    times = [seconds(row["time"]) for row in rows]
+    assert times == [times[0] + i for i in range(len(times))]
+    assert watch.events.read_text() == ""
+
+
+def test_a_namespace_that_is_deleted_takes_what_was_in_it_and_not_the_program(tmp_path, cleanup):
+    far, near = Namespace(), Namespace("a")
+    cleanup.extend([near.close, far.close])
+    near.run(f"ip link set a1 netns {far.holder.pid}")
+    far.run("ip link set a1 up")
+    watch = Watch(near, tmp_path, "a0")
+    cleanup.append(watch.kill)
+    within = ["nsenter", "--net", "--target", str(watch.process.pid), "--"]
+    burst = [sys.executable, "-c", BURST, "a1", "500"]
+    counted = lambda: sum(int(row["packets_in"] or 0) for row in watch.rows("tap"))
+    subprocess.run(far.command(*burst), check=True)
+    assert until(lambda: counted() == 500, 15)
+    # The other end's is gone, and the interface with it; a new pair brings it back.
+    far.close()
+    assert until(lambda: watch.rows("tap") and watch.rows("tap")[-1]["state"] == "blind", 15)
+    for line in ("ip link add a0 type veth peer name a1", "ip link set a1 up", "ip link set a0 up"):
+        subprocess.run([*within, *line.split()], check=True)
+    assert until(lambda: watch.rows("tap")[-1]["state"] != "blind", 15)
+    # Its own loses the last who held it besides.
+    near.close()
+    subprocess.run([*within, *burst], check=True)
+    assert until(lambda: counted() == 1000, 15)
+    said = watch.end(signal.SIGTERM)
+    assert said.count("interface a0 is gone") == said.count("interface a0 is back") == 1
 
 
 def test_a_signal_ends_it_on_a_busy_wire(space, tmp_path, cleanup):
