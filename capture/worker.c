@@ -114,7 +114,7 @@ struct worker *worker_new(const struct capture_options *options, const struct ru
 {
     struct worker *worker = calloc(1, sizeof *worker);
     if (worker == NULL) {
-        fault_set(fault, "no memory");
+        fault_set(fault, "no memory for a worker");
         return NULL;
     }
     *worker = (struct worker){
@@ -135,7 +135,10 @@ struct worker *worker_new(const struct capture_options *options, const struct ru
     worker->duplicates = duplicate_new(health);
     if (worker->flows == NULL || worker->ways == NULL || worker->count == NULL || worker->fragments == NULL ||
         worker->duplicates == NULL) {
-        fault_set(fault, "no memory for %u flows: lower flows_max", options->flows_max);
+        if (worker->part.dispatch != NULL)
+            fault_set(fault, "no memory for a reader: lower `workers`");
+        else
+            fault_set(fault, "no memory for %u flows: lower flows_max", options->flows_max);
         worker_free(worker);
         return NULL;
     }
