@@ -7,6 +7,7 @@ that says so, or 0 with everything that it would have written otherwise; what st
 the same command, run again without refusals, ends with what an undisturbed one would have written.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -24,21 +25,29 @@ BUILD = Path(os.environ.get("BUILD", TOP / "build")).resolve()
 LIGHTSOUT = os.environ.get("LIGHTSOUT", str(BUILD / "lightsout"))
 SYNTH = os.environ.get("SYNTH", str(BUILD / "synth"))
 STARVE = BUILD / "starve.so"
-KINDS = ("memory", "thread", "ndpi", "file")  # in the order of the ledger
+KINDS = ("memory", "thread", "ndpi", "file", "loading")  # in the order of the ledger
 EVER = 2**63
 HANG_S = 60
 
-SAYS_WHY = re.compile(r"memory|too many open files|thread", re.IGNORECASE)
+# GnuTLS, which serving pages brings along, is not needed by any.
+SAYS_WHY = re.compile(r"memory|too many open files|files left|thread|Error in GnuTLS initialization", re.IGNORECASE)
 
 CONFIGURATION = """[lightsout]
 sensor = ix-1
+step = 20
 state_every = 0.02
 [capture]
 workers = {workers}
+classify_max = {classify_max}
 [redis]
 drain = 2
 list = yes
 """
+
+# What memory holds that was given back, or not written yet, is spoilt for whoever reads it, and who writes beyond a piece's
+# end, or gives it back twice, is ended. A sanitizer sees more, and ends the program with a status of its own.
+SPOILT = {"LD_PRELOAD": f"{STARVE}:libc_malloc_debug.so.0", "MALLOC_CHECK_": "3", "MALLOC_PERTURB_": "165"}
+SANITIZED = {"LD_PRELOAD": str(STARVE), "ASAN_OPTIONS": "verify_asan_link_order=0:exitcode=99", "UBSAN_OPTIONS": "exitcode=99"}
 
 
 class Outcome(NamedTuple):
@@ -52,18 +61,25 @@ class Broken(AssertionError):
     """What must not come of a refusal."""
 
 
-def run(command, ledger, kind="memory", first=0, last=0):
-    """Runs the command with the requests of a kind refused from `first` to `last`, counted from one."""
+def run(command, ledger, kind="memory", first=0, last=0, during=None, within=None):
+    """Runs the command with the requests of a kind refused from `first` to `last`, counted from one. `during` is called
+    with the process while it runs, `within` in it before it begins."""
     ledger.write_bytes(b"".join(struct.pack("<4Q", *((first, last) if kind == name else (0, 0)), 0, 0) for name in KINDS))
-    environment = dict(os.environ, LD_PRELOAD=str(STARVE), STARVE=str(ledger), ASAN_OPTIONS="verify_asan_link_order=0")
+    environment = dict(os.environ, STARVE=str(ledger), **(SANITIZED if BUILD.name == "asan" else SPOILT))
+    process = subprocess.Popen([str(word) for word in command], env=environment, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=within)
     try:
-        done = subprocess.run([str(word) for word in command], env=environment, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=HANG_S, check=False)
+        if during is not None:
+            during(process)
+        stdout, stderr = process.communicate(timeout=HANG_S)
     except subprocess.TimeoutExpired:
         raise Broken("it hangs") from None
+    finally:
+        process.kill()
+        process.communicate()
     numbers = struct.unpack(f"<{4 * len(KINDS)}Q", ledger.read_bytes())
-    said = re.sub(r"(127\.0\.0\.1:)\d+", r"\1", done.stderr.decode(errors="replace"))  # whichever port was free
-    return done.stdout, Outcome(done.returncode, said,
+    said = re.sub(r"(127\.0\.0\.1:)\d+", r"\1", stderr.decode(errors="replace"))  # whichever port was free
+    return stdout, Outcome(process.returncode, said,
                                 {name: numbers[4 * i + 2] for i, name in enumerate(KINDS)},
                                 {name: numbers[4 * i + 3] for i, name in enumerate(KINDS)})
 
@@ -76,30 +92,37 @@ def make_input(folder):
     subprocess.run(["gzip", "-kn", capture], check=True)
     subprocess.run(["zstd", "-q", capture], check=True)
     (folder / "watched").write_text("175.45.176.0/24\n175.45.177.0/24\n# the rest\n175.45.178.0/23\n")
-    for workers in (1, 2):
-        (folder / f"conf{workers}").write_text(CONFIGURATION.format(workers=workers))
+    for name, workers, classify_max in (("conf1", 1, 1000), ("conf2", 2, 1000), ("bare", 1, 0)):  # bare: without nDPI
+        (folder / name).write_text(CONFIGURATION.format(workers=workers, classify_max=classify_max))
 
 
 class Session:
     """A command that writes to a folder, and goes on from there."""
 
     cut_back = ("events", "bins", "flows")  # files, which are the same in the end
+    empty = ()  # of these
+    kinds = KINDS
 
-    def __init__(self, name, command, kinds=("memory", "thread", "ndpi", "file")):
-        self.name, self.make_command, self.kinds = name, command, kinds
+    def __init__(self, name, command):
+        self.name, self.make_command = name, command
 
     def begin(self, source, folder):
         """Runs it undisturbed, to know what to expect."""
         self.source, self.folder = source, folder
         folder.mkdir()
         self.clear()
-        stdout, outcome = run(self.command(), folder / ".ledger")
+        stdout, outcome = self.run()
         assert outcome.status == 0, outcome.said
-        self.stdout, self.said, self.asked = stdout, outcome.said, outcome.asked
+        self.told, self.said, self.asked = self.for_people(stdout), outcome.said, outcome.asked
         self.expected = self.written()
+        self.gone_on = set()
+        assert all(self.expected[name] for name in self.expected if name not in self.empty), "nothing that could be lost"
 
     def command(self):
         return self.make_command(self.source, self.folder)
+
+    def run(self, *refused):
+        return run(self.command(), self.folder / ".ledger", *refused)
 
     def clear(self):
         for path in self.folder.iterdir():
@@ -107,6 +130,10 @@ class Session:
 
     def written(self):
         return {name: (self.folder / name).read_bytes() for name in self.cut_back if (self.folder / name).exists()}
+
+    def for_people(self, stdout):
+        report = self.folder / "report"
+        return stdout, report.read_bytes() if report.exists() else None
 
     def check_whole(self):
         """No half lines, and nothing that would not have been written."""
@@ -120,9 +147,11 @@ class Session:
                     json.loads(line)
 
     def refuse(self, kind, number, ever):
-        """Refuses one request, or all from there on. Returns how the program ended, as (status, said)."""
+        """Refuses one request, or all from there on. Returns how the program ended."""
         self.clear()
-        stdout, outcome = run(self.command(), self.folder / ".ledger", kind, number, EVER if ever else number)
+        stdout, outcome = self.run(kind, number, EVER if ever else number)
+        if "AddressSanitizer: CHECK failed: sanitizer_" in outcome.said:
+            return outcome._replace(refused=dict.fromkeys(KINDS, 0))  # it was the sanitizer that asked
         if outcome.status not in (0, 1):
             raise Broken(f"status {outcome.status}: {outcome.said}")
         if outcome.status == 1 and not SAYS_WHY.search(outcome.said):
@@ -130,24 +159,33 @@ class Session:
         self.check_whole()
         if outcome.status == 0:
             self.compare(self.written(), f"status 0 ({outcome.said!r})")
-            if stdout != self.stdout and not SAYS_WHY.search(outcome.said):
-                raise Broken(f"status 0, and the summary is another: {outcome.said!r}")
+            if self.for_people(stdout) != self.told and not SAYS_WHY.search(outcome.said):
+                raise Broken(f"status 0, and the summary or the report is another: {outcome.said!r}")
         if outcome.status == 0 and outcome.said != self.said and not SAYS_WHY.search(outcome.said):
             raise Broken(f"status 0, and {outcome.said!r}")
         if outcome.status == 1:
             self.go_on()
-        return outcome.status, outcome.said
+        return outcome
 
     def end(self):
         """Nothing is left running."""
 
+    def left(self):
+        """All that the next start finds."""
+        return {path.name: path.read_bytes() for path in sorted(self.folder.iterdir()) if path.name != ".ledger"}
+
     def go_on(self):
-        if "--state" in self.command() and not (self.folder / "state").exists():
+        """The next start, which the same remains have only one of."""
+        if not (self.folder / "state").exists():
             Session.clear(self)  # before its first checkpoint nobody knows what a run has told
-        again = run(self.command(), self.folder / ".ledger")[1]
+        remains = hashlib.sha256(repr(self.left()).encode()).digest()
+        if remains in self.gone_on:
+            return
+        again = self.run()[1]
         if again.status != 0:
             raise Broken(f"the next start fails: {again.said!r}")
         self.compare(self.written(), "the next start")
+        self.gone_on.add(remains)
 
     def compare(self, written, when):
         unlike = [name for name, text in self.expected.items() if written.get(name) != text]
@@ -158,7 +196,7 @@ class Session:
 class RedisSession(Session):
     """The same, with a server, whose stream must hold each event once and in order."""
 
-    KEY = "lightsout:{ix-1}:"
+    KEY = "lightsout-replay:{ix-1}:"
 
     def begin(self, source, folder):
         (folder.parent / "redis").mkdir()
@@ -173,6 +211,11 @@ class RedisSession(Session):
         stream = [fields[fields.index("id") + 1] for _, fields in self.server.ask("XRANGE", self.KEY + "events", "-", "+")]
         return {**super().written(), "stream": "".join(f"{event}\n" for event in stream).encode()}
 
+    def left(self):
+        kept = {name: self.server.ask(*words) for name, words in {
+            "seen": ("ZRANGE", self.KEY + "seen", "0", "-1"), "list": ("LRANGE", self.KEY + "list", "0", "-1")}.items()}
+        return {**super().left(), **kept, "stream": self.written()["stream"]}
+
     def end(self):
         self.server.stop()
 
@@ -181,9 +224,12 @@ def files(folder, *names):
     return [word for name in names for word in (f"--{name}", folder / name)]
 
 
-def replay(source, folder, capture, workers=1, more=()):
-    return [LIGHTSOUT, "-c", source / f"conf{workers}", "-r", source / capture,
+def replay(source, folder, capture, configuration="conf1", more=()):
+    return [LIGHTSOUT, "-c", source / configuration, "-r", source / capture,
             *files(folder, "events", "bins", "flows", "state"), *more]
+
+
+FEW = ("-w", "175.45.176.0/24", "--bin", "300")  # scopes and rows, which are all made alike
 
 
 def sessions():
@@ -193,9 +239,9 @@ def sessions():
                                                  "--watch-from", source / "watched"]),
         Session("replay", lambda source, folder: replay(source, folder, "evening.pcap.gz", more=(
             "--watch-from", source / "watched", *files(folder, "report"), "--http", "127.0.0.1:0"))),
-        RedisSession("redis", lambda source, folder: replay(source, folder, "evening.pcap", more=(
-            "--redis", f"unix://{folder.parent}/redis/redis.sock"))),
-        Session("two workers", lambda source, folder: replay(source, folder, "evening.pcap.zst", workers=2)),
+        RedisSession("redis", lambda source, folder: replay(source, folder, "evening.pcap", "bare", more=(
+            *FEW, "--redis", f"unix://{folder.parent}/redis/redis.sock"))),
+        Session("two workers", lambda source, folder: replay(source, folder, "evening.pcap.zst", "conf2", more=FEW)),
         Session("bins", lambda source, folder: [LIGHTSOUT, "-c", source / "conf1", "-b", source / "evening.csv",
-                                                *files(folder, "events", "bins", "state")]),
+                                                *files(folder, "events", "bins", "state", "report")]),
     ]

@@ -23,26 +23,40 @@ struct kind {
     _Atomic uint64_t asked, refused;
 };
 
-/* As the file has it, of 128 bytes. nDPI's requests count apart: there are many times more of them, and the
- * program answers them all in one place. */
+/* As the file has it, of 160 bytes. nDPI's requests count apart: there are many times more of them, and the
+ * program answers them all in one place; so do those that libraries make while they are loaded, before the
+ * program begins. */
 struct ledger {
-    struct kind memory, thread, ndpi, file;
+    struct kind memory, thread, ndpi, file, loading;
 };
 
 static struct ledger unnamed, *ledger = &unnamed;
+static bool opened, loaded;
 
 static _Thread_local __attribute__((tls_model("initial-exec"))) bool for_ndpi;
 
-__attribute__((constructor)) static void begin(void)
+/* With the first request, or the first by which there is an environment: a sanitizer asks before. */
+static void open_ledger(void)
 {
     const char *path = getenv("STARVE");
-    int file = path != NULL ? openat(AT_FDCWD, path, O_RDWR | O_CLOEXEC) : -1;
+    if (path == NULL)
+        return;
+    opened = true;
+    int file = openat(AT_FDCWD, path, O_RDWR | O_CLOEXEC);
     if (file < 0)
         return;
     void *map = mmap(NULL, sizeof *ledger, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     close(file);
     if (map != MAP_FAILED)
         ledger = map;
+}
+
+/* Nobody else depends on this library, so that the others have been made ready before. */
+__attribute__((constructor)) static void begin(void)
+{
+    if (!opened)
+        open_ledger();
+    loaded = true;
 }
 
 static bool refuse(struct kind *kind)
@@ -59,7 +73,9 @@ static bool refuse_memory(void)
 {
     bool ndpi = for_ndpi;
     for_ndpi = false; /* whoever asked may not come back */
-    return refuse(ndpi ? &ledger->ndpi : &ledger->memory);
+    if (!opened)
+        open_ledger();
+    return refuse(!loaded ? &ledger->loading : ndpi ? &ledger->ndpi : &ledger->memory);
 }
 
 /* The function of that name behind this one: the C library's, or a sanitizer's. */
@@ -101,7 +117,8 @@ int posix_memalign(void **memory, size_t alignment, size_t size)
 void *mmap(void *address, size_t length, int protection, int flags, int file, off_t offset)
 {
     BEHIND(mmap);
-    return refuse(&ledger->memory) ? MAP_FAILED : behind(address, length, protection, flags, file, offset);
+    return loaded && refuse(&ledger->memory) ? MAP_FAILED
+                                             : behind(address, length, protection, flags, file, offset);
 }
 
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *context)
@@ -114,7 +131,7 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
 
 static bool refuse_file(void)
 {
-    bool refused = refuse(&ledger->file);
+    bool refused = loaded && refuse(&ledger->file);
     if (refused)
         errno = EMFILE;
     return refused;

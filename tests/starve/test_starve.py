@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from sessions import BUILD, LIGHTSOUT, STARVE, make_input, run, sessions  # noqa: E402
+from live import LiveSession  # noqa: E402
+from sessions import BUILD, LIGHTSOUT, STARVE, Session, make_input, run, sessions  # noqa: E402
 
 pytestmark = pytest.mark.skipif(BUILD.name in ("asan", "tsan"), reason="a sanitizer has an allocator of its own")
 
-PLACES = {"check": 60, "replay": 10, "redis": 8, "two workers": 5, "bins": 6}
+PLACES = {"check": 60, "replay": 10, "redis": 8, "two workers": 5, "bins": 6, "live": 4}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def spread(total, places):
     return sorted({1 + i * (total - 1) // max(1, places - 1) for i in range(min(places, total))})
 
 
-@pytest.mark.parametrize("session", sessions(), ids=lambda session: session.name.replace(" ", "-"))
+@pytest.mark.parametrize("session", [*sessions(), LiveSession()], ids=lambda session: session.name.replace(" ", "-"))
 def test_whatever_is_refused_is_said_and_nothing_is_corrupted(session, source, tmp_path):
     assert STARVE.exists(), "make test-programs builds it"
     session.begin(source, tmp_path / "run")
@@ -57,22 +58,39 @@ def test_the_rights_are_given_up_whole_or_not_at_all(source, tmp_path):
     session.begin(source, tmp_path / "run")
     last = session.asked["memory"]
     for number in range(last - 75, last + 1):
-        status, said = session.refuse("memory", number, False)
+        status, said, *_ = session.refuse("memory", number, False)
         assert status == 1 or "seccomp in this kernel" not in said
 
 
+def test_a_summary_or_a_report_that_found_no_room_is_no_success(source, tmp_path):
+    """They are the last to be written."""
+    session = {session.name: session for session in sessions()}["bins"]
+    session.begin(source, tmp_path / "run")
+    last = session.asked["memory"]
+    said = "".join(session.refuse("memory", number, False).said for number in range(last - 40, last + 1))
+    assert "no memory for the summary" in said and "no memory for the report" in said
+
+
+def test_redis_that_is_not_tried_for_want_of_memory_is_no_fault_of_the_configuration(source, tmp_path):
+    session = Session("check", lambda _, __: [LIGHTSOUT, "--check", "-q", "--redis", "unix:///run/none"])
+    session.begin(source, tmp_path / "run")
+    last = session.asked["memory"]
+    said = "".join(session.refuse("memory", number, False).said for number in range(last - 20, last + 1))
+    assert "no memory for Redis" in said
+
+
 def test_memory_that_is_refused_is_no_fault_of_the_configuration(source, tmp_path):
-    for status, said in outcomes(sessions()[0], tmp_path, source, (1, 100, 400)):
+    for status, said, *_ in outcomes(sessions()[0], tmp_path, source, (1, 100, 400)):
         assert status == 1 and said.count("\n") == 1 and said.startswith("lightsout: no memory"), said
 
 
 def test_files_that_are_refused_are_no_fault_of_the_configuration(source, tmp_path):
-    for status, said in outcomes(sessions()[0], tmp_path, source, (1,), kind="file"):
+    for status, said, *_ in outcomes(sessions()[0], tmp_path, source, (1,), kind="file"):
         assert status == 1 and "Too many open files" in said
 
 
 def test_ndpi_that_is_refused_memory_ends_the_program_in_one_line(source, tmp_path):
-    for status, said in outcomes(sessions()[1], tmp_path, source, (1, 40000, 79000), kind="ndpi"):
+    for status, said, *_ in outcomes(sessions()[1], tmp_path, source, (1, 40000, 79000), kind="ndpi"):
         assert status == 1 and said.splitlines()[-1].startswith("lightsout: no memory for nDPI"), said
 
 
