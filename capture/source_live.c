@@ -181,6 +181,12 @@ static int check_active(struct live_source *self, struct fault *fault)
     if (pcap_get_selectable_fd(self->pcap) < 0)
         return fault_set(fault, "cannot capture on %s: it cannot be waited for", self->name);
     self->link_type = pcap_datalink(self->pcap);
+    /* libpcap 1.10 says so little when it is refused memory to ask what tags a switch's chip adds: it is
+     * active, and what comes after that question is left at zero. No interface of Linux is of this type. */
+    if (self->link_type == DLT_NULL)
+        return fault_set(fault,
+                         "cannot capture on %s: libpcap had no memory for it: make room, and start again",
+                         self->name);
     if (!decode_knows(self->link_type)) {
         const char *name = pcap_datalink_val_to_name(self->link_type);
         return fault_set(fault,
