@@ -360,17 +360,19 @@ static void complete_scopes(struct bins_file *file, const struct scope_list *kno
 struct bins_file *capture_bins_open(const char *path, const struct scope_list *known, struct fault *fault)
 {
     struct bins_file *file = calloc(1, sizeof *file);
-    if (file == NULL) {
-        fault_set(fault, "no memory");
+    if (file != NULL) {
+        file->path = strdup(path);
+        file->line = malloc(LINE_MAX_BYTES);
+    }
+    if (file == NULL || file->path == NULL || file->line == NULL) {
+        fault_set(fault, "no memory to read bins %s", path);
+        capture_bins_close(file);
         return NULL;
     }
-    file->path = strdup(path);
-    file->line = malloc(LINE_MAX_BYTES);
     file->file = fopen(path, "r");
     if (file->file == NULL)
         fault_set(fault, "bins %s: %s", path, strerror(errno));
-    if (file->file == NULL || file->path == NULL || file->line == NULL || read_header(file, fault) != 0 ||
-        survey(file, fault) != 0) {
+    if (file->file == NULL || read_header(file, fault) != 0 || survey(file, fault) != 0) {
         capture_bins_close(file);
         return NULL;
     }
