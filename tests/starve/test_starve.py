@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from live import LiveSession  # noqa: E402
-from sessions import BUILD, LIGHTSOUT, STARVE, Session, make_input, run, sessions  # noqa: E402
+from live import LiveSession, enter  # noqa: E402
+from sessions import BUILD, LIGHTSOUT, STARVE, Session, files, make_input, run, sessions  # noqa: E402
 
 pytestmark = pytest.mark.skipif(BUILD.name in ("asan", "tsan"), reason="a sanitizer has an allocator of its own")
 
@@ -63,12 +63,21 @@ def test_the_rights_are_given_up_whole_or_not_at_all(source, tmp_path):
 
 
 def test_a_summary_or_a_report_that_found_no_room_is_no_success(source, tmp_path):
-    """They are the last to be written."""
-    session = {session.name: session for session in sessions()}["bins"]
+    """They are the last to be written. Without checkpoints, which come as the clock has it."""
+    session = Session("bins", lambda source, folder: [LIGHTSOUT, "-b", source / "evening.csv", *files(folder, "report")])
     session.begin(source, tmp_path / "run")
     last = session.asked["memory"]
     said = "".join(session.refuse("memory", number, False).said for number in range(last - 40, last + 1))
     assert "no memory for the summary" in said and "no memory for the report" in said
+
+
+def test_a_table_of_bins_that_finds_no_memory_is_named(source, tmp_path):
+    """It is opened when the settings have been read."""
+    settings = [LIGHTSOUT, "-q", "-c", source / "conf1", "-b", source / "evening.csv"]
+    first = run([*settings, "--check"], tmp_path / "ledger")[1].asked["memory"]
+    said = [run(settings, tmp_path / "ledger", "memory", number, number)[1].said for number in range(first, first + 90)]
+    named = f"lightsout: no memory to read bins {source / 'evening.csv'}\n"
+    assert said.count(named) == 3 and all(line.isascii() for line in said)
 
 
 def test_redis_that_is_not_tried_for_want_of_memory_is_no_fault_of_the_configuration(source, tmp_path):
@@ -92,6 +101,30 @@ def test_files_that_are_refused_are_no_fault_of_the_configuration(source, tmp_pa
 def test_ndpi_that_is_refused_memory_ends_the_program_in_one_line(source, tmp_path):
     for status, said, *_ in outcomes(sessions()[1], tmp_path, source, (1, 40000, 79000), kind="ndpi"):
         assert status == 1 and said.splitlines()[-1].startswith("lightsout: no memory for nDPI"), said
+
+
+def test_an_interface_of_which_libpcap_was_refused_memory_is_not_read_as_another_link_type(source, tmp_path):
+    session, ethernet = LiveSession(), "1"
+    session.begin(source, tmp_path / "run")
+
+    def during(process):
+        if process.stdout.readline() == b"open\n":
+            session.wire.send(session.packets[0])
+
+    def watch(number):
+        command = [BUILD / "tests/capture/drive_live", "0.1", "-", "1", "a0"]
+        stdout, outcome = run(command, tmp_path / "ledger", "memory", number, number, during, lambda: enter(session.inside))
+        return outcome, [line.split() for line in stdout.decode().splitlines()]
+
+    try:
+        outcome, lines = watch(0)
+        assert outcome.status == 0 and [words[5] for words in lines if words[0] == "frame"] == [ethernet]
+        for number in range(1, outcome.asked["memory"] + 1):
+            outcome, lines = watch(number)
+            types = {words[5] for words in lines if words[0] == "frame"}
+            assert outcome.status != 0 or types == {ethernet}, (number, lines)
+    finally:
+        session.end()
 
 
 def test_a_limit_on_the_address_space_is_said(lightsout_under, source):
