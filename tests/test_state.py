@@ -50,6 +50,13 @@ def test_a_second_run_over_the_same_input_adds_nothing(uninterrupted, tmp_path):
         assert contents(tmp_path) == uninterrupted
 
 
+def test_bins_that_were_put_away_begin_anew_with_a_header(uninterrupted, tmp_path):
+    subprocess.run(command(tmp_path), check=True)
+    (tmp_path / "bins").rename(tmp_path / "bins.1")
+    subprocess.run(command(tmp_path), check=True)
+    assert (tmp_path / "bins").read_bytes().startswith(uninterrupted["bins"].partition(b"\n")[0] + b"\n")
+
+
 def test_a_capture_that_has_grown_is_read_on(uninterrupted, sample_pcap, tmp_path):
     part = tmp_path / "part.pcap"
     words = [part if word == SAMPLE else word for word in command(tmp_path)]

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Closed bins as rows of CSV. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "bin_text.h"
 #include "lines.h"
@@ -24,6 +25,12 @@ static int put_header(struct lines *lines, struct fault *fault)
     return lines_put(lines, bytes, (size_t)(header.at - header.start), fault);
 }
 
+/* Whether it is the beginning of a table: not what a checkpoint goes on with, unless that was put away. */
+static bool begins_here(const char *path, const struct lines *lines, int64_t resume)
+{
+    return resume <= 0 || (strcmp(path, "-") != 0 && lines_length(lines) == 0);
+}
+
 static void *bins_csv_open(const struct publish_options *options, const struct scope_list *scopes,
                            struct fault *fault)
 {
@@ -35,7 +42,8 @@ static void *bins_csv_open(const struct publish_options *options, const struct s
     csv->scopes = scopes;
     int64_t resume = sink_resume(options, "bins");
     csv->lines = lines_open(options->bins_path, options->replay ? LINES_ANEW : LINES_ON, resume, fault);
-    if (csv->lines == NULL || (resume <= 0 && put_header(csv->lines, fault) != 0)) {
+    if (csv->lines == NULL ||
+        (begins_here(options->bins_path, csv->lines, resume) && put_header(csv->lines, fault) != 0)) {
         lines_close(csv->lines, fault);
         free(csv);
         return NULL;
