@@ -27,6 +27,9 @@ sensor = ix-1
 user = root
 bin = 1
 step = 1
+[capture]
+workers = {workers}
+classify_max = {classify_max}
 """
 
 
@@ -60,16 +63,17 @@ class LiveSession(Session):
 
     empty = ("events",)
 
-    def __init__(self):
-        super().__init__("live", lambda source, folder: [
+    def __init__(self, name, workers, classify_max, *more):
+        super().__init__(name, lambda source, folder: [
             LIGHTSOUT, "-c", source / "live.conf", "-i", "a0", *files(folder, "events", "bins", "flows", "state"),
-            "--http", f"127.0.0.1:{PORT}"])
+            "--http", f"127.0.0.1:{PORT}", *more])
+        self.configuration = CONFIGURATION.format(workers=workers, classify_max=classify_max)
 
     def begin(self, source, folder):
-        self.space = Namespace("a")
+        self.space = Namespace("a", "b")
         self.inside = os.open(f"/proc/{self.space.holder.pid}/ns/net", os.O_RDONLY)
         self.space.run("ip link set lo up")
-        (source / "live.conf").write_text(CONFIGURATION)
+        (source / "live.conf").write_text(self.configuration)
         self.packets = packets(source / "evening.pcap")
         with within(self.inside):
             self.wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
@@ -134,3 +138,7 @@ class LiveSession(Session):
         watched = sum(int(row["packets_in"]) + int(row["packets_out"]) for row in rows if row["scope"] == "all")
         if told != watched:
             raise Broken(f"{when}: {told} of {watched} packets in the flows")
+
+
+def live_sessions():
+    return [LiveSession("live", 1, 1000), LiveSession("live, shared", 2, 0, "-i", "b0", "-f", "ip")]

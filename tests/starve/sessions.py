@@ -7,6 +7,7 @@ that says so, or 0 with everything that it would have written otherwise; what st
 the same command, run again without refusals, ends with what an undisturbed one would have written.
 """
 
+import gzip
 import hashlib
 import json
 import os
@@ -49,6 +50,18 @@ list = yes
 SPOILT = {"LD_PRELOAD": f"{STARVE}:libc_malloc_debug.so.0", "MALLOC_CHECK_": "3", "MALLOC_PERTURB_": "165"}
 SANITIZED = {"LD_PRELOAD": str(STARVE), "ASAN_OPTIONS": "verify_asan_link_order=0:exitcode=99", "UBSAN_OPTIONS": "exitcode=99"}
 
+PLACES = """[watch 175.45.176.0/24]
+[watch 175.45.177.0/24]
+counted = no
+[path north]
+vlan = 101
+[path south]
+vlan = 102
+[service kcna.kp]
+host = *.kcna.kp
+address = 175.45.176.71
+"""
+
 
 class Outcome(NamedTuple):
     status: int
@@ -84,6 +97,14 @@ def run(command, ledger, kind="memory", first=0, last=0, during=None, within=Non
                                 {name: numbers[4 * i + 3] for i, name in enumerate(KINDS)})
 
 
+def first_half(packets):
+    """How many bytes of a pcap file's packets are about half of them, whole packets."""
+    at = 0
+    while at < len(packets) // 2:
+        at += 16 + struct.unpack_from("<I", packets, at + 8)[0]
+    return at
+
+
 def make_input(folder):
     """An evening with an outage, a table of its bins, a watch list and a configuration."""
     capture = folder / "evening.pcap"
@@ -91,9 +112,15 @@ def make_input(folder):
     subprocess.run([SYNTH, "--bins", folder / "evening.csv", TOP / "tests/starve/evening.ini"], check=True)
     subprocess.run(["gzip", "-kn", capture], check=True)
     subprocess.run(["zstd", "-q", capture], check=True)
+    (folder / "rotated").mkdir()
+    head, rest = capture.read_bytes()[:24], capture.read_bytes()[24:]
+    half = first_half(rest)
+    (folder / "rotated" / "1.pcap").write_bytes(head + rest[:half])
+    (folder / "rotated" / "2.pcap.gz").write_bytes(gzip.compress(head + rest[half:]))
     (folder / "watched").write_text("175.45.176.0/24\n175.45.177.0/24\n# the rest\n175.45.178.0/23\n")
     for name, workers, classify_max in (("conf1", 1, 1000), ("conf2", 2, 1000), ("bare", 1, 0)):  # bare: without nDPI
         (folder / name).write_text(CONFIGURATION.format(workers=workers, classify_max=classify_max))
+    (folder / "places").write_text((folder / "bare").read_text() + PLACES)
 
 
 class Session:
@@ -242,6 +269,8 @@ def sessions():
         RedisSession("redis", lambda source, folder: replay(source, folder, "evening.pcap", "bare", more=(
             *FEW, "--redis", f"unix://{folder.parent}/redis/redis.sock"))),
         Session("two workers", lambda source, folder: replay(source, folder, "evening.pcap.zst", "conf2", more=FEW)),
+        Session("directory", lambda source, folder: replay(source, folder, "rotated", "places", more=(
+            "-f", "ip", "--from", "2025-09-02T18:00:30Z", "--bin", "300"))),
         Session("bins", lambda source, folder: [LIGHTSOUT, "-c", source / "conf1", "-b", source / "evening.csv",
                                                 *files(folder, "events", "bins", "state", "report")]),
     ]

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from live import LiveSession, enter  # noqa: E402
+from live import enter, live_sessions  # noqa: E402
 from sessions import BUILD, LIGHTSOUT, STARVE, Session, files, make_input, run, sessions  # noqa: E402
 
 pytestmark = pytest.mark.skipif(BUILD.name in ("asan", "tsan"), reason="a sanitizer has an allocator of its own")
 
-PLACES = {"check": 60, "replay": 10, "redis": 8, "two workers": 5, "bins": 6, "live": 4}
+PLACES = {"check": 60, "replay": 10, "redis": 8, "two workers": 5, "bins": 6, "directory": 6, "live": 4, "live, shared": 4}
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def spread(total, places):
     return sorted({1 + i * (total - 1) // max(1, places - 1) for i in range(min(places, total))})
 
 
-@pytest.mark.parametrize("session", [*sessions(), LiveSession()], ids=lambda session: session.name.replace(" ", "-"))
+@pytest.mark.parametrize("session", [*sessions(), *live_sessions()], ids=lambda session: re.sub(r"\W+", "-", session.name))
 def test_whatever_is_refused_is_said_and_nothing_is_corrupted(session, source, tmp_path):
     assert STARVE.exists(), "make test-programs builds it"
     session.begin(source, tmp_path / "run")
@@ -104,7 +104,7 @@ def test_ndpi_that_is_refused_memory_ends_the_program_in_one_line(source, tmp_pa
 
 
 def test_an_interface_of_which_libpcap_was_refused_memory_is_not_read_as_another_link_type(source, tmp_path):
-    session, ethernet = LiveSession(), "1"
+    session, ethernet = live_sessions()[0], "1"
     session.begin(source, tmp_path / "run")
 
     def during(process):

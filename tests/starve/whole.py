@@ -43,7 +43,7 @@ def try_all(session, kind, ever, options):
         except (Broken, ValueError) as wrong:
             broken[str(wrong)].append(number)
             ended["broken"] += 1
-    print(f"{session.name:<12}{kind:<8}{'from n on' if ever else 'the n-th':<11}{ended.total():>6} of {session.asked[kind]:>6} "
+    print(f"{session.name:<13}{kind:<8}{'from n on' if ever else 'the n-th':<11}{ended.total():>6} of {session.asked[kind]:>6} "
           f"tried: {ended[1]:>5} status 1, {ended[0]:>4} done without, {ended['not asked']:>2} not asked for this time, "
           f"{ended['broken']} broken  ({time.monotonic() - began:.0f} s)", flush=True)
     for wrong, where in broken.items():
@@ -61,7 +61,7 @@ def play(session, source, options):
         try:
             session.begin(source, Path(folder) / "run")
         except skip.Exception as why:
-            print(f"{session.name:<12}left out: {why}", flush=True)
+            print(f"{session.name:<13}left out: {why}", flush=True)
             return []
         try:
             return [try_all(session, kind, ever, options) for kind in session.kinds
@@ -86,7 +86,7 @@ def main():
     rows = []
     with tempfile.TemporaryDirectory(dir=MEMORY) as source:
         sessions.make_input(Path(source))
-        for session in [*sessions.sessions(), live.LiveSession()]:
+        for session in [*sessions.sessions(), *live.live_sessions()]:
             if options.only in (None, session.name):
                 rows += play(session, Path(source), options)
     if options.json is not None:
