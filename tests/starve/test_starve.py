@@ -3,7 +3,6 @@
 asks at all of them. sessions.py says what must come of it."""
 
 import os
-import re
 import sys
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from sessions import BUILD, LIGHTSOUT, STARVE, Session, files, make_input, run, 
 
 pytestmark = pytest.mark.skipif(BUILD.name in ("asan", "tsan"), reason="a sanitizer has an allocator of its own")
 
-PLACES = {"check": 60, "replay": 10, "redis": 8, "two workers": 5, "bins": 6, "directory": 6, "live": 4, "live, shared": 4}
+PLACES = {"check": 60, "replay": 8, "redis": 8, "two workers": 5, "bins": 6, "directory": 4, "live": 4}
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +29,7 @@ def spread(total, places):
     return sorted({1 + i * (total - 1) // max(1, places - 1) for i in range(min(places, total))})
 
 
-@pytest.mark.parametrize("session", [*sessions(), *live_sessions()], ids=lambda session: re.sub(r"\W+", "-", session.name))
+@pytest.mark.parametrize("session", [*sessions(), live_sessions()[0]], ids=lambda session: session.name.replace(" ", "-"))
 def test_whatever_is_refused_is_said_and_nothing_is_corrupted(session, source, tmp_path):
     assert STARVE.exists(), "make test-programs builds it"
     session.begin(source, tmp_path / "run")
@@ -114,15 +113,12 @@ def test_an_interface_of_which_libpcap_was_refused_memory_is_not_read_as_another
     def watch(number):
         command = [BUILD / "tests/capture/drive_live", "0.1", "-", "1", "a0"]
         stdout, outcome = run(command, tmp_path / "ledger", "memory", number, number, during, lambda: enter(session.inside))
-        return outcome, [line.split() for line in stdout.decode().splitlines()]
+        return outcome, {words[5] for words in map(str.split, stdout.decode().splitlines()) if words[0] == "frame"}
 
     try:
-        outcome, lines = watch(0)
-        assert outcome.status == 0 and [words[5] for words in lines if words[0] == "frame"] == [ethernet]
-        for number in range(1, outcome.asked["memory"] + 1):
-            outcome, lines = watch(number)
-            types = {words[5] for words in lines if words[0] == "frame"}
-            assert outcome.status != 0 or types == {ethernet}, (number, lines)
+        last = watch(0)[0].asked["memory"]
+        types = [watch(number)[1] for number in range(1, last + 1)]
+        assert set().union(*types) == {ethernet}, types
     finally:
         session.end()
 
