@@ -14,6 +14,7 @@
 
 #include "clock.h"
 #include "decode.h"
+#include "memory.h"
 #include "savefile.h"
 #include "source_filter.h"
 #include "steady.h"
@@ -158,8 +159,8 @@ static struct link *link_find(struct file_source *self, uint16_t number, struct 
         self->links = links;
     pcap_t *pcap = links != NULL && link != NULL ? open_header(number, words) : NULL;
     if (pcap == NULL) {
-        free(link);
-        fault_set(fault, "link type %u: %s", number, words);
+        free(link); /* libpcap has no other reason */
+        fault_errno(fault, ENOMEM, "link type %u: %s", number, words);
         return NULL;
     }
     link->number = number;
@@ -169,7 +170,13 @@ static struct link *link_find(struct file_source *self, uint16_t number, struct 
         link->unfilterable = source_filter_compile(pcap, self->filter, &link->program) != 0;
         snprintf(link->words, sizeof link->words, "%s", link->unfilterable ? pcap_geterr(pcap) : "");
     }
+    bool refused = link->unfilterable && errno == ENOMEM;
     pcap_close(pcap);
+    if (refused) {
+        free(link);
+        fault_errno(fault, ENOMEM, "no memory for filter '%s'", self->filter);
+        return NULL;
+    }
     self->links[self->link_count++] = link;
     return link;
 }
@@ -254,7 +261,7 @@ static enum opening input_open(struct file_source *self, struct input *file, str
             file->steady =
                 steady_new(file->savefile, self->gap_max_ns, self->follow || !unpack_reopens(file->unpack));
         if (file->steady == NULL) {
-            fault_set(fault, "no memory to read %s", input_name(file));
+            fault_errno(fault, ENOMEM, "no memory to read %s", input_name(file));
             result = REFUSED;
         } else if (news != SAVEFILE_PACKETS) {
             say_damage(file, savefile_offset(file->savefile), savefile_trouble(file->savefile), fault);
@@ -434,6 +441,13 @@ static void count_bytes(struct file_source *self, struct input *file, uint64_t u
     file->counted_bytes = upto_bytes;
 }
 
+/* What memory or files are short for is no damage, after which the others would be read. */
+static void end_if_refused(enum reading result, const struct fault *fault)
+{
+    if (result == READ_DAMAGED && fault->refused)
+        memory_end_with(fault);
+}
+
 /* Reads on in the file on top; a file at its end, or damaged from here on, leaves the heap. */
 static enum reading read_on(struct file_source *self, struct fault *fault)
 {
@@ -449,6 +463,7 @@ static enum reading read_on(struct file_source *self, struct fault *fault)
         self->health->files_read++;
         self->health->files_damaged += result == READ_DAMAGED;
     }
+    end_if_refused(result, fault);
     if (self->heap_count > 1)
         heap_sift(self);
     if (result != READ_PACKET)
@@ -468,6 +483,7 @@ static enum reading begin(struct file_source *self, struct fault *fault)
         result = input_read(self, file, fault);
     if (result == READ_TOLD)
         return result;
+    end_if_refused(result, fault);
     self->begun++;
     if (result == READ_PACKET || result == READ_LATER) {
         file->used = result == READ_LATER;
@@ -517,6 +533,8 @@ static enum source_news await(struct file_source *self, struct fault *fault)
     const int64_t now_ns = monotonic_ns();
     if (now_ns >= self->scan_at_ns) {
         if (scan(self, fault) != 0) {
+            if (fault->refused)
+                memory_end_with(fault);
             self->finished = true;
             return SOURCE_FAILED;
         }
@@ -716,10 +734,10 @@ static int examine(struct file_source *self, struct input *file, bool named, boo
     *is_one = opening != NOT_A_CAPTURE;
     if (opening == NOT_YET || (opening == NOT_A_CAPTURE && !named))
         return 0;
-    if (opening == NOT_A_CAPTURE || (opening == REFUSED && named))
+    if (opening == NOT_A_CAPTURE || (opening == REFUSED && (named || fault->refused)))
         return -1;
     enum reading result = opening == OPENED ? look_ahead(self, file, fault) : READ_DAMAGED;
-    if (result == READ_TOLD)
+    if (result == READ_TOLD || (result == READ_DAMAGED && fault->refused))
         return -1;
     if (result == READ_LATER)
         return 0; /* not a packet yet */
@@ -727,7 +745,7 @@ static int examine(struct file_source *self, struct input *file, bool named, boo
         /* To be told when its turn comes, which is at once, so that the others are read all the same. */
         file->first_ns = TIME_NONE;
         file->damage = strdup(fault->text);
-        return file->damage != NULL ? 1 : fault_set(fault, "no memory for %s", file->path);
+        return file->damage != NULL ? 1 : fault_errno(fault, ENOMEM, "no memory for %s", file->path);
     }
     self->health->files_read += result == READ_END;
     return result == READ_PACKET;
@@ -787,19 +805,20 @@ static int add_file(struct file_source *self, const char *path, size_t argument,
     struct input *file = make_room(self) == 0 ? calloc(1, sizeof *file) : NULL;
     if (file == NULL || (file->path = strdup(path)) == NULL) {
         free(file);
-        return fault_set(fault, "no memory for %s", path);
+        return fault_errno(fault, ENOMEM, "no memory for %s", path);
     }
     file->argument = argument;
     file->order = self->added;
     file->key_ns = TIME_NONE;
     bool is_one;
     int result = examine(self, file, named, &is_one, fault);
-    if (result == 1 && !begins_before_forgotten(self, file)) {
+    bool wanted = result == 1 && !begins_before_forgotten(self, file);
+    if (wanted && self->follow && tsearch(file->path, &self->known, by_path) == NULL)
+        result = fault_errno(fault, ENOMEM, "no memory for %s", path); /* it would be found again */
+    if (wanted && result == 1) {
         measure(self, file);
         self->inputs[self->count++] = file;
         self->added++;
-        if (self->follow)
-            tsearch(file->path, &self->known, by_path);
     } else {
         input_clear(file);
         free(file);
@@ -824,7 +843,7 @@ static int add_entry(struct file_source *self, size_t argument, const char *name
     const char *directory = self->paths[argument];
     char *path;
     if (asprintf(&path, "%s%s%s", directory, directory[strlen(directory) - 1] == '/' ? "" : "/", name) < 0)
-        return fault_set(fault, "no memory for %s", directory);
+        return fault_errno(fault, ENOMEM, "no memory for %s", directory);
     struct stat status;
     int result = 0;
     if (tfind(path, &self->known, by_path) == NULL && stat(path, &status) == 0 && S_ISREG(status.st_mode))
@@ -839,7 +858,7 @@ static int add_directory(struct file_source *self, size_t argument, struct fault
     struct dirent **entries;
     int count = scandir(path, &entries, visible, by_name);
     if (count < 0)
-        return fault_set(fault, "cannot read directory %s: %s", path, strerror(errno));
+        return fault_errno(fault, errno, "cannot read directory %s: %s", path, strerror(errno));
     int captures = 0, result = 0;
     for (int i = 0; i < count; i++) {
         if (result >= 0)

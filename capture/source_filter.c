@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "source_filter.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <pcap/pcap.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "guard.h"
 
 /* ---- tags ---- */
 
@@ -20,8 +23,9 @@ static bool minds_the_link(const char *expression)
     return expression[strspn(expression, " \t\n")] == '\0'; /* nothing to be wrapped */
 }
 
-int source_filter_compile(struct pcap *pcap, const char *expression, struct bpf_program *program)
+static int compile(struct pcap *pcap, const char *expression, struct bpf_program *program)
 {
+    errno = 0;
     if (pcap_compile(pcap, program, expression, 1, PCAP_NETMASK_UNKNOWN) != 0)
         return -1;
     if (pcap_datalink(pcap) != DLT_EN10MB || minds_the_link(expression))
@@ -33,15 +37,31 @@ int source_filter_compile(struct pcap *pcap, const char *expression, struct bpf_
     if (asprintf(
             &wrapped,
             "(%s and (%s)) or (vlan and ((%s and (%s)) or (vlan and ((%s and (%s)) or (vlan and (%s))))))",
-            bare, expression, bare, expression, bare, expression, expression) < 0)
-        return 0;
-    struct bpf_program more;
-    if (pcap_compile(pcap, &more, wrapped, 1, PCAP_NETMASK_UNKNOWN) == 0) {
+            bare, expression, bare, expression, bare, expression, expression) < 0) {
         pcap_freecode(program);
-        *program = more;
+        return -1;
     }
+    struct bpf_program more = {.bf_insns = NULL};
+    errno = 0;
+    bool made = pcap_compile(pcap, &more, wrapped, 1, PCAP_NETMASK_UNKNOWN) == 0;
+    bool refused = !made && errno == ENOMEM;
     free(wrapped);
-    return 0;
+    if (made || refused)
+        pcap_freecode(program);
+    if (made)
+        *program = more;
+    errno = refused ? ENOMEM : 0;
+    return refused ? -1 : 0;
+}
+
+int source_filter_compile(struct pcap *pcap, const char *expression, struct bpf_program *program)
+{
+    guard_begin("the making of the filter");
+    int result = compile(pcap, expression, program);
+    const int error = errno;
+    guard_end();
+    errno = error;
+    return result;
 }
 
 /* ---- what it takes away ---- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "source.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <linux/if_packet.h>
 #include <pcap/pcap.h>
@@ -155,7 +156,8 @@ static int set_filter(pcap_t *pcap, const char *expression, struct fault *fault)
 {
     struct bpf_program program;
     if (source_filter_compile(pcap, expression, &program) != 0)
-        return fault_set(fault, "filter '%s': %s", expression, pcap_geterr(pcap));
+        return fault_set(fault, "filter '%s': %s", expression,
+                         errno == ENOMEM ? "no memory" : pcap_geterr(pcap));
     int failed = pcap_setfilter(pcap, &program);
     pcap_freecode(&program);
     return failed == 0 ? 0 : fault_set(fault, "filter '%s': %s", expression, pcap_geterr(pcap));

@@ -299,13 +299,14 @@ struct unpack *unpack_open(const char *path, struct fault *fault)
     bool standard_input = strcmp(path, "-") == 0;
     struct unpack *unpack = calloc(1, sizeof *unpack);
     if (unpack == NULL) {
-        fault_set(fault, "no memory to read %s", path);
+        fault_errno(fault, ENOMEM, "no memory to read %s", path);
         return NULL;
     }
     unpack->fd = standard_input ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
     struct stat status;
     if (unpack->fd < 0 || fstat(unpack->fd, &status) != 0) {
-        fault_set(fault, "cannot read %s: %s", standard_input ? "standard input" : path, strerror(errno));
+        fault_errno(fault, errno, "cannot read %s: %s", standard_input ? "standard input" : path,
+                    strerror(errno));
         unpack_close(unpack);
         return NULL;
     }
@@ -314,7 +315,8 @@ struct unpack *unpack_open(const char *path, struct fault *fault)
     if (unpack->packed == NULL)
         trouble_set(unpack, "no memory");
     if (unpack->trouble[0] != '\0' || choose_decoder(unpack) != 0) {
-        fault_set(fault, "cannot read %s: %s", standard_input ? "standard input" : path, unpack->trouble);
+        fault_errno(fault, errno, "cannot read %s: %s", standard_input ? "standard input" : path,
+                    unpack->trouble);
         unpack_close(unpack);
         return NULL;
     }

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -27,6 +28,11 @@ static void write_where_nothing_may(void)
 static void fail_an_assertion(void)
 {
     abort();
+}
+
+static void leave(void)
+{
+    exit(2);
 }
 
 /* How a process ends that does so under guard, with what it said. */
@@ -71,6 +77,7 @@ static void a_crash_is_said_and_ends_the_program_with_status_1(void **state)
     (void)state;
     check_said(write_where_nothing_may, false);
     check_said(fail_an_assertion, false);
+    check_said(leave, false);
 }
 
 static void a_crash_is_said_where_all_signals_are_masked(void **state)
@@ -78,6 +85,28 @@ static void a_crash_is_said_where_all_signals_are_masked(void **state)
     (void)state;
     check_said(write_where_nothing_may, true);
     check_said(fail_an_assertion, true);
+}
+
+static void *crash_elsewhere(void *unused)
+{
+    write_where_nothing_may();
+    return unused;
+}
+
+static void crash_in_another_thread(void)
+{
+    pthread_t other;
+    if (pthread_create(&other, NULL, crash_elsewhere, NULL) == 0)
+        pthread_join(other, NULL);
+}
+
+static void a_crash_of_another_thread_is_a_crash(void **state)
+{
+    (void)state;
+    char said[4096];
+    int status = crash(crash_in_another_thread, false, said, sizeof said);
+    assert_false(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_null(strstr(said, "the library crashed"));
 }
 
 static void what_was_masked_before_is_masked_afterwards(void **state)
@@ -98,6 +127,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_crash_is_said_and_ends_the_program_with_status_1),
         cmocka_unit_test(a_crash_is_said_where_all_signals_are_masked),
+        cmocka_unit_test(a_crash_of_another_thread_is_a_crash),
         cmocka_unit_test(what_was_masked_before_is_masked_afterwards),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
