@@ -5,7 +5,9 @@
 
 static const double recent_frames = 12, enough_frames = 10;
 static const double nearly_all = 0.9, hardly_any = 0.1;
-static const int64_t accepted_after_ns = 3600 * NS_PER_S, doubt_ns = 1800 * NS_PER_S;
+static const double settled_frames = 30; /* by then nearly all have been cut if all are */
+static const int64_t accepted_after_ns = 3600 * NS_PER_S, doubt_ns = 1800 * NS_PER_S,
+                     thin_doubt_ns = 7200 * NS_PER_S; /* where so many frames take longer */
 
 void snaplen_init(struct snaplen *snaplen)
 {
@@ -28,6 +30,9 @@ static void take_share(struct snaplen_share *share, uint64_t frames, uint64_t cu
     else if (part > nearly_all || part < hardly_any)
         share->lost = part > nearly_all;
     share->known = true;
+    share->since += (double)frames;
+    if (part < hardly_any)
+        share->since = 0;
     if (part < hardly_any || share->whole_ns == TIME_NONE)
         share->whole_ns = part < hardly_any ? tap->end_ns : tap->start_ns;
 }
@@ -79,8 +84,9 @@ bool snaplen_pauses(const struct snaplen *snaplen, bool by_name)
 
 static bool is_in_doubt(const struct snaplen_share *share, int64_t at_ns)
 {
+    int64_t most_ns = share->since < settled_frames ? thin_doubt_ns : doubt_ns;
     return share->known && !share->lost && share->cut > hardly_any * share->frames &&
-           at_ns - share->whole_ns < doubt_ns;
+           at_ns - share->whole_ns < most_ns;
 }
 
 bool snaplen_doubts(const struct snaplen *snaplen, bool by_name, int64_t now_ns)

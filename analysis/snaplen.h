@@ -20,7 +20,8 @@ enum snaplen_news {
 struct snaplen_share {
     double frames, cut;
     bool known, lost;
-    int64_t whole_ns; /* when hardly any were cut last */
+    int64_t whole_ns; /* when hardly any were cut last … */
+    double since;     /* … and the frames that came then */
 };
 
 /* Plain data. */

@@ -8,7 +8,7 @@
 
 #include "series.h"
 
-enum { STATE_VERSION = 18 };
+enum { STATE_VERSION = 19 };
 
 struct state_head {
     uint32_t version;

@@ -145,6 +145,18 @@ static void test_a_part_that_is_cut_is_no_change_but_a_doubt_for_a_while(void **
     assert_false(snaplen_doubts(&world.snaplen, true, world.at_ns));
 }
 
+static void test_where_few_frames_bear_names_the_doubt_lasts_longer_but_not_for_ever(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world);
+    pass(&world, 60, 0, 0);
+    pass(&world, 1, 0, 10);
+    assert_told(&world, 0, 0, 0);
+    assert_true(snaplen_doubts(&world.snaplen, true, world.at_ns + 3600 * NS_PER_S));
+    assert_false(snaplen_doubts(&world.snaplen, true, world.at_ns + 7200 * NS_PER_S));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +165,7 @@ int main(void)
         cmocka_unit_test(test_headers_that_are_cut_off_pause_all),
         cmocka_unit_test(test_names_that_are_gone_for_an_hour_are_normal_and_headers_never),
         cmocka_unit_test(test_worse_is_told_of_the_same_episode),
+        cmocka_unit_test(test_where_few_frames_bear_names_the_doubt_lasts_longer_but_not_for_ever),
         cmocka_unit_test(test_a_part_that_is_cut_is_no_change_but_a_doubt_for_a_while),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
