@@ -3,13 +3,14 @@
 asks at all of them. sessions.py says what must come of it."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from live import enter, live_sessions  # noqa: E402
+from live_session import enter, live_sessions  # noqa: E402
 from sessions import BUILD, LIGHTSOUT, STARVE, Session, files, make_input, run, sessions  # noqa: E402
 
 pytestmark = pytest.mark.skipif(BUILD.name in ("asan", "tsan"), reason="a sanitizer has an allocator of its own")

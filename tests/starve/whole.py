@@ -80,13 +80,13 @@ def main():
     parser.add_argument("--verbose", action="store_true", help="also what was said, and how often")
     options = parser.parse_args()
     os.environ["BUILD"] = str(options.build)
-    import live
+    import live_session
     import sessions
 
     rows = []
     with tempfile.TemporaryDirectory(dir=MEMORY) as source:
         sessions.make_input(Path(source))
-        for session in [*sessions.sessions(), *live.live_sessions()]:
+        for session in [*sessions.sessions(), *live_session.live_sessions()]:
             if options.only in (None, session.name):
                 rows += play(session, Path(source), options)
     if options.json is not None:
