@@ -151,7 +151,8 @@ def test_an_outage_on_the_wire_is_read_from_the_stream(space, sample_pcap, tmp_p
 
     assert until(started, dark_at - time.time() + 10), "no outage was told"
     told_at = time.time()
-    assert float(player.communicate(timeout=60)[0]) < 1.5, "this machine is too busy to play a capture in time"
+    late_s = float(player.communicate(timeout=60)[0])
+    assert late_s < 1.5, "this machine is too busy to play a capture in time"
     played_at = time.time()
 
     (entry,) = started()
@@ -175,8 +176,9 @@ def test_an_outage_on_the_wire_is_read_from_the_stream(space, sample_pcap, tmp_p
     assert [json.loads(entry["event"]) for entry in server.entries()] == read_events(watch.events)
     events = read_events(watch.events)
     assert {event["outage"]["id"] for event in events if "outage" in event} == {outage["id"]}
-    # On a slow machine it may still watch when nothing is played any more.
-    assert all(seconds(event["@timestamp"]) > played_at - 1 for event in events if "outage" not in event)
+    # On a slow machine it may still watch when nothing is played any more; and a player that is held up, for the time
+    # that fifteen packets take, is a silent wire.
+    assert late_s > 0.05 or all(seconds(event["@timestamp"]) > played_at - 1 for event in events if "outage" not in event)
     assert "outage-ended" not in watch.actions()
     rows = watch.rows("all")
     assert ended_at - 4 < seconds(rows[-1]["time"]) <= ended_at
