@@ -22,7 +22,7 @@
 /* In the order in which they finish: the summary and the report tell what became of the others. */
 static const struct sink *const sinks[] = {&sink_http,         &sink_redis,   &sink_ndjson, &sink_bins_csv,
                                            &sink_flows_ndjson, &sink_summary, &sink_html};
-enum { SINKS = sizeof sinks / sizeof *sinks, QUEUE_BYTES = 16 * 1024 * 1024, COMMIT_NS = 2000000 };
+enum { SINKS = sizeof sinks / sizeof *sinks, QUEUE_BYTES = 16 * 1024 * 1024, COMMIT_NS = 2000000, QUIET_S = 60 };
 
 enum item {
     ITEM_EVENT,
@@ -38,8 +38,9 @@ enum item {
 struct outlet {
     const struct sink *sink;
     void *state;
-    bool faulty; /* said already */
-    bool lost;   /* it does not know the scopes: nothing more is told by it */
+    bool faulty;      /* said already */
+    bool lost;        /* it does not know the scopes: nothing more is told by it */
+    int64_t quiet_ns; /* until then no failure is said: on a disk that is almost full they come and go */
 };
 
 struct publish {
@@ -102,13 +103,22 @@ int publish_check_http(const char *listen, struct fault *fault)
     return http_address_parse(listen, &address, fault);
 }
 
+static int64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
 /* A sink's first failure is said, and the first of all remembered; everything else goes on. At the end,
  * whoever closes says the first. */
 static void note(struct publish *publish, struct outlet *outlet, const struct fault *fault, bool at_end)
 {
-    if (!outlet->faulty && (publish->failed || !at_end))
-        publish_warn("%s: %s", outlet->sink->name, fault->text);
-    outlet->faulty = true;
+    if (!outlet->faulty && (at_end || now_ns() >= outlet->quiet_ns)) {
+        if (publish->failed || !at_end)
+            publish_warn("%s: %s", outlet->sink->name, fault->text);
+        outlet->faulty = true;
+    }
     if (!publish->failed)
         publish->fault = *fault;
     publish->failed = true;
@@ -120,6 +130,7 @@ static void note_success(struct publish *publish, struct outlet *outlet)
     if (!outlet->faulty || publish->options.replay)
         return;
     outlet->faulty = false;
+    outlet->quiet_ns = now_ns() + QUIET_S * NS_PER_S;
     publish_say("%s: written again; some of what came meanwhile may be missing there", outlet->sink->name);
 }
 
@@ -309,13 +320,6 @@ static void rest(struct publish *publish)
         else if (outlet->sink->flush != NULL)
             note_success(publish, outlet);
     }
-}
-
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
 /* Events that come together share one wait for the disk, but the first of them does not wait for long. */
