@@ -22,7 +22,12 @@
 /* In the order in which they finish: the summary and the report tell what became of the others. */
 static const struct sink *const sinks[] = {&sink_http,         &sink_redis,   &sink_ndjson, &sink_bins_csv,
                                            &sink_flows_ndjson, &sink_summary, &sink_html};
-enum { SINKS = sizeof sinks / sizeof *sinks, QUEUE_BYTES = 16 * 1024 * 1024, COMMIT_NS = 2000000, QUIET_S = 60 };
+enum {
+    SINKS = sizeof sinks / sizeof *sinks,
+    QUEUE_BYTES = 16 * 1024 * 1024,
+    COMMIT_NS = 2000000,
+    QUIET_S = 60
+};
 
 enum item {
     ITEM_EVENT,
