@@ -37,5 +37,13 @@ def sample_pcap(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="session")
+def clock_library(tmp_path_factory):
+    """To be preloaded into a program whose clock is to be wrong: tests/set_clock.c."""
+    library = tmp_path_factory.mktemp("clock") / "set_clock.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", library, TOP / "tests/set_clock.c", "-ldl"], check=True)
+    return library
+
+
 def read_events(path):
     return [json.loads(line) for line in Path(path).read_text().splitlines()]

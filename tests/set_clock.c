@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Loaded before libpcap and the C library, it makes a program believe that the wall clock is set while it
+/* Loaded before libpcap and the C library, or before a Redis, it makes a program believe that the wall clock is set while it
  * runs: SET_CLOCK="AFTER:BY AFTER:BY …", seconds from the program's start and by how many. The machine's own
  * clock stays as it is. */
 #include <dlfcn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/time.h>
 #include <time.h>
 
 #include <pcap/pcap.h>
@@ -48,6 +49,15 @@ int clock_gettime(clockid_t clock, struct timespec *now)
     if (clock == CLOCK_REALTIME)
         now->tv_sec += set_by(seconds(now));
     return result;
+}
+
+int gettimeofday(struct timeval *restrict now, void *restrict zone)
+{
+    struct timespec at;
+    (void)zone;
+    clock_gettime(CLOCK_REALTIME, &at);
+    *now = (struct timeval){.tv_sec = at.tv_sec, .tv_usec = at.tv_nsec / 1000};
+    return 0;
 }
 
 /* The kernel stamps frames by its own clock; the fraction is in nanoseconds, or in microseconds. */

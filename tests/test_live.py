@@ -378,15 +378,13 @@ def test_a_lost_interface_is_no_outage_where_all_traffic_is_watched(space, watch
 ALARMS = {"outage-started", "sensor-impaired"}
 
 
-@pytest.fixture(scope="module")
-def set_clock(tmp_path_factory):
+@pytest.fixture
+def set_clock(clock_library):
     """Begins a watch for which the wall clock is set: by so many seconds after so many, as in tests/set_clock.c."""
-    library = tmp_path_factory.mktemp("clock") / "set_clock.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", library, TOP / "tests/set_clock.c", "-ldl"], check=True)
 
     def begin(steps, space, folder, *arguments, **options):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("LD_PRELOAD", str(library))
+            patch.setenv("LD_PRELOAD", str(clock_library))
             patch.setenv("ASAN_OPTIONS", os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0")
             patch.setenv("SET_CLOCK", steps)
             return Watch(space, folder, "a0", *arguments, learn_s=5, **options)

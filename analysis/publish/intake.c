@@ -15,7 +15,6 @@
 
 enum { AT_A_TIME = 1000, SOURCES_MAX = 2048 /* twice what a view knows: some are left out */ };
 
-static const int64_t look_ns = 5 * NS_PER_S;  /* for other sensors */
 static const int64_t claim_ns = 2 * NS_PER_S; /* for what another fuser has left … */
 static const char claim_idle_ms[] = "5000";   /* … so long ago */
 
@@ -29,8 +28,9 @@ struct intake {
     struct fuser_talk *talk;
     struct source *sources;
     size_t count;
-    int64_t looked_ns, claimed_ns; /* TIME_NONE: not yet */
-    int64_t server_ms;             /* by its clock, before the last reading that left nothing */
+    size_t found;       /* the source that was asked for last */
+    int64_t claimed_ns; /* TIME_NONE: not yet */
+    int64_t server_ms;  /* by the clock that is furthest behind, before the last reading that left nothing */
     bool drained, told_full;
 };
 
@@ -55,18 +55,23 @@ void intake_free(struct intake *intake)
 
 void intake_begin(struct intake *intake)
 {
-    intake->looked_ns = intake->claimed_ns = TIME_NONE;
+    intake->claimed_ns = TIME_NONE;
     for (size_t i = 0; i < intake->count; i++)
         intake->sources[i].grouped = false;
 }
 
 /* ---- which sensors there are ---- */
 
-static bool is_known(const struct intake *intake, const char *sensor)
+/* Names are asked for in nearly the same order each time. */
+static bool is_known(struct intake *intake, const char *sensor)
 {
-    for (size_t i = 0; i < intake->count; i++)
-        if (strcmp(intake->sources[i].sensor, sensor) == 0)
+    for (size_t i = 1; i <= intake->count; i++) {
+        size_t at = (intake->found + i) % intake->count;
+        if (strcmp(intake->sources[at].sensor, sensor) == 0) {
+            intake->found = at;
             return true;
+        }
+    }
     return false;
 }
 
@@ -98,7 +103,8 @@ static void add_source(struct intake *intake, const char *sensor)
     intake->count += source->sensor != NULL;
 }
 
-/* Every name in the set but those of fused views, this one among them. */
+/* Every name in the set but those of fused views, this one among them. Looked for in every round: what
+ * another fuser reads of a sensor is on its way, and only the sensors that are known here are waited for. */
 static enum redis_class look_for_sensors(struct intake *intake)
 {
     struct fuser_talk *talk = intake->talk;
@@ -117,7 +123,7 @@ static enum redis_class look_for_sensors(struct intake *intake)
     one[3] = talk_answer(talk, sensors_key, NULL, &sensors);
     for (int i = 0; i < 4; i++)
         class = one[i] != REDIS_TAKEN ? one[i] : class;
-    for (size_t i = 0; class == REDIS_TAKEN && i < redis_reply_count(sensors); i++) {
+    for (size_t i = 0; class == REDIS_TAKEN && i < redis_reply_count(sensors) && !intake->told_full; i++) {
         const char *name = redis_reply_text(redis_reply_at(sensors, i), NULL);
         if (!is_among(fusers, name) && !is_known(intake, name))
             add_source(intake, name);
@@ -275,6 +281,22 @@ static enum redis_class deliver(struct intake *intake, struct cargo *cargos)
     return worst;
 }
 
+static void send_time(struct intake *intake, const char *key)
+{
+    TALK_SEND(intake->talk, key, "TIME");
+}
+
+/* Milliseconds by the clock of the node that has the key. */
+static enum redis_class take_time(struct intake *intake, int64_t *ms)
+{
+    struct redisReply *reply = NULL;
+    enum redis_class class = talk_answer(intake->talk, "the time", NULL, &reply);
+    *ms = redis_reply_number(redis_reply_at(reply, 0)) * 1000 +
+          redis_reply_number(redis_reply_at(reply, 1)) / 1000;
+    redis_reply_free(reply);
+    return class;
+}
+
 static void send_read(struct intake *intake, const struct source *source, bool claim)
 {
     struct fuser_talk *talk = intake->talk;
@@ -332,17 +354,22 @@ static enum redis_class read_all(struct intake *intake, bool claim, uint64_t *co
     return class;
 }
 
-static enum redis_class ask_time(struct intake *intake, int64_t *ms)
+/* The clock that is furthest behind, before a reading: ids are made by the clock of the node that has the
+ * stream, and those of a cluster differ. */
+static enum redis_class ask_times(struct intake *intake, int64_t *least_ms)
 {
-    struct fuser_talk *talk = intake->talk;
-    struct talk_key key = talk_key(talk, NULL, "rows"); /* the clock of the node that has it */
-    struct redisReply *reply = NULL;
-    TALK_SEND(talk, key.text, "TIME");
-    enum redis_class class = talk_answer(talk, "the time", NULL, &reply);
-    *ms = redis_reply_number(redis_reply_at(reply, 0)) * 1000 +
-          redis_reply_number(redis_reply_at(reply, 1)) / 1000;
-    redis_reply_free(reply);
-    return class;
+    struct talk_key rows_key = talk_key(intake->talk, NULL, "rows");
+    send_time(intake, rows_key.text);
+    for (size_t i = 0; i < intake->count; i++)
+        send_time(intake, intake->sources[i].key.text);
+    enum redis_class worst = take_time(intake, least_ms);
+    for (size_t i = 0; i < intake->count && !talk_is_over(worst); i++) {
+        int64_t ms;
+        enum redis_class class = take_time(intake, &ms);
+        worst = class != REDIS_TAKEN ? class : worst;
+        *least_ms = ms < *least_ms ? ms : *least_ms;
+    }
+    return worst;
 }
 
 static bool is_due(int64_t *at_ns, int64_t now_ns, int64_t every_ns)
@@ -355,23 +382,21 @@ static bool is_due(int64_t *at_ns, int64_t now_ns, int64_t every_ns)
 
 enum redis_class intake_take(struct intake *intake, int64_t now_ns, uint64_t *count)
 {
-    enum redis_class class = REDIS_TAKEN;
+    const size_t known = intake->count;
     size_t most;
     int64_t before_ms;
     *count = 0;
     intake->drained = false;
-    if (is_due(&intake->looked_ns, now_ns, look_ns)) {
+    enum redis_class class = ask_times(intake, &before_ms);
+    if (class == REDIS_TAKEN)
         class = look_for_sensors(intake);
-        if (class == REDIS_TAKEN)
-            class = make_groups(intake);
-    }
+    if (class == REDIS_TAKEN)
+        class = make_groups(intake);
     if (class == REDIS_TAKEN && is_due(&intake->claimed_ns, now_ns, claim_ns))
         class = read_all(intake, true, count, &most);
     if (class == REDIS_TAKEN)
-        class = ask_time(intake, &before_ms);
-    if (class == REDIS_TAKEN)
         class = read_all(intake, false, count, &most);
-    if (class == REDIS_TAKEN && most < AT_A_TIME) {
+    if (class == REDIS_TAKEN && most < AT_A_TIME && known > 0 && intake->count == known) {
         intake->drained = true;
         intake->server_ms = before_ms;
     }

@@ -75,8 +75,14 @@ def cluster(tmp_path):
         for node, first, last in zip(nodes, (0, ends[0] + 1, ends[1] + 1), ends):
             node.ask("CLUSTER", "ADDSLOTSRANGE", first, last)
             nodes[0].ask("CLUSTER", "MEET", "127.0.0.1", node.port)
-        assert until(lambda: all("cluster_state:ok" in node.ask("CLUSTER", "INFO") for node in nodes))
+        assert until(lambda: agree(nodes))
         yield nodes
+
+
+def agree(nodes):
+    """Whether every node of the cluster is heard by every other."""
+    return all("cluster_state:ok" in node.ask("CLUSTER", "INFO") and
+               len(node.ask("CLUSTER", "LINKS")) == 2 * len(nodes) - 2 for node in nodes)
 
 
 def keeper(nodes, key):

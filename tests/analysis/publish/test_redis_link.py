@@ -9,8 +9,8 @@ import time
 import pytest
 
 from proxy import Proxy
-from redis_many import cluster, keeper, replicates, servers
-from redis_server import DRIVE, KEY, Client, Drive, Server, drive, free_port, needs_redis, until
+from redis_many import agree, cluster, keeper, replicates, servers
+from redis_server import BUILD, DRIVE, KEY, Client, Drive, Server, drive, free_port, needs_redis, until
 
 pytestmark = needs_redis
 
@@ -238,6 +238,37 @@ def test_in_a_cluster_the_channel_is_heard_at_every_node(tmp_path):
         assert drive(["event 5"], "--redis", f"redis://127.0.0.1:{nodes[0].port}") == (0, "")
         for listener in listeners:
             assert [listener.reply()[0] for _ in range(5)] == ["message"] * 5
+
+
+def test_in_a_cluster_whose_clocks_differ_a_fused_view_misses_no_bin(tmp_path, clock_library, monkeypatch):
+    with cluster(tmp_path) as nodes:
+        late = keeper(nodes, KEY + "bins")
+        rows, lease = ("lightsout:{fused}:" + name for name in ("rows", "lease"))
+        assert late is not keeper(nodes, rows)
+        late.kill()
+        with monkeypatch.context() as patch:
+            patch.setenv("LD_PRELOAD", str(clock_library))
+            patch.setenv("SET_CLOCK", "0:-3")
+            late.start()
+        assert until(lambda: agree(nodes))
+        assert 2 <= int(nodes[0].ask("TIME")[0]) - int(late.ask("TIME")[0]) <= 4
+        url = f"redis://127.0.0.1:{nodes[0].port}"
+        with (tmp_path / "said").open("w") as said:
+            fuser = subprocess.Popen([BUILD / "lightsout", "--fuse", "--redis", url, "-v"], stdin=subprocess.DEVNULL,
+                                     stdout=subprocess.DEVNULL, stderr=said)
+        try:
+            assert until(lambda: keeper(nodes, lease).ask("GET", lease))
+            running = Drive("--redis", url, "--live")
+            for _ in range(10):
+                running.do("bin 5")
+                time.sleep(0.3)
+            assert running.end() == (0, "")
+            assert until(lambda: late.ask("XLEN", KEY + "bins") == 50)
+            time.sleep(3.5)  # by then what the node has is judged
+        finally:
+            fuser.terminate()
+            assert fuser.wait(20) == 0
+        assert "50 bins of sensors judged, 0 too late" in (tmp_path / "said").read_text()
 
 
 def test_a_slot_on_its_way_to_another_node_loses_and_repeats_nothing(tmp_path, expected_ids):
