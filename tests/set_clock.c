@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Loaded before libpcap and the C library, or before a Redis, it makes a program believe that the wall clock is set while it
- * runs: SET_CLOCK="AFTER:BY AFTER:BY …", seconds from the program's start and by how many. The machine's own
- * clock stays as it is. */
+/* Loaded before libpcap and the C library, or before a Redis, it makes a program believe that the wall clock
+ * is set while it runs: SET_CLOCK="AFTER:BY AFTER:BY …", seconds from the program's start and by how many.
+ * The machine's own clock stays as it is. */
 #include <dlfcn.h>
 #include <stdint.h>
 #include <stdio.h>
