@@ -79,6 +79,7 @@ DETECT        := $(OUT)/bench-detect
 DETECT_OBJECTS := $(patsubst %.c,$(OBJ)/%.o,$(sort $(wildcard tests/bench/detect/*.c)))
 DETECT_LIBS   := -lndpi -ljansson -lm
 STARVE        := $(OUT)/starve.so
+SET_CLOCK     := $(OUT)/set_clock.so
 FOLDERS       := $(sort $(dir $(OBJECTS) $(SYNTH_OBJECTS) $(TEST_OBJECTS) $(DETECT_OBJECTS) $(TESTS) $(BENCH) $(OBJ)/))
 
 .PHONY: all demo test bench bench-detect bench-fuse bench-flood bench-verdict bench-faults starve asan tsan fuzz test-programs bench-programs coverage valgrind soak fuzz-coverage replays mutate mutants walls format format-check deps install uninstall deb test-package clean force
@@ -146,12 +147,14 @@ test:
 	@$(MAKE) --no-print-directory $(JOBS) test-programs
 	@$(RUNNER) $(PYTHON) tests/run $(OUT)
 
-test-programs: $(PROGRAM) $(SYNTH) $(TESTS) $(REPLAYS) $(STARVE)
+test-programs: $(PROGRAM) $(SYNTH) $(TESTS) $(REPLAYS) $(STARVE) $(SET_CLOCK)
 
 # Preloaded, so without the sanitizers' own.
-$(STARVE): tests/starve/starve.c $(OBJ)/flags
+$(STARVE): tests/starve/starve.c
+$(SET_CLOCK): tests/set_clock.c
+$(STARVE) $(SET_CLOCK): $(OBJ)/flags
 	$(call say,LD,$@)
-	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -fPIC -shared -o $@ $<
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $(filter %.c,$^)
 
 export ASAN_OPTIONS  ?= detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
@@ -261,16 +264,10 @@ bench-faults:
 # What was told held against the truth, and what it took, are left in $(OUT)/soak. Memory is judged from half an hour on.
 SOAK_S    ?= 3600
 SOAK_SEED ?=
-SOAK_CLOCK = $(OUT)/soak-clock.so
 soak:
 	@.ci/deps build test
-	@$(MAKE) --no-print-directory $(JOBS) $(PROGRAM) $(SOAK_CLOCK)
+	@$(MAKE) --no-print-directory $(JOBS) $(PROGRAM) $(SET_CLOCK)
 	@$(PYTHON) tests/soak/soak.py $(OUT) --seconds $(SOAK_S) $(if $(SOAK_SEED),--seed $(SOAK_SEED))
-
-# No sanitizer in what is loaded before it.
-$(SOAK_CLOCK): tests/soak/clock.c $(OBJ)/flags
-	$(call say,LD,$@)
-	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $<
 
 # What the tests do with a few of the pieces, with all of them.
 starve:

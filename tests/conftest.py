@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the tests of the whole program share: where it is, and how to run it."""
 
+import contextlib
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,12 +39,31 @@ def sample_pcap(tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="session")
-def clock_library(tmp_path_factory):
-    """To be preloaded into a program whose clock is to be wrong: tests/set_clock.c."""
-    library = tmp_path_factory.mktemp("clock") / "set_clock.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", library, TOP / "tests/set_clock.c", "-ldl"], check=True)
-    return library
+class SetClock:
+    """Of programs that are begun with these variables: is wrong by so many seconds (tests/set_clock.c)."""
+
+    def __init__(self, folder):
+        self.file = folder / "clock"
+        self.file.write_bytes(bytes(8))
+        self.variables = {"LD_PRELOAD": str(BUILD / "set_clock.so"), "SET_CLOCK": str(self.file),
+                          "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+
+    def set(self, seconds):
+        with self.file.open("r+b") as file:
+            file.write(seconds.to_bytes(8, sys.byteorder, signed=True))
+
+    @contextlib.contextmanager
+    def inherited(self):
+        """By what is begun meanwhile."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.variables.items():
+                patch.setenv(name, value)
+            yield
+
+
+@pytest.fixture
+def set_clock(tmp_path):
+    return SetClock(tmp_path)
 
 
 def read_events(path):

@@ -378,28 +378,18 @@ def test_a_lost_interface_is_no_outage_where_all_traffic_is_watched(space, watch
 ALARMS = {"outage-started", "sensor-impaired"}
 
 
-@pytest.fixture
-def set_clock(clock_library):
-    """Begins a watch for which the wall clock is set: by so many seconds after so many, as in tests/set_clock.c."""
-
-    def begin(steps, space, folder, *arguments, **options):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("LD_PRELOAD", str(clock_library))
-            patch.setenv("ASAN_OPTIONS", os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0")
-            patch.setenv("SET_CLOCK", steps)
-            return Watch(space, folder, "a0", *arguments, learn_s=5, **options)
-
-    return begin
-
-
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_clock_that_is_set_makes_no_outage_and_no_blindness(space, set_clock, sample_pcap, tmp_path, cleanup, workers):
     part = excerpt(sample_pcap, tmp_path / "part.pcap", ONSET - 3 * 3600, ONSET - 600)
-    watch = set_clock("10:-3600 12:3600 15:7200", space, tmp_path, workers=workers)
+    with set_clock.inherited():
+        watch = Watch(space, tmp_path, "a0", learn_s=5, workers=workers)
     cleanup.append(watch.kill)
     begun = time.time()
     cleanup.append(play(space, part, "a1", 150).kill)
-    time.sleep(18 - (time.time() - begun))
+    for after, wrong_by in ((10, -3600), (12, 0), (15, 7200)):
+        time.sleep(begun + after - time.time())
+        set_clock.set(wrong_by)
+    time.sleep(begun + 18 - time.time())
     said = watch.end(signal.SIGTERM)
     assert not ALARMS & set(watch.actions()), said
     for words in ("the clock was set back by 3600 s", "3600 s ahead of it", "the clock was set forward by 7200 s"):
@@ -416,16 +406,18 @@ def test_a_clock_that_is_set_makes_no_outage_and_no_blindness(space, set_clock, 
 
 
 def test_a_checkpoint_that_is_ahead_of_the_clock_is_gone_on_from(space, set_clock, tmp_path, cleanup):
-    def run(steps):
-        watch = set_clock(steps, space, tmp_path, "--state", tmp_path / "state")
+    def run(wrong_by):
+        set_clock.set(wrong_by)
+        with set_clock.inherited():
+            watch = Watch(space, tmp_path, "a0", "--state", tmp_path / "state", learn_s=5)
         cleanup.append(watch.kill)
         before = len(watch.rows("all"))
         assert until(lambda: len(watch.rows("all")) >= before + 3, 15)
         return watch.end(signal.SIGTERM), [seconds(row["time"]) for row in watch.rows("all")]
 
-    _, times = run("0:3600")
+    _, times = run(3600)
     assert times[0] > time.time() + 3000
-    said, times = run("0:0")
+    said, times = run(0)
     assert "s ahead of the clock: time goes on from there" in said and said.count("ahead of the clock") == 1
     assert len(set(times)) == len(times) and times == sorted(times) and times[-1] < time.time() + 3700
 

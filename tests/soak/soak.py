@@ -4,10 +4,10 @@
 
 The program watches a veth pair in namespaces of its own, three times: `main` with every output, a Redis behind a link
 that fails, and a checkpoint; `tail` with its events on a pipe and the same Redis, never started again; `stepped` with a
-clock that is set now and then (clock.c). A world of known truth speaks on the wire (soak_world.py) and goes dark now and
-then, while faults befall everything else (soak_plan.py, soak_faults.py). What was told is held against the truth
-(soak_judge.py), and so are memory, descriptors and every file. The exit status is 1 when anything is wrong, and the
-folder has all that is needed to see why. Wants root.
+clock that is set now and then (../set_clock.c). A world of known truth speaks on the wire (soak_world.py) and goes dark
+now and then, while faults befall everything else (soak_plan.py, soak_faults.py). What was told is held against the
+truth (soak_judge.py), and so are memory, descriptors and every file. The exit status is 1 when anything is wrong, and
+the folder has all that is needed to see why. Wants root.
 """
 
 import argparse
@@ -202,7 +202,7 @@ class Stepped(Tail):
         self.stuck, self.rest, self.arrivals = False, b"", []
         self.offset = self.folder / "offset"
         self.offset.write_bytes(bytes(8))
-        self.command = ["env", f"LD_PRELOAD={soak.clock}", f"SOAK_CLOCK={self.offset}", *self.command]
+        self.command = ["env", f"LD_PRELOAD={soak.clock}", f"SET_CLOCK={self.offset}", *self.command]
 
     def read(self):
         with contextlib.suppress(BlockingIOError):
@@ -250,7 +250,7 @@ class Soak:
 
     def __init__(self, lightsout, folder, length_s, seed):
         # Of a program with a sanitizer nothing may come before that.
-        self.clock = lightsout.with_name("soak-clock.so")
+        self.clock = lightsout.with_name("set_clock.so")
         self.has_clock = self.clock.exists() and not is_sanitized(lightsout)
         self.lightsout, self.folder, self.length_s, self.seed = lightsout, folder, length_s, seed
         self.dice = random.Random(seed)

@@ -240,15 +240,14 @@ def test_in_a_cluster_the_channel_is_heard_at_every_node(tmp_path):
             assert [listener.reply()[0] for _ in range(5)] == ["message"] * 5
 
 
-def test_in_a_cluster_whose_clocks_differ_a_fused_view_misses_no_bin(tmp_path, clock_library, monkeypatch):
+def test_in_a_cluster_whose_clocks_differ_a_fused_view_misses_no_bin(tmp_path, set_clock):
     with cluster(tmp_path) as nodes:
         late = keeper(nodes, KEY + "bins")
         rows, lease = ("lightsout:{fused}:" + name for name in ("rows", "lease"))
         assert late is not keeper(nodes, rows)
         late.kill()
-        with monkeypatch.context() as patch:
-            patch.setenv("LD_PRELOAD", str(clock_library))
-            patch.setenv("SET_CLOCK", "0:-3")
+        set_clock.set(-3)
+        with set_clock.inherited():
             late.start()
         assert until(lambda: agree(nodes))
         assert 2 <= int(nodes[0].ask("TIME")[0]) - int(late.ask("TIME")[0]) <= 4
