@@ -108,6 +108,15 @@ void fuse_free(struct fuse *fuse)
     free(fuse);
 }
 
+static void drop_rows_of(struct fuse *fuse, uint32_t view)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < fuse->row_count; i++)
+        if (fuse->rows[i].view != view)
+            fuse->rows[kept++] = fuse->rows[i];
+    fuse->row_count = kept;
+}
+
 /* The road of a sensor is a path of its name; a path that sensors know by that name is not told apart from
  * it. */
 static bool add_road(struct fuse *fuse, uint32_t number)
@@ -118,6 +127,7 @@ static bool add_road(struct fuse *fuse, uint32_t number)
     fuse->sensors[number].road = same != FUSION_NOBODY ? same : fuse->view_count;
     if (same == FUSION_NOBODY)
         return add_view(fuse, &scope, number) != NULL;
+    drop_rows_of(fuse, same);
     free(fuse->views[same].cells);
     fuse->views[same].cells = NULL;
     fuse->views[same].sensor = number;

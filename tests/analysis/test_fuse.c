@@ -664,6 +664,34 @@ static void test_bytes_that_are_not_whole_or_of_another_bin_are_refused(void **s
     free(bytes);
 }
 
+/* A path of a sensor's own that has the name of another sensor is that one's road from then on. */
+static void test_a_sensor_whose_name_is_that_of_a_path_on_its_way_takes_the_name(void **state)
+{
+    (void)state;
+    struct world world = quiet(63);
+    world.minutes = 120;
+    run_sensors(&world);
+    memset(&result, 0, sizeof result);
+    struct fuse *fuse = fuse_into(&result, 60 * NS_PER_S);
+    const struct scope path = {SCOPE_PATH, true, "path:newcomer", false};
+    bool came = false;
+    for (uint32_t i = 0; i < arrival_count; i++) {
+        struct fuse_row row = arrivals[i].row;
+        assert_int_equal(fuse_take(fuse, &row, arrivals[i].at_ns), FUSE_TAKEN);
+        if (came || row.bin.start_ns < MINUTE(60) || row.scope.kind != SCOPE_ALL)
+            continue;
+        row.scope = path;
+        assert_int_equal(fuse_take(fuse, &row, arrivals[i].at_ns), FUSE_TAKEN);
+        row.scope = scopes[ALL];
+        strcpy(row.sensor, "newcomer");
+        fuse_take(fuse, &row, arrivals[i].at_ns);
+        came = true;
+    }
+    fuse_free(fuse);
+    assert_true(came);
+    assert_int_equal(result.last_all.start_ns, MINUTE(world.minutes - 1));
+}
+
 static void test_so_many_bins_wait_for_their_window_and_no_more(void **state)
 {
     (void)state;
@@ -747,6 +775,7 @@ int main(void)
         cmocka_unit_test(test_it_does_not_matter_when_time_is_told),
         cmocka_unit_test(test_bytes_that_are_not_whole_or_of_another_bin_are_refused),
         cmocka_unit_test(test_a_sensor_with_bins_of_another_length_is_left_out),
+        cmocka_unit_test(test_a_sensor_whose_name_is_that_of_a_path_on_its_way_takes_the_name),
         cmocka_unit_test(test_so_many_bins_wait_for_their_window_and_no_more),
         cmocka_unit_test(test_an_exercise_that_is_played_again_begins_anew),
     };
