@@ -48,12 +48,22 @@ static bool renew(void **items, uint32_t count, size_t size)
     return true;
 }
 
+/* Whether so many sensors may have cells in as many views more. */
+static bool is_room(const struct fuse *fuse, uint32_t sensors, uint32_t more)
+{
+    uint32_t views = more;
+    for (uint32_t v = 0; v < fuse->view_count; v++)
+        views += fuse->views[v].sensor == FUSION_NOBODY;
+    return sensors * views <= FUSION_CELLS_MAX; /* no product of both maxima is beyond an uint32_t */
+}
+
 static struct fusion_view *add_view(struct fuse *fuse, const struct scope *scope, uint32_t sensor)
 {
-    struct fusion_cell *cells =
-        sensor == FUSION_NOBODY && fuse->sensor_count > 0 ? calloc(fuse->sensor_count, sizeof *cells) : NULL;
-    if ((sensor == FUSION_NOBODY && fuse->sensor_count > 0 && cells == NULL) ||
-        fuse->view_count == FUSION_VIEWS_MAX ||
+    bool has_cells = sensor == FUSION_NOBODY && fuse->sensor_count > 0;
+    if (fuse->view_count == FUSION_VIEWS_MAX || (has_cells && !is_room(fuse, fuse->sensor_count, 1)))
+        return NULL;
+    struct fusion_cell *cells = has_cells ? calloc(fuse->sensor_count, sizeof *cells) : NULL;
+    if ((has_cells && cells == NULL) ||
         !renew((void **)&fuse->views, fuse->view_count + 1, sizeof *fuse->views)) {
         free(cells);
         return NULL;
@@ -141,7 +151,8 @@ static uint32_t find_sensor(struct fuse *fuse, const char *name)
         number++;
     if (number < fuse->sensor_count)
         return number;
-    if (number == FUSION_SENSORS_MAX || !renew((void **)&fuse->sensors, number + 1, sizeof *fuse->sensors))
+    if (number == FUSION_SENSORS_MAX || !is_room(fuse, number + 1, 0) ||
+        !renew((void **)&fuse->sensors, number + 1, sizeof *fuse->sensors))
         return FUSION_NOBODY;
     for (uint32_t i = 0; i < fuse->view_count; i++)
         if (fuse->views[i].sensor == FUSION_NOBODY &&
@@ -150,7 +161,10 @@ static uint32_t find_sensor(struct fuse *fuse, const char *name)
     strcpy(fuse->sensors[number].name, name);
     fuse->sensors[number].data_ns = TIME_NONE;
     fuse->sensor_count++;
-    return add_road(fuse, number) ? number : FUSION_NOBODY;
+    if (add_road(fuse, number))
+        return number;
+    fuse->sensor_count--; /* it is asked for anew with its next row */
+    return FUSION_NOBODY;
 }
 
 /* ---- who is in step ---- */

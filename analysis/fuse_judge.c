@@ -241,7 +241,7 @@ static void follow_back(struct fuse *fuse, struct fusion_view *view, int64_t sta
     struct fusion_outage *outage = &view->outage;
     if (outage->turn_ns == TIME_NONE)
         outage->turn_ns = start_ns;
-    int quarters = (int)(outage->recovered * 4);
+    int quarters = (int)(fmin(outage->recovered, 1) * 4);
     bool first = view->state != STATE_RECOVERING;
     view->state = STATE_RECOVERING;
     if (!first && quarters <= outage->told_quarters)

@@ -16,6 +16,12 @@ static double per_minute(const struct fuse *fuse, double count)
     return count * 60 / clock_seconds(0, fuse->options.bin_ns);
 }
 
+/* Whatever a sensor says that it counted. */
+static uint32_t count_of(double number)
+{
+    return (uint32_t)fmin(round(fmax(0, number)), UINT32_MAX);
+}
+
 /* ---- parts ---- */
 
 /* The parts of an outage are looked at before each has been judged by itself. */
@@ -176,8 +182,8 @@ static struct event describe(const struct fuse *fuse, struct fusion_view *view, 
                           .merged_into = outage->merged_into,
                           .verdict_before = outage->verdict,
                           .evidence_before = outage->evidence,
-                          .hosts_expected = (uint32_t)lround(fmax(0, view->hosts_usual)),
-                          .hosts_seen = (uint32_t)view->hosts};
+                          .hosts_expected = count_of(view->hosts_usual),
+                          .hosts_seen = count_of(view->hosts)};
     memcpy(event.scope, view->scope.text, sizeof event.scope);
     if (back)
         describe_returns(fuse, &event);

@@ -6,7 +6,13 @@
 #include "event.h"
 #include "fuse.h"
 
-enum { FUSION_PAST = 32, FUSION_SENSORS_MAX = 1024, FUSION_VIEWS_MAX = 4096, FUSION_ROWS_MAX = 131072 };
+enum {
+    FUSION_PAST = 32,
+    FUSION_SENSORS_MAX = 1024,
+    FUSION_VIEWS_MAX = 4096,
+    FUSION_CELLS_MAX = 262144, /* of all views */
+    FUSION_ROWS_MAX = 131072
+};
 
 #define FUSION_NOBODY UINT32_MAX
 

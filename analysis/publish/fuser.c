@@ -180,6 +180,8 @@ static enum redis_class read_rows(struct fuser *fuser, int64_t until_ms, size_t 
         const char *member = redis_reply_text(redis_reply_at(reply, 2 * i), &length);
         if (at_ms == last_ms)
             break;
+        if (at_ms < 0 || at_ms > until_ms)
+            continue; /* not what was asked for */
         take_row(fuser, member, length, at_ms * NS_PER_MS);
         fuser->since_commit++;
     }

@@ -15,8 +15,9 @@
 
 enum { AT_A_TIME = 1000, SOURCES_MAX = 2048 /* twice what a view knows: some are left out */ };
 
-static const int64_t claim_ns = 2 * NS_PER_S; /* for what another fuser has left … */
-static const char claim_idle_ms[] = "5000";   /* … so long ago */
+static const int64_t claim_ns = 2 * NS_PER_S;  /* for what another fuser has left … */
+static const char claim_idle_ms[] = "5000";    /* … so long ago */
+static const int64_t year_2100_s = 4102444800; /* as far as bins go */
 
 struct source {
     char *sensor;
@@ -286,13 +287,14 @@ static void send_time(struct intake *intake, const char *key)
     TALK_SEND(intake->talk, key, "TIME");
 }
 
-/* Milliseconds by the clock of the node that has the key. */
+/* Milliseconds by the clock of the node that has the key; 0: its answer is no time. */
 static enum redis_class take_time(struct intake *intake, int64_t *ms)
 {
     struct redisReply *reply = NULL;
     enum redis_class class = talk_answer(intake->talk, "the time", NULL, &reply);
-    *ms = redis_reply_number(redis_reply_at(reply, 0)) * 1000 +
-          redis_reply_number(redis_reply_at(reply, 1)) / 1000;
+    int64_t s = redis_reply_number(redis_reply_at(reply, 0)),
+            us = redis_reply_number(redis_reply_at(reply, 1));
+    *ms = s >= 0 && s < year_2100_s && us >= 0 && us < 1000000 ? s * 1000 + us / 1000 : 0;
     redis_reply_free(reply);
     return class;
 }
@@ -421,7 +423,8 @@ enum redis_class intake_whole_until(struct intake *intake, int64_t *until_ms)
         worst = class != REDIS_TAKEN && class != REDIS_REFUSED ? class : worst;
         if (redis_reply_number(redis_reply_at(reply, 0)) > 0) {
             int64_t first_ms = strtoll(redis_reply_text(redis_reply_at(reply, 1), NULL), NULL, 10);
-            *until_ms = first_ms - 1 < *until_ms ? first_ms - 1 : *until_ms;
+            if (first_ms <= *until_ms)
+                *until_ms = first_ms > 0 ? first_ms - 1 : -1;
         }
         redis_reply_free(reply);
     }

@@ -664,6 +664,46 @@ static void test_bytes_that_are_not_whole_or_of_another_bin_are_refused(void **s
     free(bytes);
 }
 
+/* What anybody may have written into Redis: taken or refused, and if taken gone on from. */
+static void test_a_view_with_any_bytes_in_any_place_does_no_harm(void **state)
+{
+    (void)state;
+    struct world world = quiet(64);
+    world.minutes = 300;
+    world.sensor[1].blind = (struct span){MINUTE(150), MINUTE(300)};
+    world.dark = (struct span){MINUTE(200), MINUTE(300)};
+    run_sensors(&world);
+    memset(&result, 0, sizeof result);
+    struct fuse *fuse = fuse_into(&result, 60 * NS_PER_S);
+    const uint32_t half = arrival_count * 3 / 4;
+    for (uint32_t i = 0; i < half; i++)
+        fuse_take(fuse, &arrivals[i].row, arrivals[i].at_ns);
+    size_t length = fuse_save(fuse, NULL, 0);
+    uint8_t *bytes = malloc(length), *spoilt = malloc(length);
+    fuse_save(fuse, bytes, length);
+    fuse_free(fuse);
+    unsigned taken = 0, refused = 0;
+    for (size_t at = 0; at + 4 <= length; at += 4) {
+        const uint8_t fill = (const uint8_t[]){0xff, 0x7f, 0x80, 0x01}[at / 4 % 4];
+        const char *why;
+        memcpy(spoilt, bytes, length);
+        memset(spoilt + at, fill, 4);
+        memset(&result, 0, sizeof result);
+        fuse = fuse_into(&result, 60 * NS_PER_S);
+        bool loaded = fuse_load(fuse, spoilt, length, &why) == 0;
+        for (uint32_t i = half; loaded && i < half + 60; i++)
+            fuse_take(fuse, &arrivals[i].row, arrivals[i].at_ns);
+        if (loaded)
+            fuse_advance(fuse, arrivals[half].at_ns + 600 * BIN);
+        fuse_free(fuse);
+        taken += loaded;
+        refused += !loaded;
+    }
+    assert_true(taken > 1000 && refused > 1000);
+    free(bytes);
+    free(spoilt);
+}
+
 /* A path of a sensor's own that has the name of another sensor is that one's road from then on. */
 static void test_a_sensor_whose_name_is_that_of_a_path_on_its_way_takes_the_name(void **state)
 {
@@ -690,6 +730,53 @@ static void test_a_sensor_whose_name_is_that_of_a_path_on_its_way_takes_the_name
     fuse_free(fuse);
     assert_true(came);
     assert_int_equal(result.last_all.start_ns, MINUTE(world.minutes - 1));
+}
+
+static enum fuse_taken tell(struct fuse *fuse, unsigned sensor, unsigned prefix)
+{
+    struct fuse_row row = {.scope = {.kind = SCOPE_PREFIX, .counted = true},
+                           .bin = {.start_ns = START, .state = STATE_UP, .signal = SIGNAL_ANSWERED_FLOWS}};
+    row.bin.tally = tally_empty(START, START + BIN, 0);
+    snprintf(row.sensor, sizeof row.sensor, "ix-%u", sensor);
+    snprintf(row.scope.text, sizeof row.scope.text, "prefix:10.%u.%u.0/24", prefix / 256, prefix % 256);
+    return fuse_take(fuse, &row, START + 2 * BIN);
+}
+
+static void test_so_many_scopes_are_known_and_no_more(void **state)
+{
+    (void)state;
+    struct fuse *fuse = fuse_into(&result, 60 * NS_PER_S);
+    unsigned prefixes = 0;
+    while (tell(fuse, 0, prefixes) == FUSE_TAKEN)
+        prefixes++;
+    assert_int_equal(prefixes, 4096 - 3); /* all, the tap and the sensor's road are the others */
+    assert_int_equal(tell(fuse, 0, prefixes), FUSE_NO_MEMORY);
+    for (int times = 0; times < 3; times++) /* a sensor for which there is no road */
+        assert_int_equal(tell(fuse, 1, 0), FUSE_NO_MEMORY);
+    assert_int_equal(tell(fuse, 0, 0), FUSE_TAKEN);
+    fuse_advance(fuse, START + 600 * BIN);
+    fuse_free(fuse);
+}
+
+static void test_so_many_sensors_with_so_many_scopes_are_known_and_no_more(void **state)
+{
+    (void)state;
+    struct fuse *fuse = fuse_into(&result, 60 * NS_PER_S);
+    unsigned prefixes = 0, sensors = 0;
+    for (; prefixes < 1000; prefixes++)
+        assert_int_equal(tell(fuse, 0, prefixes), FUSE_TAKEN);
+    while (tell(fuse, sensors, 0) == FUSE_TAKEN)
+        sensors++;
+    assert_int_equal(sensors, 262144 / (prefixes + 2)); /* all and the tap have cells too */
+    fuse_free(fuse);
+    fuse = fuse_into(&result, 60 * NS_PER_S);
+    for (sensors = 0; tell(fuse, sensors, 0) == FUSE_TAKEN;)
+        sensors++;
+    assert_int_equal(sensors, 1024);
+    for (prefixes = 0; tell(fuse, 0, prefixes) == FUSE_TAKEN;)
+        prefixes++;
+    assert_int_equal(prefixes, 262144 / 1024 - 2);
+    fuse_free(fuse);
 }
 
 static void test_so_many_bins_wait_for_their_window_and_no_more(void **state)
@@ -774,8 +861,11 @@ int main(void)
         cmocka_unit_test(test_whoever_takes_over_goes_on_as_if_nothing_had_happened),
         cmocka_unit_test(test_it_does_not_matter_when_time_is_told),
         cmocka_unit_test(test_bytes_that_are_not_whole_or_of_another_bin_are_refused),
+        cmocka_unit_test(test_a_view_with_any_bytes_in_any_place_does_no_harm),
         cmocka_unit_test(test_a_sensor_with_bins_of_another_length_is_left_out),
         cmocka_unit_test(test_a_sensor_whose_name_is_that_of_a_path_on_its_way_takes_the_name),
+        cmocka_unit_test(test_so_many_scopes_are_known_and_no_more),
+        cmocka_unit_test(test_so_many_sensors_with_so_many_scopes_are_known_and_no_more),
         cmocka_unit_test(test_so_many_bins_wait_for_their_window_and_no_more),
         cmocka_unit_test(test_an_exercise_that_is_played_again_begins_anew),
     };
