@@ -205,9 +205,15 @@ static struct baseline_rate shrink(struct baseline_cell own, double weight, stru
     return (struct baseline_rate){.per_s = events / seconds, .shape = events};
 }
 
+/* What came at the very instant at which the watch began, after no time at all, is none yet. */
+static bool is_rate(struct baseline_cell cell)
+{
+    return cell.events > 0 && cell.seconds > 0;
+}
+
 static struct baseline_rate rate_of(struct baseline_cell cell, double weight)
 {
-    if (!(cell.events > 0))
+    if (!is_rate(cell))
         return (struct baseline_rate){0, 0};
     return (struct baseline_rate){.per_s = cell.events / cell.seconds, .shape = weight * cell.events};
 }
@@ -228,7 +234,7 @@ struct baseline_lending baseline_lending(const struct baseline *baseline, struct
 struct baseline_rate baseline_at(const struct baseline *baseline, int64_t at_ns,
                                  const struct baseline_lending *lending)
 {
-    if (!(baseline->overall.events > 0))
+    if (!is_rate(baseline->overall))
         return (struct baseline_rate){0, 0};
     unsigned hour = week_hour(at_ns), of_day = hour % BASELINE_DAY;
     double weight = lending->weight / baseline->unit;

@@ -41,6 +41,19 @@ def test_the_blackout_is_found_once_and_nothing_else(lightsout, tmp_path):
     assert datetime.timedelta(0) < delay < datetime.timedelta(minutes=10)
 
 
+def test_a_capture_that_begins_with_an_answer_has_the_outage_where_it_was(lightsout, sample_pcap, tmp_path):
+    truth = json.loads((TOP / "samples" / "blackout-2025-06.json").read_text())["outages"][0]
+    answers = subprocess.run(["tshark", "-r", sample_pcap, "-c", "20000", "-Y", "tcp.flags == 0x12 && ip.src == 175.45.176.0/22",
+                              "-T", "fields", "-e", "frame.number"], capture_output=True, text=True, check=True).stdout.split()
+    for number in answers[100:700:100]:
+        cut = tmp_path / f"{number}.pcap"
+        subprocess.run(["editcap", "-F", "pcap", "-r", sample_pcap, cut, f"{number}-10000000"], check=True)
+        started, = (event["outage"] for event in read_events(events_of(lightsout, tmp_path, number, cut))
+                    if event["event"]["action"] == "outage-started")
+        assert instant(started["onset_earliest"]) <= instant(truth["onset"]) <= instant(started["onset_latest"]), number
+        assert instant(started["onset_latest"]) - instant(started["onset_earliest"]) < datetime.timedelta(minutes=10)
+
+
 def test_every_event_keeps_to_the_schema(lightsout, tmp_path):
     schema = json.loads((TOP / "samples" / "events.schema.json").read_text())
     validator = jsonschema.Draft202012Validator(schema)

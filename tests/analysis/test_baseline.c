@@ -47,6 +47,17 @@ static void test_nothing_learned_expects_nothing(void **state)
     assert_true(baseline_learned(&baseline).events <= 0);
 }
 
+static void test_an_event_at_the_instant_at_which_the_watch_begins_is_no_rate_yet(void **state)
+{
+    (void)state;
+    struct baseline baseline;
+    baseline_init(&baseline, half_life_s);
+    baseline_learn(&baseline, START, START, 1);
+    assert_true(rate_at(&baseline, START, poisson).per_s <= 0);
+    baseline_learn(&baseline, START, START + 10 * NS_PER_S, 1);
+    assert_true(fabs(rate_at(&baseline, START, poisson).per_s - 0.2) < 0.1);
+}
+
 static void test_a_flat_stream_is_learned_to_its_rate(void **state)
 {
     (void)state;
@@ -252,6 +263,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_busiest_hour_of_the_day_is_known),
         cmocka_unit_test(test_nothing_learned_expects_nothing),
+        cmocka_unit_test(test_an_event_at_the_instant_at_which_the_watch_begins_is_no_rate_yet),
         cmocka_unit_test(test_a_flat_stream_is_learned_to_its_rate),
         cmocka_unit_test(test_night_and_day_are_told_apart),
         cmocka_unit_test(test_an_hour_never_seen_is_known_only_roughly),
