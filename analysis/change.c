@@ -212,7 +212,7 @@ static void begin_posterior(const struct stretch *stretch, struct posterior *pos
         int cells = cells_in(piece);
         for (int k = 0; k < cells; k++) {
             double begin = cell_begin(cells, k), end = cell_begin(cells, k + 1);
-            int64_t to_ns = from_ns + (int64_t)(end * (double)(piece->to_ns - from_ns));
+            int64_t to_ns = from_ns + clock_stretch(end * (double)(piece->to_ns - from_ns));
             posterior->cells[posterior->count++] =
                 (struct cell){to_ns, begin, log((end - begin) * piece->expected), -INFINITY};
         }
@@ -259,7 +259,7 @@ static int64_t end_within(const struct stretch *stretch, const struct posterior 
 {
     const struct cell *last = &posterior->cells[count - 1];
     int64_t from_ns = count > 1 ? last[-1].to_ns : stretch->from_ns;
-    return last->to_ns - (int64_t)(too_much / last->weight * (double)(last->to_ns - from_ns));
+    return last->to_ns - clock_stretch(too_much / last->weight * (double)(last->to_ns - from_ns));
 }
 
 /* Nobody knows when in an unwatched stretch it was: all of that belongs to the interval. */
@@ -281,8 +281,8 @@ static struct change_found sum_up(const struct stretch *stretch, const struct po
     struct change_found found = {from_ns, from_ns, cells[count - 1].to_ns, 0, 0};
     for (uint32_t i = 0; i < count; from_ns = cells[i++].to_ns) {
         if (before < 0.5 && before + cells[i].weight >= 0.5)
-            found.best_ns =
-                from_ns + (int64_t)((0.5 - before) / cells[i].weight * (double)(cells[i].to_ns - from_ns));
+            found.best_ns = from_ns + clock_stretch((0.5 - before) / cells[i].weight *
+                                                    (double)(cells[i].to_ns - from_ns));
         while (end < count && held < certain)
             held += cells[end++].weight;
         int64_t to_ns = held >= certain ? end_within(stretch, posterior, end, held - certain) : INT64_MAX;

@@ -86,7 +86,7 @@ static void look_up(struct population *population, int64_t at_ns)
     population->hourly_least = least_of(baseline_at(baseline, at_ns - shift_ns, &lending), population->hourly,
                                         baseline_at(baseline, at_ns + shift_ns, &lending));
     double learned_s = baseline_learned(baseline).seconds;
-    int64_t keep_ns = (int64_t)(fmin(learned_s, 1e6) * hourly_keep_share * (double)NS_PER_S);
+    int64_t keep_ns = clock_stretch(fmin(learned_s, 1e6) * hourly_keep_share * (double)NS_PER_S);
     int64_t until_ns = clock_floor(at_ns, hourly_keep_ns) + hourly_keep_ns;
     population->hourly_until_ns = keep_ns < until_ns - at_ns ? at_ns + keep_ns : until_ns;
 }

@@ -28,10 +28,11 @@ struct shape {
     size_t part_fields;
 };
 
-/* Fields of a struct type, as initializers: {SHAPE_FLAGS(struct scope, counted)}. */
+/* Fields of a struct type, as initializers: {SHAPE_FLAGS(struct scope, counted)}. A struct of nothing but
+ * numbers is an array of them. */
 #define SHAPE_OF(type, field, kind_, element)                                                                \
     .at = offsetof(type, field), .bytes = sizeof(element),                                                   \
-    .count = sizeof(((type *)NULL)->field) / sizeof(element), .kind = (kind_)
+    .count = sizeof(((type *)NULL)->field) / (sizeof(element)), .kind = (kind_)
 #define SHAPE_FLAGS(type, field)          SHAPE_OF(type, field, SHAPE_FLAG, bool)
 #define SHAPE_CHOICES(type, field, below) SHAPE_OF(type, field, SHAPE_CHOICE, uint32_t), .choices = (below)
 #define SHAPE_NUMBERS(type, field)        SHAPE_OF(type, field, SHAPE_NUMBER, double)

@@ -131,7 +131,7 @@ static struct event describe(struct analysis *analysis, uint32_t number, enum ev
                           .merged_into = episode->merged_into,
                           .verdict_before = episode->verdict,
                           .evidence_before = episode->evidence,
-                          .hosts_expected = (uint32_t)lround(fmax(0, series->hosts_usual)),
+                          .hosts_expected = (uint32_t)fmin(round(fmax(0, series->hosts_usual)), UINT32_MAX),
                           .hosts_seen = (uint32_t)series->bin.value[TALLY_hosts]};
     memcpy(event.scope, episode->scope, sizeof event.scope);
     bool back = action == EVENT_OUTAGE_RECOVERING || action == EVENT_OUTAGE_ENDED;

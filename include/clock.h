@@ -20,6 +20,13 @@ static inline int64_t clock_floor(int64_t t_ns, int64_t step_ns)
     return t_ns - (rest < 0 ? rest + step_ns : rest);
 }
 
+/* A stretch of so many nanoseconds, to the nearest end where it is beyond an int64_t; none where it is no
+ * number. */
+static inline int64_t clock_stretch(double ns)
+{
+    return ns >= 9.2e18 ? INT64_MAX : ns <= -9.2e18 ? INT64_MIN : ns == ns ? (int64_t)ns : 0;
+}
+
 /* Seconds between two instants, signed. */
 static inline double clock_seconds(int64_t from_ns, int64_t to_ns)
 {

@@ -145,6 +145,10 @@ def seed_states(lightsout, folder):
     subprocess.run([lightsout, "-q", "-r", sample, "--state", state, "--bin", "3600", "-w", "175.45.176.0/24"],
                    check=True)
     write("checkpoint", "file", state.read_bytes())
+    write("checkpoint", "sound", b"s")
+    for number, value in enumerate((bytes(8), b"\xff" * 8, b"\1" + bytes(7), struct.pack("<d", 1e300), struct.pack("<q", -1 << 62))):
+        dice = random.Random(number)
+        write("checkpoint", f"spoilt-{number}", b"s" + b"".join(dice.randbytes(3) + value for _ in range(8)))
 
 
 def seed_fuse(bins):
