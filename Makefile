@@ -44,7 +44,7 @@ say       = $(if $(filter 0,$(V)),@printf '%-4s %s\n' $(1) $(2))
 
 WARNINGS      := -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror
 FLAGS_release :=
-FLAGS_asan    := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+FLAGS_asan    := -fsanitize=address,undefined,float-cast-overflow -fno-omit-frame-pointer -fno-sanitize-recover=all
 FLAGS_tsan    := -fsanitize=thread
 FLAGS_coverage := -O0 --coverage -fprofile-update=atomic -DCOVERAGE_FOLDER=\"$(abspath $(OBJ))\"
 FLAGS_reached := -fprofile-instr-generate -fcoverage-mapping

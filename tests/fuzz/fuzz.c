@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "fuzz.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 const char *fuzz_file(const uint8_t *data, size_t size)
@@ -17,6 +22,64 @@ const char *fuzz_file(const uint8_t *data, size_t size)
         abort();
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     return path;
+}
+
+static struct {
+    int listener;
+    pthread_mutex_t lock; /* of the answer, which is the server's own */
+    uint8_t answer[1 << 17];
+    size_t bytes;
+    char url[160];
+} redis = {.listener = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* Lets whoever connects have the answer, and say what he wants. */
+static void *serve(void *none)
+{
+    char said[4096];
+    (void)none;
+    for (;;) {
+        int fd = accept(redis.listener, NULL, NULL);
+        if (fd < 0)
+            continue;
+        pthread_mutex_lock(&redis.lock);
+        if (redis.bytes > 0)
+            send(fd, redis.answer, redis.bytes, MSG_NOSIGNAL);
+        pthread_mutex_unlock(&redis.lock);
+        shutdown(fd, SHUT_WR);
+        while (read(fd, said, sizeof said) > 0)
+            continue;
+        close(fd);
+    }
+    return NULL;
+}
+
+static void start_redis(void)
+{
+    char folder[] = "/tmp/fuzz-redis-XXXXXX";
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    pthread_t thread;
+    if (mkdtemp(folder) == NULL)
+        abort();
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/s", folder);
+    snprintf(redis.url, sizeof redis.url, "unix://%s", address.sun_path);
+    redis.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (redis.listener < 0 || bind(redis.listener, (struct sockaddr *)&address, sizeof address) != 0 ||
+        listen(redis.listener, 8) != 0 || pthread_create(&thread, NULL, serve, NULL) != 0)
+        abort();
+    pthread_detach(thread);
+    signal(SIGPIPE, SIG_IGN); /* as in main.c */
+}
+
+const char *fuzz_redis(const uint8_t *data, size_t size)
+{
+    if (redis.listener < 0)
+        start_redis();
+    pthread_mutex_lock(&redis.lock);
+    redis.bytes = size < sizeof redis.answer ? size : sizeof redis.answer;
+    if (redis.bytes > 0)
+        memcpy(redis.answer, data, redis.bytes);
+    pthread_mutex_unlock(&redis.lock);
+    return redis.url;
 }
 
 static const char rules[] = "[watch 10.0.0.0/8]\n"

@@ -14,6 +14,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* A path under which the bytes can be read as a file, until the next call. */
 const char *fuzz_file(const uint8_t *data, size_t size);
 
+/* The URL of a Redis that answers whoever comes with these bytes, all at once and before it is asked, and
+ * says no more; until the next call, when nobody may be connected any more. */
+const char *fuzz_redis(const uint8_t *data, size_t size);
+
 /* Settings of a command line with nothing but a capture that is not opened, and so the embedded default; made
  * once. With `watched` prefixes, 10.0.0.0/8 among them, paths and services instead. */
 const struct settings *fuzz_settings(int watched);

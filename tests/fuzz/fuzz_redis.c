@@ -1,57 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a server answers: everything at once, and then it hangs up. The first byte says whether there is a
- * user and a password. Answers may lead elsewhere (MOVED), so run.py lets no fuzzer out. */
-#include <pthread.h>
-#include <signal.h>
-#include <stdio.h>
+/* What a server answers. The first byte says whether there is a user and a password. Answers may lead
+ * elsewhere (MOVED), so run.py lets no fuzzer out. */
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "fuzz.h"
 #include "redis_link.h"
 
-static int listener = -1;
-static char url[160];
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of the answer, which is the server's own */
-static uint8_t answer[1 << 16];
-static size_t answer_bytes;
-
-/* Lets whoever connects have the answer. */
-static void *serve(void *none)
-{
-    (void)none;
-    for (;;) {
-        int fd = accept(listener, NULL, NULL);
-        if (fd < 0)
-            continue;
-        pthread_mutex_lock(&lock);
-        if (answer_bytes > 0)
-            send(fd, answer, answer_bytes, MSG_NOSIGNAL);
-        pthread_mutex_unlock(&lock);
-        close(fd);
-    }
-    return NULL;
-}
-
-static void start(void)
-{
-    char folder[] = "/tmp/fuzz-redis-XXXXXX";
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    pthread_t thread;
-    if (mkdtemp(folder) == NULL)
-        abort();
-    snprintf(address.sun_path, sizeof address.sun_path, "%s/s", folder);
-    snprintf(url, sizeof url, "unix://%s", address.sun_path);
-    listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) != 0 ||
-        listen(listener, 8) != 0 || pthread_create(&thread, NULL, serve, NULL) != 0)
-        abort();
-    pthread_detach(thread);
-    signal(SIGPIPE, SIG_IGN); /* as in main.c */
-}
+static volatile size_t looked; /* so that no compiler leaves it out */
 
 /* Looks at all of a reply; its texts end where they say. */
 static size_t look(const struct redisReply *reply, int depth)
@@ -70,13 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fault fault = {.text = ""};
     if (size < 1)
         return 0;
-    if (listener < 0)
-        start();
-    pthread_mutex_lock(&lock);
-    answer_bytes = size - 1 < sizeof answer ? size - 1 : sizeof answer;
-    memcpy(answer, data + 1, answer_bytes);
-    pthread_mutex_unlock(&lock);
-    struct redis_link_options options = {.url = url,
+    struct redis_link_options options = {.url = fuzz_redis(data + 1, size - 1),
                                          .user = data[0] & 1 ? "somebody" : NULL,
                                          .password = data[0] & 3 ? "secret" : NULL,
                                          .name = "fuzz",
@@ -90,8 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (int i = 0; i < 3; i++)
             redis_link_send(link, command[1], 5, command, NULL);
         while (redis_link_answer(link, command[1], &reply, &fault) == REDIS_WELL) {
-            if (look(reply, 0) == SIZE_MAX)
-                abort();
+            looked += look(reply, 0);
             redis_reply_free(reply);
         }
     }

@@ -7,6 +7,8 @@ import gzip
 import json
 import random
 import re
+import select
+import socket
 import struct
 import subprocess
 import sys
@@ -214,6 +216,71 @@ def seed_delivery(lightsout, folder):
     write("spool", "cut", b"\0" + spool[:-7])
 
 
+def record(server, path, command, seconds):
+    """What a Redis says to the one program that talks to it by way of a socket of that path, so long."""
+    said = bytearray()
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen(1)
+    program = subprocess.Popen([*command, "--redis", f"unix://{path}"], stderr=subprocess.DEVNULL)
+    with listener, listener.accept()[0] as client, socket.socket(socket.AF_UNIX) as redis:
+        redis.connect(str(server))
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for ready in select.select([client, redis], [], [], 0.01)[0]:
+                data = ready.recv(1 << 16)
+                (redis if ready is client else client).sendall(data)
+                if ready is redis:
+                    said += data
+    program.terminate()
+    program.wait()
+    return bytes(said)
+
+
+def seed_fuser(lightsout, folder):
+    """Sessions of a fuser with a Redis that has the bins of two sensors, without the first two answers."""
+    socket_path, config = folder / "fused.sock", folder / "fused.conf"
+    config.write_text("[lightsout]\nbin = 3600\n[fuse]\nlateness = 1800\n")
+    server = subprocess.Popen(["redis-server", "--port", "0", "--unixsocket", socket_path, "--save", ""], stdout=subprocess.DEVNULL)
+
+    def ask(*words):
+        return subprocess.run(["redis-cli", "-s", socket_path, *words], capture_output=True, check=True).stdout
+
+    def add(sensor, hour, bin_):
+        ask("SADD", "lightsout:sensors", sensor)
+        ask("XADD", f"lightsout:{{{sensor}}}:bins", f"{1749254400000 + 3600000 * hour}-*", "time", "t", "scope", "s", "bin", bin_)
+
+    def session(name):
+        said = record(socket_path, folder / f"{name}.sock", [lightsout, "-c", config, "--fuse", "--sensor", "fused"], 1)
+        write("fuser", name, said[said.index(b"*0\r\n") + 4:])
+
+    try:
+        while not socket_path.exists():
+            time.sleep(0.05)
+        lines = (SEEDS / "fuse" / "both").read_text().splitlines()
+        for line in lines[:60]:
+            bin_ = json.loads(line[2:])
+            if bin_["scope"] in ("all", "tap"):
+                add({"a": "ix-1", "b": "ix-2"}[line[0]], int(bin_["time"][11:13]), line[2:])
+        session("first")
+        for number, line in enumerate(lines[60:]):
+            bin_ = json.loads(line[2:])
+            add({"a": "ix-1", "b": "a sensor"}[line[0]], 48 + number, line[2:])
+        add("ix-1", 200, "no JSON")
+        add("of a name that is longer than any path's name may be, and so", 200, lines[0][2:])
+        ask("XADD", "lightsout:{ix-2}:bins", "*", "something", "else")
+        ask("SET", "lightsout:{no-stream}:bins", "text")
+        ask("SADD", "lightsout:sensors", "no-stream")
+        session("later")
+    finally:
+        server.terminate()
+        server.wait()
+    again = b"*2\r\n$10\r\n1795517692\r\n$1\r\n0\r\n" * 2
+    write("fuser", "errors", again + b"-OOM command not allowed when used memory > 'maxmemory'.\r\n" * 20)
+    write("fuser", "empty", again + b":0\r\n*0\r\n:0\r\n*0\r\n" * 20)
+    write("fuser", "no-time", b"*2\r\n$19\r\n9223372036854775807\r\n$1\r\n0\r\n:0\r\n*0\r\n:0\r\n*1\r\n$1\r\na\r\n")
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
@@ -229,6 +296,7 @@ def main():
         seed_flow(build / "synth", Path(folder))
         seed_states(build / "lightsout", Path(folder))
         seed_delivery(build / "lightsout", Path(folder))
+        seed_fuser(build / "lightsout", Path(folder))
 
 
 if __name__ == "__main__":
