@@ -1027,7 +1027,10 @@ static void of_very_many_files_that_were_followed_names_are_forgotten_and_none_i
     /* One that is new, and one that was read and forgotten, and somebody has touched. */
     write_followed(FOLLOWED, 10000);
     write_followed(7, 10001);
-    assert_int_equal(follow_on(source, 25, &last), 1);
+    int more = 0;
+    for (int times = 0; more == 0 && times < 40; times++)
+        more = follow_on(source, 5, &last);
+    assert_int_equal(more + follow_on(source, 10, &last), 1);
     assert_int_equal(last, FOLLOWED);
     assert_int_equal(health.files_forgotten, FOLLOWED - NAMES_KEPT);
     source->kind->finish(source);
