@@ -43,8 +43,25 @@ static void cell_add(struct baseline_cell *cell, double events, double seconds)
     cell->seconds += seconds;
 }
 
+/* The unit would outgrow a double: start a new one. */
+static void rebase(struct baseline *baseline)
+{
+    double unit = baseline->unit;
+    if (unit < 0x1p200)
+        return;
+    struct baseline_cell *cells[] = {baseline->week, baseline->day, &baseline->overall};
+    const int counts[] = {BASELINE_WEEK, BASELINE_DAY, 1};
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < counts[i]; j++) {
+            cells[i][j].events /= unit;
+            cells[i][j].seconds /= unit;
+        }
+    baseline->unit = 1;
+}
+
 static void learn_hour(struct baseline *baseline, int64_t at_ns, double seconds, double events)
 {
+    rebase(baseline);
     double unit = baseline->unit *= exp2(seconds / baseline->half_life_s);
     unsigned hour = week_hour(at_ns);
     cell_add(&baseline->week[hour], unit * events, unit * seconds);
@@ -124,22 +141,6 @@ static void measure(struct baseline *baseline)
         differ_end(all[i]);
 }
 
-/* The unit would outgrow a double: start a new one. */
-static void rebase(struct baseline *baseline)
-{
-    double unit = baseline->unit;
-    if (unit < 0x1p200)
-        return;
-    struct baseline_cell *cells[] = {baseline->week, baseline->day, &baseline->overall};
-    const int counts[] = {BASELINE_WEEK, BASELINE_DAY, 1};
-    for (int i = 0; i < 3; i++)
-        for (int j = 0; j < counts[i]; j++) {
-            cells[i][j].events /= unit;
-            cells[i][j].seconds /= unit;
-        }
-    baseline->unit = 1;
-}
-
 void baseline_scale(struct baseline *baseline, double times)
 {
     for (int i = 0; i < BASELINE_WEEK; i++)
@@ -159,7 +160,6 @@ void baseline_scale(struct baseline *baseline, double times)
 
 void baseline_learn(struct baseline *baseline, int64_t from_ns, int64_t to_ns, double events)
 {
-    rebase(baseline);
     bool hour_ended = clock_floor(to_ns, HOUR_NS) > clock_floor(from_ns, HOUR_NS);
     while (to_ns > clock_floor(from_ns, HOUR_NS) + HOUR_NS) {
         int64_t next_ns = clock_floor(from_ns, HOUR_NS) + HOUR_NS;

@@ -228,6 +228,18 @@ static void test_centuries_do_not_overflow_the_unit(void **state)
     assert_true(isfinite(rate.per_s) && rate.per_s > 0 && isfinite(rate.shape));
 }
 
+static void test_a_silence_of_a_century_does_not_overflow_the_unit(void **state)
+{
+    (void)state;
+    struct baseline baseline;
+    const int64_t to_ns = START + 100LL * 365 * 24 * HOUR_NS;
+    baseline_init(&baseline, half_life_s);
+    baseline_learn(&baseline, START, START + HOUR_NS, 100);
+    baseline_learn(&baseline, START + HOUR_NS, to_ns, 1);
+    struct baseline_rate rate = rate_at(&baseline, to_ns, poisson);
+    assert_true(isfinite(rate.per_s) && rate.per_s > 0 && isfinite(rate.shape));
+}
+
 static void test_low_is_the_thousandth_of_a_poisson_when_the_rate_is_known(void **state)
 {
     (void)state;
@@ -276,6 +288,7 @@ int main(void)
         cmocka_unit_test(test_the_old_level_is_forgotten_by_half_in_a_half_life_of_learning),
         cmocka_unit_test(test_nothing_is_forgotten_while_nothing_is_learned),
         cmocka_unit_test(test_centuries_do_not_overflow_the_unit),
+        cmocka_unit_test(test_a_silence_of_a_century_does_not_overflow_the_unit),
         cmocka_unit_test(test_low_is_the_thousandth_of_a_poisson_when_the_rate_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
