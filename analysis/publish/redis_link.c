@@ -11,6 +11,7 @@
 #ifdef REDIS_TLS
 #include <hiredis/hiredis_ssl.h>
 #endif
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,8 +27,12 @@
 enum {
     SLOTS = 16384, /* of a cluster */
     NODES_MAX = 256,
-    HOPS_MAX = 5 /* after MOVED or ASK */
+    HOPS_MAX = 5,             /* after MOVED or ASK */
+    REPLY_ITEMS_MAX = 1 << 20 /* of one list in an answer; hiredis makes room for as many as it announces */
 };
+
+/* Of an answer: the longest text that Redis holds, with some room for what stands around it. */
+static const size_t reply_bytes_max = (size_t)513 << 20;
 
 static const double sentinel_timeout_s = 1; /* at most: there are others */
 
@@ -203,6 +208,7 @@ static enum redis_trouble lost(const struct redis_link *link, const redisContext
     const char *why = link->starved                                         ? "no memory for what it is sent"
                       : late                                                ? "no answer in time"
                       : context == NULL                                     ? "there is no connection"
+                      : context->err == REDIS_ERR_OOM                       ? "its answer is too long"
                       : context->errstr[0] == '\0'                          ? "the connection broke"
                       : strcmp(context->errstr, strerror(EINPROGRESS)) == 0 ? "no answer in time"
                                                                             : context->errstr;
@@ -232,6 +238,19 @@ static int write_buffer(redisContext *context, int *done)
 #endif
 }
 
+/* Reads what has come, and counts it. */
+static int read_buffer(redisContext *context, size_t *bytes)
+{
+    size_t before = context->reader->len;
+    if (redisBufferRead(context) != REDIS_OK)
+        return REDIS_ERR;
+    *bytes += context->reader->len - before;
+    if (*bytes <= reply_bytes_max)
+        return REDIS_OK;
+    context->err = REDIS_ERR_OOM;
+    return REDIS_ERR;
+}
+
 /* The next answer; NULL with the trouble. The socket's own timeout is that of a single read: a server that
  * sends a byte now and then is not waited for any longer. */
 static redisReply *read_reply(const struct redis_link *link, redisContext *context,
@@ -239,6 +258,7 @@ static redisReply *read_reply(const struct redis_link *link, redisContext *conte
 {
     void *reply = NULL;
     int done = 0;
+    size_t bytes = 0;
     double end_s = now_s() + link->command_timeout_s;
     bool late = false, well = true;
     while (well && !done)
@@ -248,7 +268,7 @@ static redisReply *read_reply(const struct redis_link *link, redisContext *conte
         if (!well || reply != NULL)
             break;
         late = now_s() > end_s;
-        well = late || redisBufferRead(context) == REDIS_OK;
+        well = late || read_buffer(context, &bytes) == REDIS_OK;
     }
     *trouble = reply != NULL ? REDIS_WELL : lost(link, context, late, fault);
     return reply;
@@ -315,7 +335,38 @@ char *hi_strdup(const char *text)
 {
     return or_end(strdup(text));
 }
+
+/* How hiredis 0.14 makes answers, but that a list is refused that announces more than there can be. */
+static redisReplyObjectFunctions bounded;
+static void *(*make_list)(const redisReadTask *, int);
+
+static void *make_bounded_list(const redisReadTask *task, int items)
+{
+    return items <= REPLY_ITEMS_MAX ? make_list(task, items) : NULL;
+}
+
+static void find_functions(void)
+{
+    redisReader *reader = or_end(redisReaderCreate());
+    bounded = *reader->fn;
+    make_list = bounded.createArray;
+    bounded.createArray = make_bounded_list;
+    redisReaderFree(reader);
+}
 #endif
+
+/* What this server announces is not what memory there has to be for it. */
+static void bound_replies(redisReader *reader)
+{
+#if HIREDIS_MAJOR < 1
+    static pthread_once_t found = PTHREAD_ONCE_INIT;
+    pthread_once(&found, find_functions);
+    reader->fn = &bounded;
+    reader->maxbuf = 0; /* it crashes where there is no memory for a new one */
+#else
+    reader->maxelements = REPLY_ITEMS_MAX;
+#endif
+}
 
 static enum redis_trouble start_tls(const struct redis_link *link, const char *host, redisContext *context,
                                     struct fault *fault)
@@ -356,9 +407,7 @@ static enum redis_trouble dial(const struct redis_link *link, const struct redis
         trouble = REDIS_TROUBLE_unreachable;
     } else {
         fcntl(context->fd, F_SETFD, FD_CLOEXEC);
-#if HIREDIS_MAJOR < 1
-        context->reader->maxbuf = 0; /* likewise of the one for what comes */
-#endif
+        bound_replies(context->reader);
         if (address != NULL)
             redisEnableKeepAlive(context);
         redisSetTimeout(context, seconds(link->command_timeout_s));
